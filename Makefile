@@ -1,0 +1,39 @@
+# Everything goes through here.  Python 3 and make are enough: the first target that needs more fetches it.
+.DEFAULT_GOAL := help
+.PHONY: help run check test bench docs setup fmt lint
+PYTHON := .venv/bin/python
+READY := .venv/.ready
+ARGS ?=
+
+help: ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
+
+run: $(READY) ## start the whole service on this machine: make run ARGS="--help"
+	@exec .venv/bin/rapport up $(ARGS)
+
+check: lint ## format, lint, types, import rules and the tests that need no server (under two minutes)
+	$(PYTHON) -m pytest -q -m "not servers"
+
+test: lint ## the same checks and every test, on servers it starts itself
+	$(PYTHON) -m pytest -q
+
+bench: $(READY) ## measure
+	$(PYTHON) -m benchmarks $(ARGS)
+
+docs: $(READY) ## write the generated references: JSON schemas, OpenAPI
+	$(PYTHON) -m commands.docs $(ARGS)
+
+fmt: $(READY)
+	.venv/bin/ruff format
+	.venv/bin/ruff check --fix
+
+lint: $(READY)
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+setup: $(READY)
+
+$(READY): uv.lock pyproject.toml scripts/setup scripts/find-python
+	@scripts/setup

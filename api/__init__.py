@@ -1,0 +1,1 @@
+"""The HTTP process: routes, keys and roles."""

@@ -1,0 +1,1 @@
+"""Composition: settings become adapters, one module per group of commands."""

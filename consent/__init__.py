@@ -1,0 +1,1 @@
+"""What we may do: purposes, the state of consent, and the one door every use of personal data goes through."""

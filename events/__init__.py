@@ -1,0 +1,1 @@
+"""What happened: facts in past tense, their admission, codec, log and history."""

@@ -1,0 +1,1 @@
+"""Whom to reach: triggers, the guard, and what was decided and sent."""

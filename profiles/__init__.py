@@ -1,0 +1,1 @@
+"""Who the person is: facets folded from facts, the person view merged at read, traits, and the store."""

@@ -1,0 +1,1 @@
+"""The event process: batch transport, topology, handlers and the relay."""
