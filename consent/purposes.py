@@ -1,0 +1,108 @@
+"""The purposes there are, what each rests on in each jurisdiction, and which data needs which."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Basis = Literal["consent", "contract", "legal_obligation", "legitimate_interest"]
+
+SERVICE: Final = "service.fulfil"
+LEGAL: Final = "legal.records"
+PROFILE: Final = "profile.build"
+SUGGEST: Final = "suggest.personal"
+TRAIN: Final = "model.train"
+FEEDBACK: Final = "feedback.analyse"
+ANALYTICS: Final = "analytics.aggregate"
+SENSITIVE: Final = "data.sensitive"
+SHARE: Final = "share.third_party"
+OUTREACH_CHANNELS: Final = ("email", "sms", "phone", "push", "inapp", "wechat", "post")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """A purpose with its basis per jurisdiction, and the purposes that must be allowed as well."""
+
+    name: str
+    basis: Mapping[str, Basis]
+    needs: tuple[str, ...] = ()
+
+
+class MatrixInvalid(ValueError):
+    """The table of purposes contradicts a rule of law it has to keep."""
+
+
+def purposes_table(purposes: tuple[Purpose, ...]) -> dict[str, Purpose]:
+    """The purposes by name; MatrixInvalid where a basis does not exist in a jurisdiction or a need is unknown."""
+    table = {purpose.name: purpose for purpose in purposes}
+    for purpose in purposes:
+        if purpose.basis.get("CN") == "legitimate_interest":
+            raise MatrixInvalid(f"{purpose.name}: China's law knows no legitimate interest (PIPL 13)")
+        if purpose.name == SENSITIVE and set(purpose.basis.values()) != {"consent"}:
+            raise MatrixInvalid(f"{SENSITIVE}: sensitive data rests on explicit consent alone")
+        if not {"EU", "CN"} <= purpose.basis.keys():
+            raise MatrixInvalid(f"{purpose.name}: a basis for EU and for CN has to be named")
+        if missing := [need for need in purpose.needs if need not in table]:
+            raise MatrixInvalid(f"{purpose.name}: needs unknown purposes {', '.join(missing)}")
+    return table
+
+
+def basis_of(purpose: Purpose, jurisdiction: str | None) -> Basis:
+    """What the purpose rests on there; an unknown jurisdiction takes the strictest of all rows."""
+    if jurisdiction is not None and jurisdiction in purpose.basis:
+        return purpose.basis[jurisdiction]
+    return max(purpose.basis.values(), key=_STRICTNESS.index)
+
+
+_STRICTNESS: Final = ("contract", "legal_obligation", "legitimate_interest", "consent")
+
+
+def _everywhere(basis: Basis) -> dict[str, Basis]:
+    return {"EU": basis, "CN": basis}
+
+
+PURPOSES: Final = purposes_table(
+    (
+        Purpose(name=SERVICE, basis=_everywhere("contract")),
+        Purpose(name=LEGAL, basis=_everywhere("legal_obligation")),
+        Purpose(name=PROFILE, basis=_everywhere("consent")),
+        Purpose(name=SUGGEST, basis=_everywhere("consent"), needs=(PROFILE,)),
+        Purpose(name=TRAIN, basis=_everywhere("consent")),
+        Purpose(name=FEEDBACK, basis=_everywhere("consent")),
+        Purpose(name=ANALYTICS, basis={"EU": "legitimate_interest", "CN": "consent"}),
+        Purpose(name=SENSITIVE, basis=_everywhere("consent")),
+        Purpose(name=SHARE, basis=_everywhere("consent")),
+        *(
+            Purpose(name=f"outreach.{channel}", basis=_everywhere("consent"), needs=(SUGGEST,))
+            for channel in OUTREACH_CHANNELS
+        ),
+    )
+)
+
+ATTRIBUTE_PURPOSES: Final[Mapping[str, str]] = {
+    "language": SERVICE,
+    "timezone": SERVICE,
+    "country": SERVICE,
+    "minor": LEGAL,
+    "suppressed": LEGAL,
+    "restricted": LEGAL,
+    "children": SENSITIVE,
+    "baby": SENSITIVE,
+    "health": SENSITIVE,
+    "pregnant": SENSITIVE,
+    "religion": SENSITIVE,
+    "ethnicity": SENSITIVE,
+}
+"""Described attribute -> the purpose it is folded under; every other attribute needs `profile.build`."""
+
+SENSITIVE_CATEGORIES: Final = frozenset({"baby", "pharmacy", "health"})
+"""Purchase categories that tell of children or health: beyond handling the order they are used only with consent."""
+
+
+def attribute_purpose(name: str) -> str:
+    """The purpose a described attribute needs."""
+    return ATTRIBUTE_PURPOSES.get(name, PROFILE)
+
+
+def category_purpose(category: str | None) -> str:
+    """The purpose that looking at a purchase's category needs, beyond handling the order."""
+    return SENSITIVE if category in SENSITIVE_CATEGORIES else PROFILE

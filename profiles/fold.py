@@ -1,0 +1,144 @@
+"""The fold: one fact into one facet. All domain logic of the event process is this pure function."""
+
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
+
+from msgspec.structs import replace
+
+from consent.purposes import FEEDBACK, LEGAL, PROFILE, PURPOSES, SENSITIVE, SERVICE
+from consent.state import NEVER_ASKED, Grant, No, PurposeState, opens, with_grant, with_no
+from events.acts import ConsentAct, ConsentWithdrawn, Granting
+from events.fact import Fact
+from events.identity import Linked, Related, Unlinked
+from profiles.deltas import Delta, deltas
+from profiles.facet import (
+    AttributeSection,
+    Cell,
+    Edge,
+    Facet,
+    FeedbackSection,
+    LinkAct,
+    Relation,
+    Section,
+    ServiceSection,
+)
+from profiles.joining import horizon, trim, with_record
+
+KNOWN_MAX: Final = 1024
+"""Events remembered per facet: a repeat among them counts once."""
+RECORDS_MAX: Final = 2000
+"""Records a facet may hold; a fact that would add one more is set aside as `full`."""
+_ENTRY: Final = 12
+
+Fate = Literal["applied", "repeated", "conflict", "full", "unknown_purpose"]
+
+_SECTIONS: Final[dict[str, tuple[str, type[Section]]]] = {
+    SERVICE: ("service", ServiceSection),
+    LEGAL: ("legal", AttributeSection),
+    PROFILE: ("build", AttributeSection),
+    SENSITIVE: ("sensitive", AttributeSection),
+    FEEDBACK: ("feedback", FeedbackSection),
+}
+"""Purpose -> the facet's section for it."""
+
+
+class Folded(NamedTuple):
+    """The facet after a fact, and what became of the fact; all but `applied` and `repeated` are dead letters."""
+
+    facet: Facet
+    fate: Fate
+
+
+def fold(facet: Facet, fact: Fact) -> Folded:
+    """The facet once the fact is known; unchanged when the fact is known already or cannot be held."""
+    known = _digest_of(facet.recent, fact.event_key)
+    if known is not None:
+        return Folded(facet, "repeated" if known == fact.digest else "conflict")
+    if isinstance(fact.body, ConsentAct) and fact.body.purpose not in PURPOSES:
+        return Folded(facet, "unknown_purpose")
+    # What restricts is never refused for want of room.
+    if not isinstance(fact.body, ConsentAct | Unlinked) and _is_full(facet):
+        return Folded(facet, "full")
+    entry = fact.event_key + fact.digest
+    facet = replace(facet, recent=(facet.recent + entry)[-KNOWN_MAX * _ENTRY :])
+    match fact.body:
+        case ConsentAct():
+            facet = _with_act(facet, fact, fact.body)
+        case Linked() | Unlinked():
+            facet = _with_link(facet, fact, fact.body)
+        case Related():
+            facet = _with_relation(facet, fact, fact.body)
+        case _:
+            facet = _with_deltas(facet, fact, deltas(fact))
+    return Folded(facet, "applied")
+
+
+def _digest_of(recent: bytes, event_key: bytes) -> bytes | None:
+    at = recent.find(event_key)
+    while at != -1 and at % _ENTRY:
+        at = recent.find(event_key, at + 1)
+    return None if at == -1 else recent[at + 8 : at + _ENTRY]
+
+
+def _is_full(facet: Facet) -> bool:
+    service = facet.service
+    records = sum(len(getattr(service, kind)) for kind in service.__struct_fields__[1:])
+    return records + len(facet.edges) + len(facet.relations) >= RECORDS_MAX
+
+
+def _with_act(facet: Facet, fact: Fact, act: ConsentAct) -> Facet:
+    state = facet.consents.get(act.purpose, NEVER_ASKED)
+    consents = {**facet.consents, act.purpose: _act_joined(state, fact, act)}
+    facet = replace(facet, consents=consents)
+    if act.purpose not in _SECTIONS or opens(consents, PURPOSES[act.purpose], received_at=fact.received_at):
+        return facet
+    # The purpose is closed: what was kept for it goes at once.
+    return replace(facet, **{_SECTIONS[act.purpose][0]: None})
+
+
+def _act_joined(state: PurposeState, fact: Fact, act: ConsentAct) -> PurposeState:
+    if isinstance(act, Granting):
+        grant = Grant(
+            received_at=fact.received_at,
+            effective_at=fact.effective_at,
+            expires_at=act.expires_at or 0,
+            key=fact.event_key,
+            evidence=act.evidence,
+        )
+        return with_grant(state, grant)
+    withdrawn = isinstance(act, ConsentWithdrawn)
+    return with_no(state, No(fact.effective_at, fact.received_at, fact.event_key, withdrawn))
+
+
+def _with_link(facet: Facet, fact: Fact, body: Linked | Unlinked) -> Facet:
+    strength = body.strength if isinstance(body, Linked) else None
+    act = Cell(fact.effective_at, fact.event_key, LinkAct(strength, body.reason, fact.received_at))
+    return replace(facet, edges=with_record(facet.edges, body.other, Edge(acts=(act,))))
+
+
+def _with_relation(facet: Facet, fact: Fact, body: Related) -> Facet:
+    name = f"{body.kind} {'from' if body.inverse else 'to'} {body.other}"
+    said = Relation(said=Cell(fact.effective_at, fact.event_key, body.ended))
+    return replace(facet, relations=with_record(facet.relations, name, said))
+
+
+def _with_deltas(facet: Facet, fact: Fact, added: Iterator[Delta]) -> Facet:
+    for delta in added:
+        name, kind = _SECTIONS[delta.purpose]
+        section: Section | None = getattr(facet, name)
+        if section is None or delta.purpose not in (SERVICE, LEGAL):
+            if not opens(facet.consents, PURPOSES[delta.purpose], received_at=fact.received_at):
+                continue
+            section = section or kind()
+        facet = replace(facet, **{name: _with_delta(section, delta, fact.occurred_at)})
+    return facet
+
+
+def _with_delta(section: Section, delta: Delta, occurred_at: int) -> Section:
+    if occurred_at < horizon(section.latest_at):
+        return section
+    records = with_record(getattr(section, delta.kind), delta.id, delta.record)
+    latest_at = max(section.latest_at, occurred_at)
+    is_due = horizon(latest_at) > horizon(section.latest_at) and section.latest_at > 0
+    section = replace(section, latest_at=latest_at, **{delta.kind: records})
+    return trim(section) if is_due else section
