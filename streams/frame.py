@@ -1,7 +1,5 @@
 """What the transport hands to a handler, and what a handler answers: plain values, no client library."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
@@ -9,7 +7,7 @@ import msgspec
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One record of the log as it was written; `timestamp_ms` is epoch milliseconds, `offset` its place in the partition."""
+    """One record of the log as it was written; `timestamp_ms` is epoch milliseconds."""
 
     offset: int
     timestamp_ms: int
@@ -21,9 +19,9 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """The records of one partition in `[start, end)`, in offset order.
 
-    `start` is where the owner's last frame ended, or the checkpoint read at assignment; `end` is the next offset to read.
-    Offsets may be missing in between (aborted transactions, compaction), and `records` may be empty for the same reason:
-    the position moved all the same, so the checkpoint must move to `end` too.
+    `start` is where the owner's last frame ended, or the checkpoint read at assignment; `end` is the next offset to
+    read. Offsets may be missing in between (aborted transactions, compaction), and `records` may be empty for the same
+    reason: the position moved all the same, so the checkpoint must move to `end` too.
     `last_stable_offset` and `high_watermark` are the log's ends known when the frame was fetched, None while unknown.
     """
 
@@ -59,15 +57,18 @@ Answer = Handled | SeekTo | Stopped
 class Handler(Protocol):
     """Folds one frame into durable state and says what became of it.
 
-    It is awaited for one frame of a partition at a time, in order. An exception it raises is retried with the *same* frame
-    a bounded number of times and then stops the process, so it must recognise what it has already made durable.
+    It is awaited for one frame of a partition at a time, in order. After an exception it is given the *same* frame
+    again, a bounded number of times, and then the process stops: so it must recognise what it has made durable.
     """
 
     async def __call__(self, frame: Frame, /) -> Answer: ...
 
 
 class Checkpoints(Protocol):
-    """Where the owner of a partition goes on reading."""
+    """Where the owner of a partition goes on reading.
+
+    It may name an earlier offset than the store's checkpoint, to see again the record before it and know the log by it.
+    """
 
     async def committed(self, topic: str, partitions: Collection[int], /) -> Mapping[int, int | None]:
         """Next offset to read for each partition; None (or absent) means the log's start."""

@@ -1,0 +1,266 @@
+"""A Faust transport that hands over each fetched partition batch as one message, from positions that are ours.
+
+Faust acknowledges an event whose agent raised, and costs more than a tenth of a millisecond per message. Here a message
+is a frame, nothing is acknowledged, and the client's own position never counts: before each fetch it is moved to where
+`Ownership` says the partition goes on. `docs/decisions/0005-the-batch-transport.md` has the reasons.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, cast
+
+import aiokafka
+from aiokafka.errors import ConsumerStoppedError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust import Schema
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, AppT, ConsumerMessage, Message
+from yarl import URL
+
+from streams.frame import Checkpoints, Frame, Record
+from streams.ownership import Handed, Key, Ownership
+
+_log = logging.getLogger(__name__)
+
+
+class FrameSchema(Schema[Any, Any]):
+    """Hands a frame through as it is: nothing is decoded here, so nothing can be lost in decoding."""
+
+    def loads_key(self, app: AppT, message: Message, **_: Any) -> None:
+        """A frame has no key of its own."""
+
+    def loads_value(self, app: AppT, message: Message, **_: Any) -> Any:  # noqa: ARG002
+        """The frame itself."""
+        return message.value
+
+
+class FrameThread(driver.AIOKafkaConsumerThread):
+    """Talks to the broker, in a thread and loop of its own."""
+
+    consumer: "FrameConsumer"
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # No setting of Faust's reaches this one short of its transactions, which are not used.
+        consumer._isolation_level = "read_committed"  # noqa: SLF001
+        return consumer
+
+    async def _fetch_records(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        active_partitions: AbstractSet[TP] | None,
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> Any:
+        """One round: the client moved to our positions, then what came, as `{partition: Handed}`."""
+        if not self.consumer.flow_active:
+            return {}
+        fetcher = consumer._fetcher  # noqa: SLF001
+        if consumer._closed or fetcher._closed:  # noqa: SLF001
+            raise ConsumerStoppedError
+        asked = self._moved_to_our_positions(consumer, active_partitions or set())
+        if not asked:
+            await asyncio.sleep(timeout or 0)
+            return {}
+        try:
+            with fetcher._subscriptions.fetch_context():  # noqa: SLF001
+                records = await fetcher.fetched_records(set(asked), timeout=timeout, max_records=max_records)
+        except OffsetOutOfRangeError as error:
+            await self._stop_at_gap(consumer, error)
+            return {}
+        except NoOffsetForPartitionError:
+            return {}  # asked for by the client before it was moved; our positions always have an offset
+        return self._frames(consumer, asked, records)
+
+    def _moved_to_our_positions(
+        self, consumer: aiokafka.AIOKafkaConsumer, active: AbstractSet[TP]
+    ) -> dict[TP, tuple[int, int]]:
+        """Move the client where it stands elsewhere; answer `{partition: (turn, start)}` of what is to be read."""
+        asked = {}
+        for tp in active:
+            claim = self.consumer.ownership.readable(tp)
+            state = _state(consumer, tp)
+            if claim is None or state is None:
+                continue
+            turn, start = claim.turn, claim.next_offset
+            if not state.has_valid_position or state.position != start:
+                consumer.seek(TopicPartition(*tp), start)
+            asked[tp] = (turn, start)
+        return asked
+
+    def _frames(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        asked: Mapping[TP, tuple[int, int]],
+        records: Mapping[TopicPartition, Sequence[Any]],
+    ) -> dict[TP, Handed]:
+        frames = {}
+        for tp, (turn, start) in asked.items():
+            state = _state(consumer, tp)
+            if state is None or not state.has_valid_position:
+                continue
+            self.consumer.ownership.saw_ends(
+                tp, high_watermark=state.highwater, last_stable_offset=state.lso, at_ms=state.timestamp
+            )
+            if state.position > start:
+                frames[tp] = Handed(
+                    turn=turn,
+                    frame=Frame(
+                        topic=tp.topic,
+                        partition=tp.partition,
+                        generation=self.app.consumer_generation_id,
+                        start=start,
+                        end=state.position,
+                        records=_plain(records.get(TopicPartition(*tp), ())),
+                        high_watermark=state.highwater,
+                        last_stable_offset=state.lso,
+                    ),
+                )
+        return frames
+
+    async def _stop_at_gap(self, consumer: aiokafka.AIOKafkaConsumer, error: OffsetOutOfRangeError) -> None:
+        """The log no longer holds what comes next, or never did: this partition stops, with the size of the gap."""
+        for tp, offset in error.args[0].items():
+            claim = self.consumer.ownership.readable(tp)
+            if claim is None or claim.next_offset != offset:
+                continue  # asked for at a position that is no longer ours
+            first = (await consumer.beginning_offsets([tp]))[tp]
+            last = (await consumer.end_offsets([tp]))[tp]
+            reason = gap_reason(offset=offset, first=first, end=last)
+            self.consumer.ownership.stop(tp, reason=reason)
+            _log.error("stopped %s[%d]: %s", tp.topic, tp.partition, reason)
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Tell the broker how far we are. Only lag tools read it, so a refusal costs nothing."""
+        consumer = self._ensure_consumer()
+        held = self.assignment()
+        hints = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items() if tp in held}
+        try:
+            if hints:
+                await consumer.commit(hints)
+        except KafkaError as error:
+            _log.info("checkpoints not told to the broker: %s", type(error).__name__)
+            return False
+        return bool(hints)
+
+
+class FrameConsumer(driver.Consumer):
+    """Hands frames to the agents and keeps the positions."""
+
+    transport: "FrameTransport"
+
+    @property
+    def ownership(self) -> Ownership:
+        """The partitions in this worker's hands."""
+        return self.transport.ownership
+
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return FrameThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        self.ownership.revoke(revoked)
+        await super().on_partitions_revoked(revoked)
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Take up every assigned partition at its checkpoint, which is the store's, not the broker's."""
+        held = self.assignment()
+        starts = await self._starts(held)
+        self.ownership.assign({Key(*tp): offset for tp, offset in starts.items()})
+        return starts
+
+    async def _starts(self, held: AbstractSet[TP]) -> dict[TP, int]:
+        known: dict[TP, int] = {}
+        for topic in {tp.topic for tp in held}:
+            partitions = [tp.partition for tp in held if tp.topic == topic]
+            committed = await self.transport.checkpoints.committed(topic, partitions)
+            known |= {TP(topic, partition): offset for partition, offset in committed.items() if offset is not None}
+        fresh = [tp for tp in held if tp not in known]
+        first = await self.earliest_offsets(*fresh) if fresh else {}
+        return {tp: known[tp] if tp in known else first[tp] for tp in held}
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        """One round of frames, each handed over only while its turn lasts."""
+        fetched, _ = await self._wait_next_records(timeout)
+        for tp, handed in cast("Mapping[TP, Handed]", fetched or {}).items():
+            if self.should_stop or not self.flow_active:
+                return  # what is not handed over is fetched again: only `hand_over` moves our position
+            if self.ownership.hand_over(tp, turn=handed.turn, end=handed.frame.end):
+                self._read_offset[tp] = None  # Faust would drop what lies behind it, and a seek goes back
+                yield tp, self._message(tp, handed)
+
+    def _message(self, tp: TP, handed: Handed) -> Message:
+        frame = handed.frame
+        return ConsumerMessage(
+            topic=tp.topic,
+            partition=tp.partition,
+            offset=frame.end - 1,
+            timestamp=0.0,
+            timestamp_type=0,
+            headers=None,
+            key=None,
+            value=cast("bytes", handed),
+            checksum=None,
+            serialized_key_size=0,
+            serialized_value_size=0,
+            tp=tp,
+            generation_id=frame.generation,
+        )
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002
+        """Tell the broker the checkpoints that moved; a hint for lag tools, called once a second and at the end."""
+        moved = {
+            TP(*key): offset
+            for key, offset in self.ownership.checkpoints().items()
+            if self._committed_offset[TP(*key)] != offset
+        }
+        if not moved or not await self._thread.commit(moved):
+            return False
+        self._committed_offset.update(moved)
+        return True
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust only logs here and takes a stopped partition for a stalled one; the watchdog judges instead."""
+
+
+class SilentProducer(driver.Producer):
+    """Never connects: what handlers publish goes through their own producer, acknowledged by all replicas."""
+
+    async def on_start(self) -> None:
+        """Open nothing."""
+
+    async def on_stop(self) -> None:
+        """Close nothing."""
+
+
+class FrameTransport(driver.Transport):
+    """The driver Faust is given."""
+
+    Consumer = FrameConsumer
+    Producer = SilentProducer
+
+    def __init__(self, url: list[URL], app: AppT, *, ownership: Ownership, checkpoints: Checkpoints) -> None:
+        super().__init__(url, app)
+        self.ownership = ownership
+        self.checkpoints = checkpoints
+
+
+def gap_reason(*, offset: int, first: int, end: int) -> str:
+    """Why a position outside `[first, end]` of the log cannot be read, with the size of what is missing."""
+    if offset < first:
+        return f"the log begins at {first}, the checkpoint is {offset}: {first - offset} offsets are gone"
+    return f"the log ends at {end}, the checkpoint is {offset}: it is {offset - end} offsets ahead, or another log"
+
+
+def _state(consumer: aiokafka.AIOKafkaConsumer, tp: TP) -> Any:
+    """The client's state of one partition; None while it is not assigned."""
+    subscription = consumer._subscription.subscription  # noqa: SLF001
+    assignment = None if subscription is None else subscription.assignment
+    if assignment is None or not assignment.active:
+        return None
+    return assignment.state_value(TopicPartition(*tp))
+
+
+def _plain(records: Sequence[Any]) -> tuple[Record, ...]:
+    return tuple(Record(r.offset, r.timestamp, r.key, r.value, tuple(r.headers)) for r in records)

@@ -1,0 +1,88 @@
+"""A worker for the tests: writes what it is handed to a file, which is its checkpoint store too.
+
+One line per frame, written at once, so that a kill -9 leaves whole lines. Records may ask for trouble by their value.
+"""
+
+import fcntl
+import json
+import logging
+import sys
+import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from streams.app import StreamSettings, build_app, run_worker
+from streams.frame import Answer, Frame, Handled, SeekTo, Stopped
+
+
+class Journal:
+    """Frames by (topic, partition), compare-and-append on the checkpoint."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.raised: set[bytes] = set()
+
+    def lines(self) -> list[dict[str, object]]:
+        if not self.path.exists():
+            return []
+        return [json.loads(line) for line in self.path.read_text().splitlines()]
+
+    def checkpoint(self, topic: str, partition: int) -> int | None:
+        ends = [line["end"] for line in self.lines() if (line["topic"], line["partition"]) == (topic, partition)]
+        return ends[-1] if ends else None  # type: ignore[return-value]
+
+    async def committed(self, topic: str, partitions: Collection[int], /) -> Mapping[int, int | None]:
+        return {partition: self.checkpoint(topic, partition) for partition in partitions}
+
+    async def __call__(self, frame: Frame, /) -> Answer:
+        for record in frame.records:
+            if (trouble := self.trouble(record.value or b"", record.offset)) is not None:
+                return trouble
+        return self.append(frame)
+
+    def trouble(self, value: bytes, offset: int) -> Answer | None:
+        if value == b"stop":
+            return Stopped(f"asked to at {offset}")
+        if value == b"always raise":
+            raise ValueError("someone's data")
+        if value == b"slow":
+            Path(f"{self.path}.slow").touch()
+            time.sleep(1.0)
+        if value.startswith((b"raise once", b"seek once")) and value not in self.raised:
+            self.raised.add(value)
+            if value.startswith(b"seek"):
+                return SeekTo(max(0, offset - 3))
+            raise ValueError("someone's data")
+        return None
+
+    def append(self, frame: Frame) -> Answer:
+        with self.path.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            checkpoint = self.checkpoint(frame.topic, frame.partition)
+            if checkpoint is not None and checkpoint < frame.start:
+                return SeekTo(checkpoint)
+            fresh = [r for r in frame.records if checkpoint is None or r.offset >= checkpoint]
+            line = {"topic": frame.topic, "partition": frame.partition, "start": frame.start, "end": frame.end}
+            line |= {"offsets": [r.offset for r in fresh], "values": [(r.value or b"").decode() for r in fresh]}
+            if checkpoint is None or checkpoint < frame.end:
+                file.write(json.dumps(line) + "\n")
+        return Handled()
+
+
+def main(brokers: str, name: str, path: str, *topics: str) -> int:
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    journal = Journal(Path(path))
+    settings = StreamSettings(retry_delays_s=(0.05, 0.1), frame_records=50)
+    app = build_app(
+        name,
+        brokers=[brokers],
+        routes=dict.fromkeys(topics, journal),
+        checkpoints=journal,
+        partitions=4,
+        settings=settings,
+    )
+    return run_worker(app)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
