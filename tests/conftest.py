@@ -1,0 +1,87 @@
+"""Fixtures for every room. Servers are started when the first test asks for one, and only then."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from embedded.ports import LOOPBACK, free_ports
+from embedded.process import running
+from tests import servers
+from tests.servers import Valkey, ValkeyCluster
+
+SERVERS = {"kafka", "apache_kafka", "valkey", "valkey_url", "valkey_cluster"}
+NEARBY = {LOOPBACK, "::1", "localhost", "0.0.0.0", "::"}  # noqa: S104 - what a test may connect to
+
+
+def _refuse_far_connections(event: str, args: tuple[object, ...]) -> None:
+    if event == "socket.connect" and isinstance(args[1], tuple) and args[1][0] not in NEARBY:
+        raise RuntimeError(f"a test may talk to this machine only, not to {args[1][0]}")
+
+
+sys.addaudithook(_refuse_far_connections)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that asks for a server is marked `servers`, before -m chooses."""
+    for item in items:
+        if SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.servers)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a broker: RAPPORT_KAFKA, or an embedded one. Topics are shared: name yours for yourself."""
+    if address := os.environ.get("RAPPORT_KAFKA"):
+        yield address
+        return
+    with servers.embedded_broker(tmp_path_factory.mktemp("broker")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an Apache Kafka node: RAPPORT_APACHE_KAFKA, or one started from Maven packages."""
+    if address := os.environ.get("RAPPORT_APACHE_KAFKA"):
+        yield address
+        return
+    if wants := servers.apache_kafka_wants():
+        pytest.skip(f"{wants}; or set RAPPORT_APACHE_KAFKA to the address of one that runs")
+    folder = tmp_path_factory.mktemp("apache-kafka")
+    port, controller_port = free_ports(2)
+    with running(servers.apache_kafka_service(port=port, controller_port=controller_port, folder=folder)):
+        yield f"{LOOPBACK}:{port}"
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A store that runs for the whole session; ask for `valkey_url` to find it empty."""
+    with servers.embedded_store(tmp_path_factory.mktemp("store")) as store:
+        yield store
+
+
+@pytest.fixture
+def valkey_url(valkey: Valkey) -> str:
+    """The address of an empty store."""
+    valkey.flush()
+    return valkey.url
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyCluster]:
+    """Three primaries that hold all slots; `flush()` empties them."""
+    with servers.store_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def olist() -> Path:
+    """The folder of the Olist files, under REAL_DATA or in `../shared/datasets`."""
+    named = os.environ.get("REAL_DATA")
+    folder = Path(named or servers.ROOT.parent / "shared" / "datasets") / "olist"
+    if not (folder / "orders.csv.gz").exists():
+        pytest.skip("the Olist files are not here; set REAL_DATA to the folder that holds olist/")
+    return folder
