@@ -1,0 +1,131 @@
+"""Dead letters: records that could not be used, kept for a while with the reason, so that somebody can mend and replay.
+
+Where it came from and why is in clear; what it held is encrypted under the key of the day, which the store forgets
+after 14 days together with the letters.
+"""
+
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from events.position import Position, Stream
+from profiles.store import OutboxEntry
+from streams.frame import Record
+
+KEPT_MS: Final = 14 * 24 * 3600 * 1000
+_DAY_MS: Final = 24 * 3600 * 1000
+_NONCE: Final = 12
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """Where a record stood, why it was set aside (never what it held), and its sealed bytes.
+
+    `day` names the key (days since 1970). `sealed` opens to the record's key and value.
+    """
+
+    app: str
+    topic: str
+    epoch: int
+    partition: int
+    offset: int
+    at: int
+    reason: str
+    detail: str
+    day: int
+    sealed: bytes
+
+    @property
+    def id(self) -> str:
+        """Names the letter: app, topic and position."""
+        return f"{self.app}/{self.topic}/{Position(self.epoch, self.partition, self.offset)}"
+
+
+class Contents(msgspec.Struct, frozen=True):
+    """What a dead record held."""
+
+    key: bytes | None
+    value: bytes | None
+
+
+class DayKeys(Protocol):
+    """The keys of the days, 32 bytes each; a forgotten one is None."""
+
+    async def key_of(self, day: int, *, make: bool) -> bytes | None:
+        """The key of a day (days since 1970); made if asked for and absent."""
+        ...
+
+
+class DeadLetters(DayKeys, Protocol):
+    """Where letters are kept, newest last within a partition."""
+
+    async def keep(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep letters; one kept before under the same id is replaced."""
+        ...
+
+    def listed(self) -> AsyncIterator[DeadLetter]:
+        """All that are kept, by partition and position."""
+        ...
+
+    async def find(self, letter_id: str) -> DeadLetter | None:
+        """The letter of that id."""
+        ...
+
+    async def drop(self, letter_id: str) -> None:
+        """Forget one letter."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undertaker:
+    """Makes dead letters for one app."""
+
+    keys: DayKeys
+    topic_app: str
+
+    async def entry(
+        self, *, stream: Stream, epoch: int, record: Record, index: int, at: int, reason: str, detail: str
+    ) -> OutboxEntry:
+        """The outbox entry that sets a record aside; `at` is now in ms."""
+        day = at // _DAY_MS
+        key = await self.keys.key_of(day, make=True)
+        if key is None:
+            raise RuntimeError("the key of the day could not be made")
+        contents = msgspec.msgpack.encode(Contents(record.key, record.value))
+        letter = DeadLetter(
+            app=stream.app,
+            topic=stream.topic,
+            epoch=epoch,
+            partition=stream.partition,
+            offset=record.offset,
+            at=at,
+            reason=reason,
+            detail=detail,
+            day=day,
+            sealed=seal(contents, key=key, nonce=os.urandom(_NONCE)),
+        )
+        return OutboxEntry(offset=record.offset, index=index, kind="dead_letter", payload=encode_letter(letter))
+
+
+def seal(contents: bytes, *, key: bytes, nonce: bytes) -> bytes:
+    """AES-256-GCM: the nonce followed by the ciphertext."""
+    return nonce + AESGCM(key).encrypt(nonce, contents, None)
+
+
+def unseal(letter: DeadLetter, keys: Mapping[int, bytes]) -> Contents:
+    """The contents of a letter; KeyError when the key of its day is gone."""
+    opened = AESGCM(keys[letter.day]).decrypt(letter.sealed[:_NONCE], letter.sealed[_NONCE:], None)
+    return msgspec.msgpack.decode(opened, type=Contents)
+
+
+def encode_letter(letter: DeadLetter) -> bytes:
+    """MessagePack of the letter."""
+    return msgspec.msgpack.encode(letter)
+
+
+def decode_letter(raw: bytes) -> DeadLetter:
+    """The inverse of `encode_letter`."""
+    return msgspec.msgpack.decode(raw, type=DeadLetter)

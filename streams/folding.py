@@ -1,0 +1,194 @@
+"""From frames to commits: what every checkpointed stream has in common.
+
+One `StreamFold` serves one topic of one app. Its checkpoint in the store is the only truth about what was done: a frame
+is compared with it, its records become steps of at most `FACETS_MAX` identities, and each step is one commit. What a
+record *does* is the room's business, handed in as `Work`.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from events.position import Checkpoint, Stream, record_fingerprint
+from profiles.facet import Facet
+from profiles.store import FACETS_MAX, Commit, Mismatch, OutboxEntry, ProfileStore
+from streams.frame import Answer, Frame, Handled, Record, SeekTo, Stopped
+
+_log = logging.getLogger(__name__)
+
+OUTBOX_MAX = 10_000
+"""Entries that may wait in one outbox; beyond it the partition waits for the relay."""
+
+
+class Step(NamedTuple):
+    """What some records change: facets to set, entries for the outbox."""
+
+    facets: Mapping[str, Facet] = {}
+    outbox: Sequence[OutboxEntry] = ()
+
+
+class Work(Protocol):
+    """What a room does with records. It may be asked again for the same ones, so its effects must bear repetition."""
+
+    async def step(self, stream: Stream, epoch: int, records: Sequence[Record]) -> Step:
+        """The step these records amount to; nothing is durable before the commit that follows."""
+        ...
+
+    def committed(self, stream: Stream, step: Step) -> None:
+        """The step stands in the store."""
+        ...
+
+    def dropped(self, stream: Stream) -> None:
+        """Whatever is remembered of this partition may be wrong: forget it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogIdentity:
+    """Which log a topic is: its epoch with us, and its id with the broker."""
+
+    epoch: int
+    topic_id: str
+
+
+class OutboxFull(Exception):
+    """The relay has not kept up; the frame waits and is tried again."""
+
+
+@dataclass
+class _Owned:
+    generation: int
+    checkpoint: Checkpoint | None
+
+
+@dataclass
+class StreamFold:
+    """The handler of one topic: a frame in, its effect and checkpoint committed together."""
+
+    app: str
+    topic: str
+    log: LogIdentity
+    store: ProfileStore
+    work: Work
+    on_outbox: Callable[[Stream], None] = lambda _stream: None
+    _owned: dict[int, _Owned] = field(default_factory=dict, init=False)
+
+    async def __call__(self, frame: Frame, /) -> Answer:
+        """Fold the frame from where the checkpoint stands; see `streams.frame.Handler`."""
+        stream = Stream(self.app, self.topic, frame.partition)
+        try:
+            return await self._fold(stream, frame)
+        except BaseException:
+            # The outcome is unknown: what stands in the store is asked for again.
+            self._forget(stream)
+            raise
+
+    async def _fold(self, stream: Stream, frame: Frame) -> Answer:
+        checkpoint = await self._checkpoint(stream, frame.generation)
+        start = checkpoint or Checkpoint(epoch=self.log.epoch, offset=frame.start, topic_id=self.log.topic_id)
+        verdict = judge(start, frame, log=self.log, is_first=checkpoint is None)
+        if verdict is not None:
+            return verdict
+        expected = checkpoint
+        records = [record for record in frame.records if record.offset >= start.offset]
+        for chunk, end in chunks(records, end=frame.end):
+            step = await self.work.step(stream, start.epoch, chunk)
+            await self._wait_for_room(stream, step)
+            following = (expected or start).advanced(offset=end, fingerprint=fingerprint_of(chunk))
+            commit = Commit(stream=stream, expected=expected, next=following, facets=step.facets, outbox=step.outbox)
+            outcome = await self.store.commit(commit)
+            if isinstance(outcome, Mismatch):
+                return self._mismatched(stream, outcome)
+            expected = self._owned[frame.partition].checkpoint = following
+            self.work.committed(stream, step)
+            if step.outbox:
+                self.on_outbox(stream)
+        return Handled()
+
+    async def _checkpoint(self, stream: Stream, generation: int) -> Checkpoint | None:
+        owned = self._owned.get(stream.partition)
+        if owned is None or owned.generation != generation:
+            self._forget(stream)
+            owned = _Owned(generation, await self.store.checkpoint(stream))
+            self._owned[stream.partition] = owned
+        return owned.checkpoint
+
+    def _forget(self, stream: Stream) -> None:
+        self._owned.pop(stream.partition, None)
+        self.work.dropped(stream)
+
+    def _mismatched(self, stream: Stream, outcome: Mismatch) -> Answer:
+        self._forget(stream)
+        if outcome.found is None:
+            return Stopped("the store lost this partition's checkpoint; `rapport rebuild` or an empty log is needed")
+        _log.warning("%s: another owner or an older store, going on from %d", stream, outcome.found.offset)
+        return SeekTo(outcome.found.offset)
+
+    async def _wait_for_room(self, stream: Stream, step: Step) -> None:
+        if step.outbox and await self.store.outbox_length(stream) > OUTBOX_MAX:
+            self.on_outbox(stream)
+            raise OutboxFull(f"{stream}: more than {OUTBOX_MAX} entries wait to be published")
+
+
+def judge(checkpoint: Checkpoint, frame: Frame, *, log: LogIdentity, is_first: bool) -> Answer | None:
+    """What a frame means to a checkpoint before anything is folded; None: fold it.
+
+    Another log stops the partition; a frame ahead of the checkpoint means that the store went back in time; a frame
+    behind it is folded already.
+    """
+    if checkpoint.topic_id != log.topic_id or checkpoint.epoch != log.epoch:
+        return Stopped("the topic is another log than the one folded so far; see `rapport log adopt`")
+    if is_first and frame.start > 0:
+        return Stopped(f"nothing is folded yet, and the log begins at {frame.start}: its start is gone")
+    if frame.start > checkpoint.offset:
+        return SeekTo(checkpoint.offset)
+    before = next((record for record in frame.records if record.offset == checkpoint.offset - 1), None)
+    if before is not None and checkpoint.fingerprint and fingerprint_of([before]) != checkpoint.fingerprint:
+        return Stopped(f"another record stands at offset {before.offset}: the log was replaced")
+    return Handled() if frame.end <= checkpoint.offset else None
+
+
+def fingerprint_of(records: Sequence[Record]) -> str:
+    """The fingerprint of the last record, empty without one."""
+    if not records:
+        return ""
+    last = records[-1]
+    return record_fingerprint(offset=last.offset, timestamp_ms=last.timestamp_ms, key=last.key, value=last.value)
+
+
+def chunks(records: Sequence[Record], *, end: int) -> list[tuple[Sequence[Record], int]]:
+    """The records in runs of at most `FACETS_MAX`, each with the offset its checkpoint moves to."""
+    if not records:
+        return [((), end)]
+    runs = [records[start : start + FACETS_MAX] for start in range(0, len(records), FACETS_MAX)]
+    ends = [run[0].offset for run in runs[1:]] + [end]
+    return list(zip(runs, ends, strict=True))
+
+
+StreamStarts = Callable[[str], Awaitable[Mapping[int, int]]]
+"""The first offset of each partition of a topic, as the broker tells it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredCheckpoints:
+    """Where each partition goes on reading: one record before the checkpoint, so that the log is known by it."""
+
+    app: str
+    store: ProfileStore
+    starts: StreamStarts
+
+    async def committed(self, topic: str, partitions: Collection[int], /) -> Mapping[int, int | None]:
+        """See `streams.frame.Checkpoints`."""
+        first = await self.starts(topic)
+        positions: dict[int, int | None] = {}
+        for partition in partitions:
+            checkpoint = await self.store.checkpoint(Stream(self.app, topic, partition))
+            positions[partition] = None if checkpoint is None else _one_before(checkpoint, first.get(partition, 0))
+        return positions
+
+
+def _one_before(checkpoint: Checkpoint, first: int) -> int:
+    if checkpoint.fingerprint and checkpoint.offset - 1 >= first:
+        return checkpoint.offset - 1
+    return checkpoint.offset

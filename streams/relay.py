@@ -1,0 +1,65 @@
+"""The relay: publishes what commits left in the outboxes, then drops it. One runs beside each worker.
+
+An entry may be published twice (a crash between publishing and dropping); every receiver knows it by a constant id.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from events.position import Stream
+from profiles.store import EntryKind, OutboxEntry, ProfileStore, ProfileStoreUnavailable
+
+_log = logging.getLogger(__name__)
+
+Publish = Callable[[Stream, Sequence[OutboxEntry]], Awaitable[None]]
+"""Publishes entries of one kind, in order; returns when they are safe with their receiver, else raises."""
+
+BATCH = 200
+
+
+class PublishFailed(Exception):
+    """The receiver could not be reached; the entries stay and are tried again."""
+
+
+@dataclass
+class Relay:
+    """Publishes the outboxes of the streams this worker owns. `idle_s` is how often they are looked at unasked."""
+
+    store: ProfileStore
+    publish: Mapping[EntryKind, Publish]
+    owned: Callable[[], Sequence[Stream]]
+    idle_s: float = 1.0
+    _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    def wake(self, _stream: Stream) -> None:
+        """Something was put into an outbox."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled. A failure is logged once per round and tried again in the next."""
+        while True:
+            self._wake.clear()
+            for stream in self.owned():
+                try:
+                    await self.drain(stream)
+                except (PublishFailed, ProfileStoreUnavailable) as error:
+                    _log.warning("outbox of %s waits: %s", stream, type(error).__name__)
+            try:
+                async with asyncio.timeout(self.idle_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def drain(self, stream: Stream) -> int:
+        """Publish and drop everything that waits in one outbox; answers how many entries that was."""
+        published = 0
+        while entries := await self.store.outbox(stream, limit=BATCH):
+            for kind, publish in self.publish.items():
+                chosen = [entry for _, entry in entries if entry.kind == kind]
+                if chosen:
+                    await publish(stream, chosen)
+            await self.store.drop_outbox(stream, [entry_id for entry_id, _ in entries])
+            published += len(entries)
+        return published
