@@ -1,0 +1,70 @@
+"""Dead letters in Redis: one hash per day of letters, one key per day, all forgotten together after 14 days."""
+
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from redis.asyncio import Redis, RedisCluster
+
+from events.keys import global_key
+from streams.dead_letters import KEPT_MS, DeadLetter, decode_letter, encode_letter
+
+_DAY_MS: Final = 24 * 3600 * 1000
+_KEPT_S: Final = KEPT_MS // 1000
+
+
+class RedisDeadLetters:
+    """See `streams.dead_letters.DeadLetters`."""
+
+    def __init__(self, client: Redis | RedisCluster) -> None:
+        self._client = client
+
+    async def key_of(self, day: int, *, make: bool) -> bytes | None:
+        """The key of a day, agreed on by all who ask at once: the first one set stays."""
+        name = global_key("dead-key", str(day))
+        if make:
+            await self._client.set(name, os.urandom(32), nx=True, ex=_KEPT_S)
+        key = await self._client.get(name)
+        return None if key is None else _raw(key)
+
+    async def keep(self, letters: Sequence[DeadLetter]) -> None:
+        """One hash per day; its lifetime counts from the last letter."""
+        for letter in letters:
+            name = global_key("dead", str(letter.day))
+            await self._client.hset(name, letter.id, encode_letter(letter))
+            await self._client.expire(name, _KEPT_S)
+
+    async def listed(self) -> AsyncIterator[DeadLetter]:
+        """All that are kept, oldest day first, by position within a day."""
+        for day in _days():
+            raw = await self._client.hgetall(global_key("dead", str(day)))
+            letters = [decode_letter(_raw(value)) for value in raw.values()]
+            for letter in sorted(letters, key=_place):
+                yield letter
+
+    async def find(self, letter_id: str) -> DeadLetter | None:
+        """The letter of that id, looked for day by day."""
+        for day in _days():
+            raw = await self._client.hget(global_key("dead", str(day)), letter_id)
+            if raw is not None:
+                return decode_letter(_raw(raw))
+        return None
+
+    async def drop(self, letter_id: str) -> None:
+        """Forget one letter."""
+        for day in _days():
+            await self._client.hdel(global_key("dead", str(day)), letter_id)
+
+
+def _days() -> range:
+    today = int(time.time() * 1000) // _DAY_MS
+    return range(today - KEPT_MS // _DAY_MS, today + 1)
+
+
+def _raw(value: bytes | str) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()
+
+
+def _place(letter: DeadLetter) -> tuple[str, int, int, int]:
+    return (letter.topic, letter.epoch, letter.partition, letter.offset)
