@@ -1,6 +1,6 @@
 """The purposes there are, what each rests on in each jurisdiction, and which data needs which."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -43,7 +43,18 @@ def purposes_table(purposes: tuple[Purpose, ...]) -> dict[str, Purpose]:
             raise MatrixInvalid(f"{purpose.name}: a basis for EU and for CN has to be named")
         if missing := [need for need in purpose.needs if need not in table]:
             raise MatrixInvalid(f"{purpose.name}: needs unknown purposes {', '.join(missing)}")
+        if len(table) != len(purposes):
+            raise MatrixInvalid("a purpose is named twice")
+    for purpose in purposes:
+        _refuse_circle(purpose, table, on_the_way=())
     return table
+
+
+def _refuse_circle(purpose: Purpose, table: Mapping[str, Purpose], *, on_the_way: tuple[str, ...]) -> None:
+    if purpose.name in on_the_way:
+        raise MatrixInvalid(f"{purpose.name}: needs itself by way of {', '.join(on_the_way)}")
+    for need in purpose.needs:
+        _refuse_circle(table[need], table, on_the_way=(*on_the_way, purpose.name))
 
 
 def basis_of(purpose: Purpose, jurisdiction: str | None) -> Basis:
@@ -77,6 +88,16 @@ PURPOSES: Final = purposes_table(
         ),
     )
 )
+
+Overlay = Literal["restricted", "suppressed", "minor"]
+"""What closes purposes whatever was agreed to."""
+
+OVERLAY_REFUSES: Final[Mapping[Overlay, Callable[[str], bool]]] = {
+    "restricted": lambda purpose: purpose not in {SERVICE, LEGAL},
+    "suppressed": lambda purpose: purpose.startswith("outreach."),
+    "minor": lambda purpose: purpose in {SUGGEST, TRAIN} or purpose.startswith("outreach."),
+}
+"""Overlay -> tells whether it closes a purpose."""
 
 ATTRIBUTE_PURPOSES: Final[Mapping[str, str]] = {
     "language": SERVICE,

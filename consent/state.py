@@ -2,7 +2,8 @@
 
 Per purpose it keeps the latest no in each of the two times, and the latest few grants. A grant counts only if it is
 strictly later than every no in *both* times: when it took effect, and when we heard of it. Where the two orders
-disagree, or tie, the answer is no: the safe mistake is to personalise too little.
+disagree, or tie, the answer is no: the safe mistake is to personalise too little. Of the grants the last one in effect
+alone is asked, before any no is looked at, so that one more no can never open anything.
 """
 
 from collections.abc import Iterable
@@ -13,14 +14,14 @@ import msgspec
 from consent.purposes import Purpose
 
 GRANTS_MAX: Final = 8
-"""Grants kept per purpose; forgetting an older one can only refuse."""
+"""Grants kept per purpose, the last in effect; forgetting an older one can only refuse."""
 
 
 class Grant(msgspec.Struct, frozen=True, array_like=True, order=True):
     """An act that allows. Times in ms; `expires_at` 0 means never; `key` is the event key of the act."""
 
-    received_at: int
     effective_at: int
+    received_at: int
     expires_at: int
     key: bytes
     evidence: str = "recorded"
@@ -72,16 +73,35 @@ def joined(states: Iterable[PurposeState]) -> PurposeState:
     )
 
 
-def standing_grant(state: PurposeState, *, at: int) -> Grant | None:
+def last_grant(state: PurposeState, *, at: int, known_at: int | None = None) -> Grant | None:
+    """The last yes in effect at that moment (ms), by the time it took effect; None: nobody ever agreed.
+
+    It alone counts, so that "yes, until May" ends an earlier "yes". `known_at` leaves out what was received later.
+    Of grants with the same two times the one that ends first is taken.
+    """
+    in_effect = [
+        grant
+        for grant in state.grants
+        if grant.effective_at <= at and (known_at is None or grant.received_at <= known_at)
+    ]
+    if not in_effect:
+        return None
+    last = max(in_effect)
+    tied = [g for g in in_effect if (g.effective_at, g.received_at) == (last.effective_at, last.received_at)]
+    return min(tied, key=lambda grant: (grant.expires_at == 0, grant.expires_at, grant.key))
+
+
+def outlives_noes(grant: Grant, state: PurposeState) -> bool:
+    """Tell whether the grant is strictly later than every no, both when it took effect and when we heard of it."""
+    return state.no is None or (grant.effective_at > state.no.effective_at and grant.received_at > state.no_received_at)
+
+
+def standing_grant(state: PurposeState, *, at: int, known_at: int | None = None) -> Grant | None:
     """The grant that allows the purpose at that moment (ms), if there is one."""
-    for grant in state.grants:
-        if state.no is not None and not (
-            grant.effective_at > state.no.effective_at and grant.received_at > state.no_received_at
-        ):
-            continue
-        if grant.effective_at <= at and (grant.expires_at == 0 or at < grant.expires_at):
-            return grant
-    return None
+    grant = last_grant(state, at=at, known_at=known_at)
+    if grant is None or not outlives_noes(grant, state):
+        return None
+    return grant if grant.expires_at == 0 or at < grant.expires_at else None
 
 
 def opens(states: dict[str, PurposeState], purpose: Purpose, *, received_at: int) -> bool:
