@@ -63,10 +63,10 @@ class Process:
 
     def stop(self) -> bool:
         """End the process and whatever is left in its group; True when it ended by itself within its time."""
-        self._wait_drained()
-        if self.exit_status is None:
-            self._child.terminate()
         try:
+            self._wait_drained()
+            if self.exit_status is None:
+                self._child.terminate()
             self._child.wait(self.service.stop_timeout_s)
         except subprocess.TimeoutExpired:
             return False

@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Literal
@@ -93,14 +93,18 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop the services, last started first, each within its own time."""
-        for kept in reversed(self._kept):
-            ran = kept.process.exit_status is None
-            if ran:
-                self._tell(Happening(kept.service.name, "stopping"))
-            in_time = kept.process.stop()
-            if ran:
-                self._tell(Happening(kept.service.name, "stopped" if in_time else "killed"))
-        self._kept.clear()
+        with ExitStack() as ending:
+            for kept in self._kept:
+                ending.callback(self._stop_one, kept)
+            self._kept = []
+
+    def _stop_one(self, kept: _Kept) -> None:
+        ran = kept.process.exit_status is None
+        if ran:
+            self._tell(Happening(kept.service.name, "stopping"))
+        in_time = kept.process.stop()
+        if ran:
+            self._tell(Happening(kept.service.name, "stopped" if in_time else "killed"))
 
     def _judge(self, kept: _Kept, how: str, *, now: float) -> None:
         kept.process.kill()

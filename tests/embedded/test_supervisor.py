@@ -10,6 +10,7 @@ import pytest
 
 from embedded.process import NotReady, Process, running
 from embedded.service import Service
+from embedded.supervisor import Happening, Supervisor
 from tests.servers import ROOT
 from tests.waiting import until
 
@@ -175,3 +176,20 @@ def test_the_stop_signal_waits_until_the_service_is_drained(tmp_path: Path) -> N
     assert process.stop()
 
     assert len(asked) == 3
+
+
+def test_every_service_is_ended_even_when_one_cannot_say_whether_it_is_drained() -> None:
+    def confused() -> bool:
+        raise ConnectionError("nobody to ask")
+
+    idle = [sys.executable, "-c", "import signal; signal.pause()"]
+    services = [Service(name="below", argv=idle), Service(name="above", argv=idle, drained=confused)]
+    told: list[Happening] = []
+    supervisor = Supervisor(services, tell=told.append)
+    supervisor.start()
+
+    with pytest.raises(ConnectionError):
+        supervisor.stop()
+
+    assert [each.service for each in told if each.what == "stopping"] == ["above", "below"]
+    assert told[-1] == Happening("below", "stopped")

@@ -1,7 +1,10 @@
 """How tests are written: on real things, and without waiting for luck."""
 
 import re
+import socket
 from collections.abc import Callable
+
+import pytest
 
 from tests.house.tree import Source, suite
 
@@ -31,3 +34,11 @@ def test_nothing_is_replaced_behind_the_code_s_back() -> None:
 def test_no_test_waits_for_time_to_pass() -> None:
     found = _lines(SLEEPING, but=lambda source: source.name == MAY_SLEEP)
     assert not found, "Wait for what you expect with tests.waiting.until or eventually:\n" + "\n".join(found)
+
+
+def test_no_test_reaches_another_machine() -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as far,
+        pytest.raises(RuntimeError, match="this machine only"),
+    ):
+        far.connect(("192.0.2.1", 9))
