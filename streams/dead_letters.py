@@ -84,7 +84,6 @@ class Undertaker:
     """Makes dead letters for one app."""
 
     keys: DayKeys
-    topic_app: str
 
     async def entry(
         self, *, stream: Stream, epoch: int, record: Record, index: int, at: int, reason: str, detail: str

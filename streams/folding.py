@@ -86,8 +86,8 @@ class StreamFold:
 
     async def _fold(self, stream: Stream, frame: Frame) -> Answer:
         checkpoint = await self._checkpoint(stream, frame.generation)
-        start = checkpoint or Checkpoint(epoch=self.log.epoch, offset=frame.start, topic_id=self.log.topic_id)
-        verdict = judge(start, frame, log=self.log, is_first=checkpoint is None)
+        start = begin(checkpoint, log=self.log)
+        verdict = judge(start, frame, log=self.log)
         if verdict is not None:
             return verdict
         expected = checkpoint
@@ -95,7 +95,7 @@ class StreamFold:
         for chunk, end in chunks(records, end=frame.end):
             step = await self.work.step(stream, start.epoch, chunk)
             await self._wait_for_room(stream, step)
-            following = (expected or start).advanced(offset=end, fingerprint=fingerprint_of(chunk))
+            following = start = start.advanced(offset=end, fingerprint=fingerprint_of(chunk))
             commit = Commit(stream=stream, expected=expected, next=following, facets=step.facets, outbox=step.outbox)
             outcome = await self.store.commit(commit)
             if isinstance(outcome, Mismatch):
@@ -131,7 +131,16 @@ class StreamFold:
             raise OutboxFull(f"{stream}: more than {OUTBOX_MAX} entries wait to be published")
 
 
-def judge(checkpoint: Checkpoint, frame: Frame, *, log: LogIdentity, is_first: bool) -> Answer | None:
+def begin(checkpoint: Checkpoint | None, *, log: LogIdentity) -> Checkpoint:
+    """Where folding goes on: at the checkpoint, or at the start of a log not read so far or adopted since."""
+    if checkpoint is None:
+        return Checkpoint(epoch=log.epoch, offset=0, topic_id=log.topic_id)
+    if checkpoint.epoch < log.epoch:
+        return Checkpoint(epoch=log.epoch, offset=0, topic_id=log.topic_id, incarnation=checkpoint.incarnation)
+    return checkpoint
+
+
+def judge(checkpoint: Checkpoint, frame: Frame, *, log: LogIdentity) -> Answer | None:
     """What a frame means to a checkpoint before anything is folded; None: fold it.
 
     Another log stops the partition; a frame ahead of the checkpoint means that the store went back in time; a frame
@@ -139,8 +148,8 @@ def judge(checkpoint: Checkpoint, frame: Frame, *, log: LogIdentity, is_first: b
     """
     if checkpoint.topic_id != log.topic_id or checkpoint.epoch != log.epoch:
         return Stopped("the topic is another log than the one folded so far; see `rapport log adopt`")
-    if is_first and frame.start > 0:
-        return Stopped(f"nothing is folded yet, and the log begins at {frame.start}: its start is gone")
+    if checkpoint.offset == 0 and frame.start > 0:
+        return Stopped(f"nothing of this log is folded, and it begins at {frame.start}: its start is gone")
     if frame.start > checkpoint.offset:
         return SeekTo(checkpoint.offset)
     before = next((record for record in frame.records if record.offset == checkpoint.offset - 1), None)
@@ -177,6 +186,7 @@ class StoredCheckpoints:
     app: str
     store: ProfileStore
     starts: StreamStarts
+    logs: Mapping[str, LogIdentity]
 
     async def committed(self, topic: str, partitions: Collection[int], /) -> Mapping[int, int | None]:
         """See `streams.frame.Checkpoints`."""
@@ -184,7 +194,8 @@ class StoredCheckpoints:
         positions: dict[int, int | None] = {}
         for partition in partitions:
             checkpoint = await self.store.checkpoint(Stream(self.app, topic, partition))
-            positions[partition] = None if checkpoint is None else _one_before(checkpoint, first.get(partition, 0))
+            start = begin(checkpoint, log=self.logs[topic])
+            positions[partition] = _one_before(start, first.get(partition, 0)) or None
         return positions
 
 

@@ -1,0 +1,237 @@
+"""Frames against the checkpoint: what is folded, what is refused, what a mismatch leads to."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from events.fact import Fact, encode_fact
+from events.position import Checkpoint, Stream
+from profiles.facet_cache import FacetCache
+from profiles.memory_store import MemoryStore
+from profiles.store import Commit
+from streams.dead_letters import Undertaker, decode_letter, unseal
+from streams.fold_work import FoldWork
+from streams.folding import LogIdentity, StoredCheckpoints, StreamFold, fingerprint_of
+from streams.frame import Answer, Frame, Handled, Record, SeekTo, Stopped
+from streams.memory_dead_letters import MemoryDeadLetters
+from tests.builders import NOW, PARTITIONS, admitted, consent, purchased
+
+LOG = LogIdentity(epoch=1, topic_id="a log")
+PARTITION = admitted(purchased()).partition
+STREAM = Stream("profiles", "rapport.events", PARTITION)
+
+
+class World:
+    """One partition's owner over a store in memory."""
+
+    def __init__(self, store: MemoryStore | None = None) -> None:
+        self.store = store or MemoryStore()
+        self.letters = MemoryDeadLetters()
+        self.fold = self.owner()
+
+    def owner(self, log: LogIdentity = LOG) -> StreamFold:
+        work = FoldWork(
+            facets=FacetCache(self.store),
+            undertaker=Undertaker(keys=self.letters),
+            candidates=lambda _fact, _position: (),
+            clock=lambda: NOW,
+            partitions=PARTITIONS,
+        )
+        return StreamFold(app="profiles", topic="rapport.events", log=log, store=self.store, work=work)
+
+    async def orders(self) -> int:
+        facets = await self.store.load(PARTITION, [purchased().identity])
+        return sum(len(facet.service.orders) for facet in facets.values())
+
+    async def dead(self) -> list[tuple[int, str]]:
+        entries = await self.store.outbox(STREAM, limit=100)
+        letters = [decode_letter(entry.payload) for _, entry in entries if entry.kind == "dead_letter"]
+        return [(letter.offset, letter.reason) for letter in letters]
+
+
+def record(offset: int, fact: Fact) -> Record:
+    return Record(offset, NOW, fact.identity.encode(), encode_fact(fact))
+
+
+def orders(count: int, first: int = 0) -> list[Record]:
+    return [record(offset, purchased(f"order-{offset}")) for offset in range(first, first + count)]
+
+
+def frame(records: Sequence[Record], *, start: int, end: int, generation: int = 1) -> Frame:
+    return Frame(
+        topic="rapport.events", partition=PARTITION, generation=generation, start=start, end=end, records=records
+    )
+
+
+async def handed(fold: StreamFold, records: Sequence[Record], **where: int) -> Answer:
+    return await fold(frame(records, **where))
+
+
+async def test_a_frame_is_folded_and_the_checkpoint_stands_at_its_end() -> None:
+    world = World()
+
+    answer = await handed(world.fold, orders(3), start=0, end=3)
+
+    assert answer == Handled()
+    assert await world.orders() == 3
+    checkpoint = await world.store.checkpoint(STREAM)
+    assert checkpoint == Checkpoint(1, 3, "a log", fingerprint_of(orders(3)))
+
+
+async def test_a_frame_handed_over_again_changes_nothing() -> None:
+    world = World()
+    await handed(world.fold, orders(3), start=0, end=3)
+    before = world.store.snapshot()
+
+    assert await handed(world.owner(), orders(3), start=0, end=3) == Handled()
+    assert world.store.snapshot() == before
+
+
+async def test_a_frame_that_overlaps_the_checkpoint_is_folded_from_there() -> None:
+    world = World()
+    await handed(world.fold, orders(3), start=0, end=3)
+
+    assert await handed(world.owner(), orders(4, first=2), start=2, end=6) == Handled()
+    assert await world.orders() == 6
+
+
+async def test_a_frame_without_records_moves_the_checkpoint() -> None:
+    world = World()
+    await handed(world.fold, orders(2), start=0, end=2)
+
+    assert await handed(world.fold, [], start=2, end=9) == Handled()
+    checkpoint = await world.store.checkpoint(STREAM)
+    assert checkpoint is not None
+    assert (checkpoint.offset, checkpoint.fingerprint) == (9, fingerprint_of(orders(2)))
+
+
+async def test_a_store_that_went_back_in_time_asks_for_the_records_again() -> None:
+    world = World()
+    await handed(world.fold, orders(2), start=0, end=2)
+    older = world.store.snapshot()
+    await handed(world.fold, orders(3, first=2), start=2, end=5)
+    world.store.restore(older)
+
+    assert await handed(world.fold, orders(1, first=5), start=5, end=6) == SeekTo(2)
+    assert await handed(world.fold, orders(4, first=2), start=2, end=6) == Handled()
+    assert await world.orders() == 6
+
+
+async def test_a_paused_owner_that_wakes_up_writes_nothing() -> None:
+    #   sleeper folds 0-2 · another owner folds 2-5 · sleeper hands in 2-4
+    world = World()
+    sleeper = world.owner()
+    await handed(sleeper, orders(2), start=0, end=2)
+    await handed(world.owner(), orders(3, first=2), start=2, end=5)
+    before = world.store.snapshot()
+
+    assert await handed(sleeper, orders(2, first=2), start=2, end=4) == SeekTo(5)
+    assert world.store.snapshot() == before
+
+
+async def test_a_raised_incarnation_makes_the_owner_read_everything_again() -> None:
+    world = World()
+    await handed(world.fold, orders(2), start=0, end=2)
+    standing = await world.store.checkpoint(STREAM)
+    assert standing is not None
+    raised = Checkpoint(1, 2, "a log", standing.fingerprint, incarnation=1)
+    await world.store.commit(Commit(stream=STREAM, expected=standing, next=raised))
+
+    assert await handed(world.fold, orders(1, first=2), start=2, end=3) == SeekTo(2)
+    assert await handed(world.fold, orders(1, first=2), start=2, end=3) == Handled()
+    after = await world.store.checkpoint(STREAM)
+    assert after is not None
+    assert after.incarnation == 1
+
+
+@pytest.mark.parametrize("log", [LogIdentity(epoch=1, topic_id="made anew"), LogIdentity(epoch=0, topic_id="a log")])
+async def test_another_log_stops_the_partition(log: LogIdentity) -> None:
+    world = World()
+    await handed(world.fold, orders(2), start=0, end=2)
+
+    answer = await handed(world.owner(log), orders(1, first=2), start=2, end=3)
+
+    assert isinstance(answer, Stopped)
+    assert "another log" in answer.reason
+
+
+async def test_another_record_at_the_checkpoint_stops_the_partition() -> None:
+    world = World()
+    await handed(world.fold, orders(2), start=0, end=2)
+
+    answer = await handed(world.owner(), [record(1, purchased("another"))], start=1, end=2)
+
+    assert isinstance(answer, Stopped)
+    assert "replaced" in answer.reason
+
+
+async def test_a_log_whose_start_is_gone_is_not_begun_in_the_middle() -> None:
+    answer = await handed(World().fold, orders(1, first=7), start=7, end=8)
+
+    assert isinstance(answer, Stopped)
+
+
+async def test_an_adopted_log_is_read_from_its_start() -> None:
+    world = World()
+    await handed(world.fold, orders(2), start=0, end=2)
+
+    adopted = world.owner(LogIdentity(epoch=2, topic_id="made anew"))
+    answer = await handed(adopted, [record(0, purchased("in-the-new-log"))], start=0, end=1)
+
+    assert answer == Handled()
+    assert await world.orders() == 3
+
+
+async def test_what_cannot_be_folded_is_set_aside_and_harms_nothing_else() -> None:
+    world = World()
+    key = purchased().identity.encode()
+    records = [
+        record(0, purchased("one", event_id="the same")),
+        Record(1, NOW, key, b"not a fact"),
+        record(2, purchased("two", event_id="the same")),
+        Record(3, NOW, b"app:another", encode_fact(purchased("three"))),
+        record(4, consent("given", "no.such.purpose")),
+        record(5, purchased("four")),
+    ]
+
+    assert await handed(world.fold, records, start=0, end=6) == Handled()
+    assert await world.dead() == [(1, "undecodable"), (2, "conflict"), (3, "undecodable"), (4, "unknown_purpose")]
+    assert await world.orders() == 2
+
+
+async def test_a_dead_letter_opens_with_the_key_of_its_day_only() -> None:
+    world = World()
+    await handed(world.fold, [Record(0, NOW, b"key", b"somebody said this")], start=0, end=1)
+    ((_, entry),) = await world.store.outbox(STREAM, limit=10)
+    letter = decode_letter(entry.payload)
+
+    key = await world.letters.key_of(letter.day, make=False)
+    assert key is not None
+    assert unseal(letter, {letter.day: key}).value == b"somebody said this"
+    assert b"said this" not in entry.payload
+    with pytest.raises(KeyError):
+        unseal(letter, {})
+
+
+async def test_a_folded_no_releases_its_hold_even_when_it_comes_twice() -> None:
+    world = World()
+    no = consent("withdrawn", "profile.build")
+
+    await handed(world.fold, [record(0, no), record(1, no)], start=0, end=2)
+
+    assert [entry.kind for _, entry in await world.store.outbox(STREAM, limit=10)] == ["release", "release"]
+
+
+async def test_reading_goes_on_one_record_before_the_checkpoint() -> None:
+    world = World()
+    await handed(world.fold, orders(3), start=0, end=3)
+
+    async def starts(_topic: str) -> dict[int, int]:
+        return {PARTITION: 0}
+
+    positions = StoredCheckpoints(app="profiles", store=world.store, starts=starts, logs={"rapport.events": LOG})
+
+    assert await positions.committed("rapport.events", [PARTITION, PARTITION + 1]) == {
+        PARTITION: 2,
+        PARTITION + 1: None,
+    }
