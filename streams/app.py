@@ -16,7 +16,7 @@ import uvloop
 from faust.types import TransportT
 from yarl import URL
 
-from streams.frame import Answer, Checkpoints, Frame, Handler
+from streams.frame import Answer, Checkpoints, Frame, Handler, Stopped
 from streams.ownership import Handed, Ownership
 from streams.patience import patiently
 from streams.transport import FrameSchema, FrameTransport
@@ -83,9 +83,10 @@ class StreamApp(faust.App):
 
     def end(self, failure: Failure | None = None) -> None:
         """Begin nothing more and stop the worker; as failed, if a failure is given."""
-        self.ownership.close()
-        self.failure = self.failure or failure
-        self.ending.set()
+        if not self.ending.is_set():
+            self.ownership.close()
+            self.failure = failure
+            self.ending.set()
 
     async def handle(self, handed: Handed, handler: Handler) -> None:
         """Take one frame to its handler and act on the answer; raises nothing but cancellation."""
@@ -93,7 +94,10 @@ class StreamApp(faust.App):
             return
         self.at_rest.clear()
         try:
-            self.ownership.settle(handed, await self._answer(handed.frame, handler))
+            answer = await self._answer(handed.frame, handler)
+            if isinstance(answer, Stopped):
+                _log.error("stopped %s: %s", _place(handed.frame), answer.reason)
+            self.ownership.settle(handed, answer)
         except Exception as error:  # noqa: BLE001  its fate is to stop the worker
             place = _place(handed.frame)
             _log.error("%s failed for good with %s: the worker stops", place, type(error).__name__)

@@ -39,6 +39,14 @@ class Claim:
     high_watermark: int | None = None
     last_stable_offset: int | None = None
     ends_at_ms: int | None = None
+    short_since_ms: int | None = None
+
+    @property
+    def short_for_ms(self) -> int:
+        """How long the log has been known to end before our position; a broker may tell so for a moment."""
+        if self.short_since_ms is None or self.ends_at_ms is None:
+            return 0
+        return self.ends_at_ms - self.short_since_ms
 
 
 class Ownership:
@@ -139,6 +147,8 @@ class Ownership:
             claim.high_watermark = high_watermark
             claim.last_stable_offset = last_stable_offset
             claim.ends_at_ms = at_ms
+            short = high_watermark is not None and high_watermark < claim.next_offset
+            claim.short_since_ms = (claim.short_since_ms or at_ms) if short else None
 
     def checkpoints(self) -> dict[tuple[str, int], int]:
         """The checkpoint of every owned partition."""

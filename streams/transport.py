@@ -7,7 +7,7 @@ is a frame, nothing is acknowledged, and the client's own position never counts:
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, cast
 
@@ -23,6 +23,9 @@ from streams.frame import Checkpoints, Frame, Record
 from streams.ownership import Handed, Key, Ownership
 
 _log = logging.getLogger(__name__)
+
+_SHORT_LOG_MS = 3_000
+"""After a change of leader a log may for a moment seem to end before what was read from it."""
 
 
 class FrameSchema(Schema[Any, Any]):
@@ -72,6 +75,7 @@ class FrameThread(driver.AIOKafkaConsumerThread):
             return {}
         except NoOffsetForPartitionError:
             return {}  # asked for by the client before it was moved; our positions always have an offset
+        self._note_ends(consumer, asked)
         return self._frames(consumer, asked, records)
 
     def _moved_to_our_positions(
@@ -101,9 +105,6 @@ class FrameThread(driver.AIOKafkaConsumerThread):
             state = _state(consumer, tp)
             if state is None or not state.has_valid_position:
                 continue
-            self.consumer.ownership.saw_ends(
-                tp, high_watermark=state.highwater, last_stable_offset=state.lso, at_ms=state.timestamp
-            )
             if state.position > start:
                 frames[tp] = Handed(
                     turn=turn,
@@ -120,6 +121,21 @@ class FrameThread(driver.AIOKafkaConsumerThread):
                 )
         return frames
 
+    def _note_ends(self, consumer: aiokafka.AIOKafkaConsumer, asked: Collection[TP]) -> None:
+        """Remember the log's ends, and stop where the log ends before us; not every broker calls that an error."""
+        ownership = self.consumer.ownership
+        for tp in asked:
+            state, claim = _state(consumer, tp), ownership.readable(tp)
+            if state is None or claim is None:
+                continue
+            ownership.saw_ends(tp, high_watermark=state.highwater, last_stable_offset=state.lso, at_ms=state.timestamp)
+            if claim.short_for_ms >= _SHORT_LOG_MS:
+                self._stop(tp, gap_reason(offset=claim.next_offset, first=0, end=state.highwater))
+
+    def _stop(self, tp: TP, reason: str) -> None:
+        self.consumer.ownership.stop(tp, reason=reason)
+        _log.error("stopped %s[%d]: %s", tp.topic, tp.partition, reason)
+
     async def _stop_at_gap(self, consumer: aiokafka.AIOKafkaConsumer, error: OffsetOutOfRangeError) -> None:
         """The log no longer holds what comes next, or never did: this partition stops, with the size of the gap."""
         for tp, offset in error.args[0].items():
@@ -128,9 +144,7 @@ class FrameThread(driver.AIOKafkaConsumerThread):
                 continue  # asked for at a position that is no longer ours
             first = (await consumer.beginning_offsets([tp]))[tp]
             last = (await consumer.end_offsets([tp]))[tp]
-            reason = gap_reason(offset=offset, first=first, end=last)
-            self.consumer.ownership.stop(tp, reason=reason)
-            _log.error("stopped %s[%d]: %s", tp.topic, tp.partition, reason)
+            self._stop(tp, gap_reason(offset=offset, first=first, end=last))
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Tell the broker how far we are. Only lag tools read it, so a refusal costs nothing."""
