@@ -1,12 +1,15 @@
 """Settings: from the command line, else the environment (`RAPPORT_...`), else the data folder, else the defaults."""
 
-import json
+import hashlib
+import hmac
 import os
+import re
 import secrets
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from events.fact import describe
@@ -15,6 +18,7 @@ EVENTS: Final = "rapport.events"
 INTAKE: Final = "rapport.intake"
 DECISIONS: Final = "rapport.decisions"
 OUTREACH: Final = "rapport.outreach"
+KEY_FILE: Final = "pseudonym.key"
 
 
 class SettingsInvalid(Exception):
@@ -22,13 +26,16 @@ class SettingsInvalid(Exception):
 
 
 class Settings(BaseSettings):
-    """How one installation runs. Secrets come from the environment or from `keyring.json` in the data folder."""
+    """How one installation runs."""
 
     model_config = SettingsConfigDict(env_prefix="RAPPORT_", frozen=True, extra="ignore")
 
     kafka: str = Field(default="127.0.0.1:9092", description="brokers, host:port, separated by commas")
     redis: str = Field(default="redis://127.0.0.1:6379/0", description="URL of the store")
     redis_cluster: bool = Field(default=False, description="the URL names a node of a cluster")
+    pseudonym_key: SecretStr | None = Field(
+        default=None, description="32 random bytes in hex; else a file in the data folder"
+    )
     data: Path = Field(default=Path("rapport-data"), description="folder of history, models and keys")
     partitions: int = Field(
         default=32, ge=1, le=1024, description="partitions of every topic; another number is a rebuild"
@@ -76,44 +83,56 @@ def settings_of(**given: Any) -> Settings:
         raise SettingsInvalid(f"settings: {describe(error)}") from None
 
 
-class Keyring(BaseModel):
-    """The secrets of one installation, in hex: the pseudonym key, and the key of decision ids."""
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """The secret of one installation, and the keys derived from it; none of them is ever shown."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    pseudonym_key: bytes = field(repr=False)
 
-    pseudonym_key: str = Field(pattern=r"^([0-9a-f]{2}){16,64}$", repr=False)
-    decision_key: str = Field(pattern=r"^([0-9a-f]{2}){16,64}$", repr=False)
+    @property
+    def decision_key(self) -> bytes:
+        """Keys decision ids (32 bytes)."""
+        return self._derived(b"rapport decisions")
 
-    @model_validator(mode="after")
-    def _differ(self) -> Self:
-        if self.pseudonym_key == self.decision_key:
-            raise ValueError("the two keys must differ")
-        return self
+    @property
+    def ref_key(self) -> bytes:
+        """Seals the references handed out for identities (32 bytes)."""
+        return self._derived(b"rapport references")
+
+    def _derived(self, label: bytes) -> bytes:
+        return hmac.new(self.pseudonym_key, label, hashlib.sha256).digest()
 
 
 def keyring_of(settings: Settings) -> Keyring:
-    """The keys in `keyring.json` of the data folder; SettingsInvalid when there are none yet."""
-    path = settings.data / "keyring.json"
+    """The keys from RAPPORT_PSEUDONYM_KEY or the data folder; SettingsInvalid when there are none yet."""
+    path = settings.data / KEY_FILE
+    if settings.pseudonym_key is not None:
+        return _keyring(settings.pseudonym_key.get_secret_value(), where="RAPPORT_PSEUDONYM_KEY")
     try:
-        return Keyring.model_validate(json.loads(path.read_text()))
+        return _keyring(path.read_text().strip(), where=str(path))
     except FileNotFoundError:
-        raise SettingsInvalid(
-            f"{path} is missing: `rapport keys make` makes it, or copy it from a sister process"
-        ) from None
-    except (ValueError, OSError) as error:
+        hint = "set RAPPORT_PSEUDONYM_KEY to 32 random bytes in hex, or start once with `rapport up`"
+        raise SettingsInvalid(f"{path} is missing: {hint}") from None
+    except OSError as error:
         raise SettingsInvalid(f"{path} cannot be read: {type(error).__name__}") from None
 
 
 def make_keyring(settings: Settings) -> Keyring:
     """The keys of the data folder, made first where there are none; the file is readable by its owner only."""
-    path = settings.data / "keyring.json"
-    if not path.exists():
+    path = settings.data / KEY_FILE
+    if settings.pseudonym_key is None and not path.exists():
         settings.data.mkdir(parents=True, exist_ok=True)
-        keyring = Keyring(pseudonym_key=secrets.token_hex(32), decision_key=secrets.token_hex(32))
         fresh = path.with_suffix(".new")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(keyring.model_dump_json(indent=2))
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
             os.fsync(descriptor)
         fresh.rename(path)
     return keyring_of(settings)
+
+
+def _keyring(text: str, *, where: str) -> Keyring:
+    if not re.fullmatch(r"([0-9a-fA-F]{2}){16,64}", text):
+        raise SettingsInvalid(f"{where}: the key is 16 to 64 bytes in hex")
+    return Keyring(bytes.fromhex(text))
