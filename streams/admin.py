@@ -3,6 +3,8 @@
 Everything here blocks; call it before the worker starts, or from a thread.
 """
 
+import logging
+import socket
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +14,8 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic, OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.protocol.consumer import IsolationLevel
+
+_log = logging.getLogger(__name__)
 
 
 class TopicDiffersError(Exception):
@@ -38,12 +42,24 @@ def wait_for_broker(brokers: Sequence[str], *, within_s: float = 30.0) -> str:
     deadline = time.monotonic() + within_s
     while True:
         try:
-            with _admin(brokers) as admin:
-                return str(admin.describe_cluster()["cluster_id"])
+            if any(_listens(broker) for broker in brokers):
+                with _admin(brokers) as admin:
+                    return str(admin.describe_cluster()["cluster_id"])
         except KafkaError as error:
-            if time.monotonic() > deadline:
-                raise BrokerSilentError(f"no broker answered at {', '.join(brokers)} within {within_s:g} s") from error
+            _log.info("the broker listens but does not answer yet: %s", type(error).__name__)
+        if time.monotonic() > deadline:
+            raise BrokerSilentError(f"no broker answered at {', '.join(brokers)} within {within_s:g} s")
         time.sleep(0.2)
+
+
+def _listens(broker: str) -> bool:
+    """Asked first, since the client leaves a socket open for every connection refused."""
+    host, _, port = broker.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 def ensure_topics(brokers: Sequence[str], topics: Mapping[str, int], *, replication: int) -> list[str]:
