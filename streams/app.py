@@ -76,7 +76,13 @@ class StreamApp(faust.App):
         """No tables, so no data folder."""
 
     def _new_transport(self) -> TransportT:
-        return FrameTransport(self.conf.broker_consumer, self, ownership=self.ownership, checkpoints=self.checkpoints)
+        return FrameTransport(
+            self.conf.broker_consumer,
+            self,
+            ownership=self.ownership,
+            checkpoints=self.checkpoints,
+            retry_delays_s=self.settings.retry_delays_s,
+        )
 
     def _new_producer_transport(self) -> TransportT:
         return self.transport
@@ -173,10 +179,11 @@ def _route(app: StreamApp, *, topic: str, handler: Handler) -> None:
 def run_worker(app: StreamApp) -> int:
     """Run until SIGTERM or SIGINT (0, the frame in hand finished) or a failure (1); answers the exit status."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(app))
+        return runner.run(serve(app))
 
 
-async def _run(app: StreamApp) -> int:
+async def serve(app: StreamApp) -> int:
+    """The same within a running loop, for an app whose adapters were made in it."""
     loop = asyncio.get_running_loop()
     app.loop = loop
     for number in (signal.SIGTERM, signal.SIGINT):
