@@ -152,8 +152,6 @@ def _closed(subject: Subject, purpose: Purpose) -> Refused | None:
     for overlay in ("restricted", "suppressed", "minor"):
         if overlay in subject.overlays and OVERLAY_REFUSES[overlay](purpose.name):
             return Refused(RefusalReason(overlay), f"{purpose.name} is closed to a person who is {overlay}")
-    if any(purpose.name in part.held for part in subject.everyone()):
-        return Refused(RefusalReason.HELD, f"a no to {purpose.name} is on its way")
     return None
 
 
@@ -174,6 +172,8 @@ def _on_its_own(subject: Subject, purpose: Purpose, *, at: int, known_at: int) -
     basis = basis_of(purpose, subject.jurisdiction)
     if basis in ("contract", "legal_obligation"):
         return Allowed(Because(basis=basis))
+    if any(purpose.name in part.held for part in subject.everyone()):
+        return Refused(RefusalReason.HELD, f"a no to {purpose.name} is on its way")
     state = combined(subject, purpose.name)
     if basis == "legitimate_interest" and state.no is None:
         return Allowed(Because(basis=basis))
