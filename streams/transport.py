@@ -21,11 +21,16 @@ from yarl import URL
 
 from streams.frame import Checkpoints, Frame, Record
 from streams.ownership import Handed, Key, Ownership
+from streams.patience import patiently
 
 _log = logging.getLogger(__name__)
 
 _SHORT_LOG_MS = 3_000
 """After a change of leader a log may for a moment seem to end before what was read from it."""
+
+
+class CheckpointsUnreadError(Exception):
+    """The store did not say where to go on, however often it was asked."""
 
 
 class FrameSchema(Schema[Any, Any]):
@@ -188,11 +193,24 @@ class FrameConsumer(driver.Consumer):
         known: dict[TP, int] = {}
         for topic in {tp.topic for tp in held}:
             partitions = [tp.partition for tp in held if tp.topic == topic]
-            committed = await self.transport.checkpoints.committed(topic, partitions)
+            committed = await self._committed(topic, partitions)
             known |= {TP(topic, partition): offset for partition, offset in committed.items() if offset is not None}
         fresh = [tp for tp in held if tp not in known]
         first = await self.earliest_offsets(*fresh) if fresh else {}
         return {tp: known[tp] if tp in known else first[tp] for tp in held}
+
+    async def _committed(self, topic: str, partitions: Sequence[int]) -> Mapping[int, int | None]:
+        """Asked again for a while; the last failure ends the worker, since Faust would go on without an answer."""
+        try:
+            async with asyncio.timeout(self.app.conf.broker_request_timeout / 2):
+                return await patiently(
+                    lambda: self.transport.checkpoints.committed(topic, partitions),
+                    what=f"reading the checkpoints of {topic}",
+                    delays_s=self.transport.retry_delays_s,
+                )
+        except Exception as error:  # noqa: BLE001  its fate: the worker ends
+            # Faust logs what ends it with all it says; ours says nothing of the data.
+            raise CheckpointsUnreadError(f"the checkpoints of {topic}: {type(error).__name__}") from None
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """One round of frames, each handed over only while its turn lasts."""
@@ -254,10 +272,19 @@ class FrameTransport(driver.Transport):
     Consumer = FrameConsumer
     Producer = SilentProducer
 
-    def __init__(self, url: list[URL], app: AppT, *, ownership: Ownership, checkpoints: Checkpoints) -> None:
+    def __init__(
+        self,
+        url: list[URL],
+        app: AppT,
+        *,
+        ownership: Ownership,
+        checkpoints: Checkpoints,
+        retry_delays_s: Sequence[float],
+    ) -> None:
         super().__init__(url, app)
         self.ownership = ownership
         self.checkpoints = checkpoints
+        self.retry_delays_s = retry_delays_s
 
 
 def gap_reason(*, offset: int, first: int, end: int) -> str:

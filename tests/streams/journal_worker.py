@@ -1,11 +1,14 @@
 """A worker for the tests: writes what it is handed to a file, which is its checkpoint store too.
 
-One line per frame, written at once, so that a kill -9 leaves whole lines. Records may ask for trouble by their value.
+One line per frame, written at once, so that a kill -9 leaves whole lines. Records may ask for trouble by their value,
+and the variable TROUBLE asks for it elsewhere; INSTANCE names a static group member.
 """
 
+import asyncio
 import fcntl
 import json
 import logging
+import os
 import sys
 import threading
 from collections.abc import Collection, Mapping
@@ -14,6 +17,7 @@ from typing import Any
 
 from streams.app import StreamSettings, build_app, run_worker
 from streams.frame import Answer, Frame, Handled, SeekTo, Stopped
+from streams.ownership import Ownership
 
 
 class Journal:
@@ -33,6 +37,8 @@ class Journal:
         return max(ends, default=None)
 
     async def committed(self, topic: str, partitions: Collection[int], /) -> Mapping[int, int | None]:
+        if os.environ.get("TROUBLE") == "checkpoints":
+            raise ConnectionError("someone's data")
         return {partition: self.checkpoint(topic, partition) for partition in partitions}
 
     async def __call__(self, frame: Frame, /) -> Answer:
@@ -69,10 +75,17 @@ class Journal:
         return Handled()
 
 
+async def companion(_: Ownership) -> None:
+    """Lasts as long as the worker, unless asked to break off."""
+    if os.environ.get("TROUBLE") != "companion":
+        await asyncio.Event().wait()
+    raise ConnectionError("someone's data")
+
+
 def main(brokers: str, name: str, path: str, *topics: str) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     journal = Journal(Path(path))
-    settings = StreamSettings(retry_delays_s=(0.05, 0.1), frame_records=50)
+    settings = StreamSettings(instance_id=os.environ.get("INSTANCE"), retry_delays_s=(0.05, 0.1), frame_records=50)
     app = build_app(
         name,
         brokers=[brokers],
@@ -80,6 +93,7 @@ def main(brokers: str, name: str, path: str, *topics: str) -> int:
         checkpoints=journal,
         partitions=4,
         settings=settings,
+        companions=[companion],
     )
     return run_worker(app)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.admin import ensure_topics
+from streams.admin import ensure_topics, wait_for_broker
+from tests import servers
 from tests.streams.workers import PARTITIONS, Worker, frames, fresh, handled, offsets, produce, wait_until
 
 
@@ -162,6 +163,24 @@ def test_sigterm_lets_the_frame_in_hand_finish_and_begins_no_other(kafka: str, t
     lines = frames(journal, topic=topic, partition=0)
     assert len(lines) == 1
     assert lines[0]["start"] == 0
+
+
+@pytest.mark.parametrize("trouble", ["checkpoints", "companion"])
+def test_a_worker_that_lost_what_it_needs_ends_as_failed(kafka: str, topic: str, journal: Path, trouble: str) -> None:
+    with Worker(kafka, group=fresh("app"), journal=journal, topics=[topic], trouble=trouble) as worker:
+        assert worker.process.wait(timeout=30) == 1
+    assert "someone's data" not in worker.log
+
+
+def test_a_worker_whose_broker_is_gone_still_stops_when_asked(tmp_path: Path, journal: Path) -> None:
+    with servers.embedded_broker(tmp_path) as address:
+        wait_for_broker([address])
+        ensure_topics([address], {"facts": PARTITIONS}, replication=1)
+        produce(address, "facts", numbered(40))
+        worker = Worker(address, group=fresh("app"), journal=journal, topics=["facts"])
+        wait_until(lambda: handled(journal, topic="facts") >= 40, what="a worker at work")
+    with worker:
+        assert worker.stop() == 0
 
 
 def test_a_position_beyond_the_log_stops_that_partition_with_the_gap(kafka: str, topic: str, journal: Path) -> None:

@@ -44,12 +44,15 @@ def produce(kafka: str, topic: str, values: Sequence[bytes], *, partition: int |
 class Worker:
     """One process; used as a context manager, killed at the end if it still runs."""
 
-    def __init__(self, kafka: str, *, group: str, journal: Path, topics: Sequence[str]) -> None:
+    def __init__(
+        self, kafka: str, *, group: str, journal: Path, topics: Sequence[str], trouble: str = "", instance: str = ""
+    ) -> None:
         self.journal = journal
         self.errors = journal.with_name(f"{journal.name}.{fresh('stderr')}")
         argv = [sys.executable, str(PROGRAM), kafka, group, str(journal), *topics]
+        env = {"PYTHONPATH": str(ROOT), "TROUBLE": trouble} | ({"INSTANCE": instance} if instance else {})
         with self.errors.open("wb") as errors:
-            self.process = subprocess.Popen(argv, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, stderr=errors)
+            self.process = subprocess.Popen(argv, cwd=ROOT, env=env, stderr=errors)
 
     def __enter__(self) -> Self:
         return self
