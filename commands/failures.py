@@ -1,0 +1,13 @@
+"""Failures a person can act on, and how they are said."""
+
+from commands.settings import SettingsInvalid
+from events.log import LogError
+from profiles.store import ProfileStoreError
+from streams.admin import BrokerSilentError, TopicDiffersError, TopicMissingError
+
+_SAYABLE = (SettingsInvalid, LogError, ProfileStoreError, BrokerSilentError, TopicDiffersError, TopicMissingError)
+
+
+def explain(error: Exception) -> str | None:
+    """One sentence for a failure of the surroundings or of the settings; None for a defect of ours."""
+    return str(error) if isinstance(error, _SAYABLE) else None

@@ -1,0 +1,223 @@
+"""`rapport worker`: the event process. Builds the adapters of one app and runs it until it is told to stop."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Annotated
+
+import msgspec
+import typer
+import uvloop
+from redis import RedisError
+
+from commands.lag_board import LagBoard, now_ms
+from commands.logs import log_identities
+from commands.settings import EVENTS, Keyring, Settings, keyring_of, settings_of
+from consent.holds import ConsentStoreUnavailable
+from consent.redis_holds import RedisHolds
+from events.admission import Admission, Door
+from events.history import History
+from events.log import KafkaLog, LogUnavailable
+from events.position import Stream
+from events.pseudonyms import Pseudonyms
+from profiles.facet_cache import FacetCache
+from profiles.redis_store import RedisStore
+from profiles.store import EntryKind, OutboxEntry
+from streams.admin import ensure_topics, log_bounds, wait_for_broker
+from streams.admit_work import AdmitWork
+from streams.app import Companion, StreamApp, StreamSettings, build_app, serve
+from streams.archive_work import ArchivedPositions, Archiver
+from streams.dead_letters import Undertaker, decode_letter
+from streams.fold_work import FoldWork, Release
+from streams.folding import LogIdentity, StoredCheckpoints, StreamFold, Work
+from streams.frame import Handler
+from streams.lag import publish_lag
+from streams.ownership import Ownership
+from streams.redis_dead_letters import RedisDeadLetters
+from streams.relay import Publish, PublishFailed, Relay
+from streams.watchdog import watch
+
+_log = logging.getLogger(__name__)
+
+PROFILES = "profiles"
+HISTORY = "history"
+
+
+class AppName(StrEnum):
+    """The apps of the event process."""
+
+    PROFILES = PROFILES
+    HISTORY = HISTORY
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plant:
+    """What every app of one worker shares."""
+
+    settings: Settings
+    keyring: Keyring
+    store: RedisStore
+    logs: Mapping[str, LogIdentity]
+    stack: AsyncExitStack
+
+
+def worker(  # noqa: PLR0917 - options, each given by its name
+    app: Annotated[AppName, typer.Option(help="which app to run")] = AppName.PROFILES,
+    kafka: Annotated[str | None, typer.Option(help="brokers, host:port")] = None,
+    redis: Annotated[str | None, typer.Option(help="URL of the store")] = None,
+    data: Annotated[str | None, typer.Option(help="folder of history, models and keys")] = None,
+    partitions: Annotated[int | None, typer.Option(help="partitions of every topic")] = None,
+    instance_id: Annotated[str | None, typer.Option(help="static membership (Apache Kafka)")] = None,
+) -> None:
+    """Fold events into profiles, or archive them, until SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = settings_of(kafka=kafka, redis=redis, data=data, partitions=partitions, instance_id=instance_id)
+    raise typer.Exit(run(settings, app=app))
+
+
+def run(settings: Settings, *, app: AppName) -> int:
+    """Run one app to its end; the exit status."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(settings, app))
+
+
+async def _serve(settings: Settings, app: AppName) -> int:
+    async with _plant(settings) as plant:
+        return await serve(await (_profiles(plant) if app is AppName.PROFILES else _history(plant)))
+
+
+@asynccontextmanager
+async def _plant(settings: Settings) -> AsyncIterator[Plant]:
+    keyring = keyring_of(settings)
+    await asyncio.to_thread(wait_for_broker, settings.brokers)
+    await asyncio.to_thread(ensure_topics, settings.brokers, settings.topics, replication=settings.replication)
+    async with AsyncExitStack() as stack:
+        store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
+        stack.push_async_callback(store.close)
+        logs = await log_identities(settings, keyring=keyring, store=store)
+        yield Plant(settings=settings, keyring=keyring, store=store, logs=logs, stack=stack)
+
+
+async def _profiles(plant: Plant) -> StreamApp:
+    letters = RedisDeadLetters(plant.store.client)
+    holds = RedisHolds(plant.store.client, partitions=plant.settings.partitions)
+    log = KafkaLog(brokers=plant.settings.kafka, topic=EVENTS, epoch=plant.logs[EVENTS].epoch)
+    await log.start()
+    plant.stack.push_async_callback(log.stop)
+    works = _works(plant, letters=letters, log=log)
+    relay = Relay(store=plant.store, publish=_publishers(letters, holds), owned=lambda: _owned(app.ownership))
+    app = _app(plant, name=PROFILES, works=works, relay=relay)
+    return app
+
+
+def _works(plant: Plant, *, letters: RedisDeadLetters, log: KafkaLog) -> dict[str, Work]:
+    partitions = plant.settings.partitions
+    pseudonyms = Pseudonyms(plant.keyring.pseudonym_key, plant.settings.region)
+    admission = Admission(pseudonyms=pseudonyms, partitions=partitions)
+    undertaker = Undertaker(keys=letters)
+    works: dict[str, Work] = {
+        topic: AdmitWork(
+            admission=admission, door=Door(name=topic, source=source), log=log, undertaker=undertaker, clock=now_ms
+        )
+        for topic, source in plant.settings.intakes.items()
+    }
+    works[EVENTS] = FoldWork(
+        facets=FacetCache(plant.store),
+        undertaker=undertaker,
+        candidates=lambda _fact, _position: (),
+        clock=now_ms,
+        partitions=partitions,
+    )
+    return works
+
+
+def _app(plant: Plant, *, name: str, works: Mapping[str, Work], relay: Relay) -> StreamApp:
+    routes: dict[str, Handler] = {
+        topic: StreamFold(
+            app=name, topic=topic, log=plant.logs[topic], store=plant.store, work=work, on_outbox=relay.wake
+        )
+        for topic, work in works.items()
+    }
+    starts = partial(_starts, plant.settings)
+    checkpoints = StoredCheckpoints(app=name, store=plant.store, starts=starts, logs=plant.logs)
+
+    async def relaying(_ownership: Ownership) -> None:
+        await relay.run()
+
+    return build_app(
+        f"rapport-{name}",
+        brokers=plant.settings.brokers,
+        routes=routes,
+        checkpoints=checkpoints,
+        partitions=plant.settings.partitions,
+        settings=StreamSettings(instance_id=plant.settings.instance_id),
+        companions=[relaying, *_companions(plant, name)],
+    )
+
+
+async def _history(plant: Plant) -> StreamApp:
+    archive = History(plant.settings.history)
+    archiver = Archiver(archive=archive, log=plant.logs[EVENTS])
+
+    async def flushing(_ownership: Ownership) -> None:
+        await archiver.run()
+
+    return build_app(
+        f"rapport-{HISTORY}",
+        brokers=plant.settings.brokers,
+        routes={EVENTS: archiver},
+        checkpoints=ArchivedPositions(archive=archive, log=plant.logs[EVENTS]),
+        partitions=plant.settings.partitions,
+        settings=StreamSettings(instance_id=plant.settings.instance_id),
+        companions=[flushing, *_companions(plant, HISTORY)],
+    )
+
+
+def _companions(plant: Plant, name: str) -> list[Companion]:
+    board = LagBoard(plant.store.client, app=name)
+
+    async def telling_the_lag(ownership: Ownership) -> None:
+        await publish_lag(ownership, publish=board.publish)
+
+    async def watched(ownership: Ownership) -> None:
+        watch(ownership, ends=partial(log_bounds, plant.settings.brokers))
+        await asyncio.Event().wait()
+
+    return [telling_the_lag, watched]
+
+
+async def _starts(settings: Settings, topic: str) -> dict[int, int]:
+    bounds = await asyncio.to_thread(log_bounds, settings.brokers, [topic])
+    return {partition: bound.first for (_, partition), bound in bounds.items()}
+
+
+def _owned(ownership: Ownership) -> list[Stream]:
+    return [Stream(PROFILES, topic, partition) for topic, partition in list(ownership.claims)]
+
+
+def _publishers(letters: RedisDeadLetters, holds: RedisHolds) -> dict[EntryKind, Publish]:
+    async def bury(_stream: Stream, entries: Sequence[OutboxEntry]) -> None:
+        await letters.keep([decode_letter(entry.payload) for entry in entries])
+
+    async def release(_stream: Stream, entries: Sequence[OutboxEntry]) -> None:
+        for entry in entries:
+            done = msgspec.msgpack.decode(entry.payload, type=Release)
+            await holds.release(identity=done.identity, event_key=done.event_key)
+
+    return {"dead_letter": _patient(bury), "release": _patient(release)}
+
+
+def _patient(publish: Publish) -> Publish:
+    """Turns every way a receiver can be away into the one the relay waits out."""
+
+    async def publish_or_wait(stream: Stream, entries: Sequence[OutboxEntry]) -> None:
+        try:
+            await publish(stream, entries)
+        except (RedisError, OSError, ConsentStoreUnavailable, LogUnavailable) as error:
+            raise PublishFailed(type(error).__name__) from error
+
+    return publish_or_wait
