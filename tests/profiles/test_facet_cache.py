@@ -1,0 +1,130 @@
+"""The cache must never give what the store would not."""
+
+import asyncio
+from collections.abc import Collection
+
+import pytest
+
+from events.position import Checkpoint, Stream
+from profiles.facet import Facet
+from profiles.facet_cache import FacetCache
+from profiles.memory_store import MemoryStore
+from profiles.store import Commit
+
+STREAM = Stream("profiles", "rapport.events", 3)
+
+
+def numbered(number: int) -> Facet:
+    return Facet(recent=number.to_bytes(4, "big"))
+
+
+class CountingStore(MemoryStore):
+    """A store that counts what it is asked for, and may keep the caller waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self.held_up: asyncio.Event | None = None
+
+    async def load(self, partition: int, identities: Collection[str]) -> dict[str, Facet]:
+        self.asked += identities
+        found = await super().load(partition, identities)
+        if self.held_up is not None:
+            await self.held_up.wait()
+        return found
+
+
+@pytest.fixture
+async def store() -> CountingStore:
+    store = CountingStore()
+    facets = {name: numbered(number) for number, name in enumerate("abcdef")}
+    await store.commit(Commit(stream=STREAM, expected=None, next=Checkpoint(1, 1), facets=facets))
+    return store
+
+
+async def test_what_is_held_is_not_asked_for_again(store: CountingStore) -> None:
+    cache = FacetCache(store)
+    assert await cache.load(3, {"a", "b"}) == {"a": numbered(0), "b": numbered(1)}
+    cache.put(3, {"z": numbered(9)})
+
+    assert await cache.load(3, ["a", "c", "z"]) == {"a": numbered(0), "c": numbered(2), "z": numbered(9)}
+
+    assert sorted(store.asked) == ["a", "b", "c"]
+
+
+async def test_a_facet_that_was_put_replaces_the_one_that_was_loaded(store: CountingStore) -> None:
+    cache = FacetCache(store)
+    await cache.load(3, ["a"])
+    cache.put(3, {"a": numbered(7)})
+
+    assert await cache.load(3, ["a"]) == {"a": numbered(7)}
+
+
+async def test_somebody_unknown_is_asked_for_until_there_is_a_facet(store: CountingStore) -> None:
+    cache = FacetCache(store)
+
+    assert await cache.load(3, ["nobody"]) == {}
+    assert await cache.load(3, ["nobody"]) == {}
+
+    assert store.asked == ["nobody", "nobody"]
+
+
+async def test_a_dropped_partition_is_asked_for_again_and_others_are_kept(store: CountingStore) -> None:
+    cache = FacetCache(store)
+    cache.put(3, {"a": numbered(7)})
+    cache.put(4, {"a": numbered(8)})
+
+    cache.drop(3)
+    cache.drop(5)
+
+    assert await cache.load(3, ["a"]) == {"a": numbered(0)}
+    assert await cache.load(4, ["a"]) == {"a": numbered(8)}
+
+
+async def test_what_arrives_after_the_partition_was_dropped_is_not_held(store: CountingStore) -> None:
+    cache = FacetCache(store)
+    store.held_up = asyncio.Event()
+    loading = asyncio.create_task(cache.load(3, ["a"]))
+    await asyncio.wait([loading], timeout=0.01)
+    assert store.asked == ["a"]
+
+    cache.drop(3)
+    store.held_up.set()
+
+    assert await loading == {"a": numbered(0)}
+    assert len(cache) == 0
+
+
+async def test_the_least_recently_used_go_first(store: CountingStore) -> None:
+    cache = FacetCache(store, facets_max=3)
+    await cache.load(3, ["a", "b", "c"])
+    await cache.load(3, ["a"])
+    cache.put(3, {"d": numbered(3)})
+    store.asked.clear()
+
+    await cache.load(3, ["a", "c", "d"])
+    assert store.asked == []
+    await cache.load(3, ["b"])
+    assert store.asked == ["b"]
+    assert len(cache) == 3
+
+
+async def test_a_quiet_partition_is_not_emptied_by_a_busy_one(store: CountingStore) -> None:
+    cache = FacetCache(store, facets_max=10)
+    cache.put(4, {"quiet": numbered(1)})
+    cache.put(3, {str(number): numbered(number) for number in range(100)})
+
+    assert len(cache) == 10
+    assert await cache.load(4, ["quiet"]) == {"quiet": numbered(1)}
+
+
+async def test_more_than_fit_are_still_all_given(store: CountingStore) -> None:
+    cache = FacetCache(store, facets_max=2)
+
+    assert len(await cache.load(3, "abcdef")) == 6
+    assert len(cache) == 2
+
+
+def test_a_cache_for_nothing_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        FacetCache(MemoryStore(), facets_max=0)
