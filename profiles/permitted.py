@@ -1,0 +1,199 @@
+"""The permitted events: all that anything fitted, counted, thresholded or calibrated may be made from.
+
+A fact is among them when the purpose is allowed for its person at the snapshot, and it holds only those fields whose
+own purpose was open at the fact's position, has not been closed since, and is allowed at the snapshot. Filtering comes
+before anything is counted or numbered, so whoever is not permitted leaves no trace in what is made.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from consent.door import Allowed, Refused
+from consent.purposes import FEEDBACK, PROFILE, PURPOSES, SENSITIVE, attribute_purpose, category_purpose
+from consent.state import opens
+from events.acts import ConsentAct, Erased, Refolded
+from events.fact import Fact
+from events.feedback import ComplaintFiled, ReviewPosted, SurveyAnswered
+from events.identity import Described, Linked, Related, Unlinked
+from events.position import Position
+from events.shape import Body
+from events.transactions import Purchased
+from profiles.facet import Facet
+from profiles.fold import fold
+from profiles.links import component_of
+from profiles.view import Loaded, PersonView, view_of
+
+Facts = Callable[[], Iterator[tuple[Position, Fact]]]
+"""Reads history from its beginning each time it is called, in offset order per partition."""
+
+_FIELD_PURPOSES: Final = (PROFILE, SENSITIVE, FEEDBACK)
+
+
+class Permitted(NamedTuple):
+    """A fact of a permitted person (named by the canonical pseudonym), without the fields that are not permitted."""
+
+    person: str
+    position: Position
+    fact: Fact
+
+
+class Permit(NamedTuple):
+    """Who may be used for a purpose at a snapshot.
+
+    `person_of`: identity -> canonical pseudonym, of permitted people only. `fields`: canonical pseudonym -> field
+    purposes allowed. `closed`: (identity, purpose) -> the position at which the purpose was last closed.
+    `refused` counts the people left out; it is for a record apart and never goes into anything fitted.
+    """
+
+    person_of: Mapping[str, str]
+    fields: Mapping[str, frozenset[str]]
+    closed: Mapping[tuple[str, str], Position]
+    refused: int
+
+
+def permitted_facts(
+    facts: Facts, *, purpose: str, at: int, held: Mapping[str, frozenset[str]] | None = None
+) -> Iterator[Permitted]:
+    """The permitted events for the purpose at the snapshot `at` (ms), each once, in the order of history.
+
+    `held` names, by identity, purposes that a withdrawal not yet on the log holds closed.
+    """
+    yield from permitted_by(facts, permit_at(facts, purpose=purpose, at=at, held=held or {}))
+
+
+def permit_at(facts: Facts, *, purpose: str, at: int, held: Mapping[str, frozenset[str]]) -> Permit:
+    """Who may be used: consent acts and links replayed through the same fold and the same door as everywhere."""
+    facets, closed = _replayed(facts)
+    person_of: dict[str, str] = {}
+    fields: dict[str, frozenset[str]] = {}
+    refused = 0
+    for view in _views(facets, held, at):
+        if _answer(view, purpose, at):
+            person_of.update(dict.fromkeys(view.members, view.canonical))
+            fields[view.canonical] = frozenset(field for field in _FIELD_PURPOSES if _answer(view, field, at))
+        else:
+            refused += 1
+    return Permit(person_of, fields, closed, refused)
+
+
+def permitted_by(facts: Facts, permit: Permit) -> Iterator[Permitted]:
+    """The facts of permitted people, without repeats, acts, links and fields that are not permitted."""
+    facets: dict[str, Facet] = {}
+    seen: set[tuple[str, bytes]] = set()
+    for position, fact in facts():
+        person = permit.person_of.get(fact.identity)
+        if person is None:
+            continue
+        if isinstance(fact.body, ConsentAct):
+            facets[fact.identity] = fold(facets.get(fact.identity, _NOTHING), fact).facet
+            continue
+        if isinstance(fact.body, Linked | Unlinked | Related | Erased | Refolded) or _is_known(seen, fact):
+            continue
+        consents = facets.get(fact.identity, _NOTHING).consents
+        usable = frozenset(
+            field
+            for field in permit.fields[person]
+            if opens(consents, PURPOSES[field], received_at=fact.received_at)
+            and position > permit.closed.get((fact.identity, field), _BEFORE)
+        )
+        body = _redacted(fact.body, usable)
+        if body is not None:
+            yield Permitted(person, position, fact if body is fact.body else _with_body(fact, body))
+
+
+_NOTHING: Final = Facet()
+_BEFORE: Final = Position(-1, -1, -1)
+
+
+def _is_known(seen: set[tuple[str, bytes]], fact: Fact) -> bool:
+    entry = (fact.identity, fact.event_key)
+    if entry in seen:
+        return True
+    seen.add(entry)
+    return False
+
+
+def _with_body(fact: Fact, body: Body) -> Fact:
+    return Fact(
+        type=fact.type,
+        event_key=fact.event_key,
+        digest=fact.digest,
+        identity=fact.identity,
+        occurred_at=fact.occurred_at,
+        received_at=fact.received_at,
+        source=fact.source,
+        body=body,
+    )
+
+
+def _redacted(body: Body, usable: frozenset[str]) -> Body | None:
+    """The body with the fields of usable purposes; those of contract and law are always kept."""
+    match body:
+        case Purchased():
+            lines = tuple(line for line in body.lines if category_purpose(line.category) in usable)
+            return body if len(lines) == len(body.lines) else body.model_copy(update={"lines": lines})
+        case Described():
+            kept = {name: value for name, value in body.attributes.items() if _is_usable(name, usable)}
+            if len(kept) == len(body.attributes):
+                return body
+            return body.model_copy(update={"attributes": kept}) if kept else None
+        case ReviewPosted() if FEEDBACK not in usable:
+            return body.model_copy(update={"text": None, "title": None})
+        case SurveyAnswered() | ComplaintFiled() if FEEDBACK not in usable:
+            return body.model_copy(update={"text": None})
+        case _:
+            return body
+
+
+def _is_usable(attribute: str, usable: frozenset[str]) -> bool:
+    needed = attribute_purpose(attribute)
+    return needed in usable or needed not in _FIELD_PURPOSES
+
+
+def _replayed(facts: Facts) -> tuple[dict[str, Facet], dict[tuple[str, str], Position]]:
+    """Each identity's facet of acts, links and described attributes, and where its purposes were last closed."""
+    facets: dict[str, Facet] = {}
+    closed: dict[tuple[str, str], Position] = {}
+    for position, fact in facts():
+        known = facets.setdefault(fact.identity, _NOTHING)
+        if not isinstance(fact.body, ConsentAct | Linked | Unlinked | Described):
+            continue
+        facet = facets[fact.identity] = fold(known, fact).facet
+        if isinstance(fact.body, ConsentAct) and facet is not known:
+            purpose = PURPOSES[fact.body.purpose]
+            if not opens(facet.consents, purpose, received_at=fact.received_at):
+                closed[fact.identity, purpose.name] = position
+    return facets, closed
+
+
+def _views(facets: Mapping[str, Facet], held: Mapping[str, frozenset[str]], at: int) -> Iterator[PersonView]:
+    for group in _groups(facets):
+        loaded = {
+            identity: Loaded(facets.get(identity, _NOTHING), held.get(identity, frozenset())) for identity in group
+        }
+        graph = {identity: each.facet.edges for identity, each in loaded.items()}
+        waiting = sorted(group)
+        while waiting:
+            person = component_of(waiting[0], graph)
+            yield view_of(waiting[0], person, loaded, read_at=at)
+            waiting = [identity for identity in waiting if identity not in person.members]
+
+
+def _groups(facets: Mapping[str, Facet]) -> Iterator[set[str]]:
+    """Identities that any link act ever named together, far ends without facts included."""
+    named: dict[str, set[str]] = {identity: set() for identity in facets}
+    for identity, facet in facets.items():
+        for other in facet.edges:
+            named[identity].add(other)
+            named.setdefault(other, set()).add(identity)
+    while named:
+        group, waiting = set[str](), [next(iter(named))]
+        while waiting:
+            here = waiting.pop()
+            group.add(here)
+            waiting.extend(named.pop(here, set()) - group)
+        yield group
+
+
+def _answer(view: PersonView, purpose: str, at: int) -> Allowed | Refused:
+    return view.permits(purpose, at=at, known_at=at)

@@ -1,0 +1,189 @@
+"""Which needs a person's facts speak of: each condition answers with the facts it rests on, or does not hold."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from profiles.cases import is_open
+from profiles.facet import Cell, ServiceSection
+from recommender.catalogue import Catalogue, Need
+from recommender.conditions import (
+    Alerted,
+    Bought,
+    Complained,
+    Condition,
+    Contacted,
+    DeliveredLate,
+    Described,
+    Holds,
+    Lacks,
+    Newcomer,
+    Ordered,
+    Quiet,
+    Scored,
+    Visited,
+)
+from recommender.personal import PersonalFacts, Taking
+
+DAY_MS: Final = 24 * 3600 * 1000
+EVIDENCE_MAX: Final = 5
+"""Facts a reason names; the newest ones."""
+
+Cells = list[Cell[Any]]
+
+
+class Evidence(NamedTuple):
+    """How many facts speak for it, and the event keys (hex) of the newest of them, newest first."""
+
+    facts: int
+    keys: tuple[str, ...]
+
+
+class NeedFound(NamedTuple):
+    """A need whose conditions all hold."""
+
+    need: Need
+    evidence: Evidence
+
+
+def needs_found(
+    facts: PersonalFacts, *, catalogue: Catalogue, held: Mapping[str, Taking], at: int
+) -> Iterator[NeedFound]:
+    """The needs that hold at that moment (ms), in the catalogue's order; sensitive ones only where those are open.
+
+    `at` bounds a window only from below, so that a fact counts as soon as it is known.
+    """
+    for need in catalogue.needs:
+        if need.sensitive and not facts.has_sensitive:
+            continue
+        found = [_cells(condition, facts=facts, held=held, at=at) for condition in need.when]
+        cells = [condition_cells for condition_cells in found if condition_cells is not None]
+        if len(cells) == len(found):
+            yield NeedFound(need, _evidence(cells))
+
+
+def _evidence(found: list[Cells]) -> Evidence:
+    # The count is that of the first condition, which is what the words of the reason speak of.
+    cells = {(cell.at, cell.key) for cells in found for cell in cells}
+    newest = sorted(cells, reverse=True)[:EVIDENCE_MAX]
+    return Evidence(len(found[0]), tuple(key.hex() for _, key in newest))
+
+
+def _cells(condition: Condition, *, facts: PersonalFacts, held: Mapping[str, Taking], at: int) -> Cells | None:
+    """The cells the condition rests on; None where it does not hold."""
+    service = facts.service
+    match condition:
+        case Holds() | Lacks():
+            return _of_holdings(condition, held)
+        case Described():
+            return _of_attributes(condition, facts)
+        case Quiet():
+            return _of_silence(condition, service, at)
+        case Newcomer():
+            placed = sorted(_orders(service), key=lambda cell: (cell.at, cell.key))
+            return placed[:1] if placed and placed[0].at >= at - condition.within_days * DAY_MS else None
+        case Scored():
+            return _of_scores(condition, service, at)
+        case Complained():
+            return _recent(_complaints(service, condition.state), condition.within_days, at) or None
+        case Visited():
+            visits = (point for touch in service.touch.values() for point in touch.points)
+            return _recent((p for p in visits if p.value[0] == "service.visited"), condition.within_days, at) or None
+        case Bought() | Ordered() | Contacted() | Alerted() | DeliveredLate():
+            cells = _recent(_counted(condition, service), condition.within_days, at)
+            return cells if len(cells) >= condition.at_least else None
+
+
+def _recent(cells: Iterable[Cell[Any]], within_days: int, at: int) -> Cells:
+    since = at - within_days * DAY_MS
+    return [cell for cell in cells if cell.at >= since]
+
+
+def _counted(
+    condition: Bought | Ordered | Contacted | Alerted | DeliveredLate, service: ServiceSection
+) -> Iterable[Cell[Any]]:
+    match condition:
+        case Bought():
+            return (cell for cell in _orders(service) if _holds_line(cell, condition))
+        case Ordered():
+            return _orders(service)
+        case Contacted():
+            return (cell for cell, topics in _topics(service) if set(topics) & set(condition.topics))
+        case Alerted():
+            raised = (alert.raised for alert in service.alerts.values() if alert.raised is not None)
+            return (cell for cell in raised if _alert_fits(condition, cell.value))
+        case DeliveredLate():
+            return _late_deliveries(service)
+
+
+def _holds_line(cell: Cell[Any], condition: Bought) -> bool:
+    return any(line.item in condition.items or line.category in condition.categories for line in cell.value.lines)
+
+
+def _late_deliveries(service: ServiceSection) -> Iterator[Cell[Any]]:
+    for order in service.orders.values():
+        if order.delivered and order.promised and order.delivered.at > order.promised.value:
+            yield order.delivered
+
+
+def _alert_fits(condition: Alerted, alert: tuple[str, str | None, str]) -> bool:
+    kind, _, severity = alert
+    return (not condition.kinds or kind in condition.kinds) and severity in condition.severities
+
+
+def _orders(service: ServiceSection) -> Iterator[Cell[Any]]:
+    for order in service.orders.values():
+        if order.placed is not None and order.cancelled is None:
+            yield order.placed
+
+
+def _topics(service: ServiceSection) -> Iterator[tuple[Cell[Any], tuple[str, ...]]]:
+    """One cell per contact or case that speaks of topics."""
+    for contact in service.contacts.values():
+        cells = [cell for cell in (contact.ended, contact.started) if cell is not None]
+        if cells:
+            yield cells[0], tuple(topic for cell in cells for topic in cell.value.topics)
+    for case in service.cases.values():
+        openings = [cell for cell in (case.opened, case.complaint) if cell is not None]
+        if openings:
+            yield openings[0], tuple(topic for cell in openings for topic in cell.value.topics)
+
+
+def _complaints(service: ServiceSection, state: str) -> Iterator[Cell[Any]]:
+    for case in service.cases.values():
+        if case.complaint is not None and is_open(case) == (state == "open"):
+            yield case.complaint
+
+
+def _of_silence(condition: Quiet, service: ServiceSection, at: int) -> Cells | None:
+    placed = sorted(_orders(service), key=lambda cell: (cell.at, cell.key), reverse=True)
+    if len(placed) < condition.after_orders or placed[0].at >= at - condition.for_days * DAY_MS:
+        return None
+    return placed
+
+
+def _of_scores(condition: Scored, service: ServiceSection, at: int) -> Cells | None:
+    answers = [
+        survey.answered
+        for survey in service.surveys.values()
+        if survey.answered is not None and survey.answered.value[0] == condition.survey
+    ]
+    latest = max(answers, key=lambda cell: (cell.at, cell.key), default=None)
+    if latest is None or not condition.at_least <= latest.value[1] <= condition.at_most:
+        return None
+    return _recent([latest], condition.within_days, at) or None
+
+
+def _of_holdings(condition: Holds | Lacks, held: Mapping[str, Taking]) -> Cells | None:
+    taken = [held[service] for service in condition.services if service in held]
+    if isinstance(condition, Lacks):
+        return None if taken else []
+    return [Cell(taking.at, taking.key, None) for taking in taken] or None
+
+
+def _of_attributes(condition: Described, facts: PersonalFacts) -> Cells | None:
+    for section in (facts.service, facts.build, facts.sensitive):
+        attribute = None if section is None else section.attributes.get(condition.attribute)
+        stated = None if attribute is None else attribute.stated
+        if stated is not None and type(stated.value) is type(condition.equals) and stated.value == condition.equals:
+            return [stated]
+    return None

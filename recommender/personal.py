@@ -1,0 +1,135 @@
+"""What the recommender may know of a person on personal grounds, and what they have taken."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from consent.purposes import SENSITIVE, category_purpose
+from profiles.facet import AttributeSection, Cell, Order, Record, ServiceSection, Subscription, Suggestion
+from recommender.canonical import content_hash
+from recommender.catalogue import Catalogue
+
+_encoder: Final = msgspec.msgpack.Encoder(order="deterministic")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """A purpose that allowed something: its legal basis and the event keys (hex) of the acts relied on."""
+
+    purpose: str
+    basis: str
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonalFacts:
+    """The sections that `suggest.personal` opens, and the grounds on which they are open.
+
+    Without the ground `data.sensitive` there are no sensitive attributes and no order lines of a sensitive category
+    in it, whatever was handed in.
+    """
+
+    service: ServiceSection
+    build: AttributeSection | None = None
+    sensitive: AttributeSection | None = None
+    grounds: tuple[Ground, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.has_sensitive:
+            return
+        object.__setattr__(self, "sensitive", None)
+        object.__setattr__(self, "service", _without_sensitive_lines(self.service))
+
+    @property
+    def has_sensitive(self) -> bool:
+        """Tell whether sensitive facts may be looked at."""
+        return SENSITIVE in self.purposes
+
+    @property
+    def purposes(self) -> frozenset[str]:
+        """The purposes that are allowed."""
+        return frozenset(ground.purpose for ground in self.grounds)
+
+    @property
+    def hash(self) -> str:
+        """Changes with anything in it; the order in which records came does not matter."""
+        grounds = sorted((ground.purpose, ground.basis, ground.evidence) for ground in self.grounds)
+        sections = (self.service, self.build, self.sensitive)
+        return content_hash(*(_encoder.encode(part) for part in (*sections, grounds)))
+
+
+class Taking(NamedTuple):
+    """A service was taken: when (ms), by which event; `stands` is False once it was ended again."""
+
+    service: str
+    at: int
+    key: bytes
+    stands: bool = True
+
+
+def takings(records: Mapping[str, Mapping[str, Record]], catalogue: Catalogue) -> Iterator[Taking]:
+    """Every taking in records by kind and id: of a whole section, or of the one record that a fact added."""
+    for kind, take in (("orders", _by_order), ("subscriptions", _by_subscription), ("suggestions", _by_answer)):
+        for record in records.get(kind, {}).values():
+            yield from take(record, catalogue)
+
+
+def holdings(service: ServiceSection, catalogue: Catalogue) -> dict[str, Taking]:
+    """Service -> its latest taking that stands."""
+    latest: dict[str, Taking] = {}
+    kinds = {kind: getattr(service, kind) for kind in ("orders", "subscriptions", "suggestions")}
+    for taking in takings(kinds, catalogue):
+        known = latest.get(taking.service)
+        if taking.stands and (known is None or (taking.at, taking.key) > (known.at, known.key)):
+            latest[taking.service] = taking
+    return latest
+
+
+def _by_order(order: Any, catalogue: Catalogue) -> Iterator[Taking]:
+    if not isinstance(order, Order) or order.placed is None:
+        return
+    for line in order.placed.value.lines:
+        codes = (("item", line.item), ("category", line.category or ""))
+        for service in dict.fromkeys(service for code in codes for service in catalogue.takers.get(code, ())):
+            yield _taking(service, order.placed, stands=order.cancelled is None)
+
+
+def _by_subscription(subscription: Any, catalogue: Catalogue) -> Iterator[Taking]:
+    if not isinstance(subscription, Subscription) or subscription.subscribed is None:
+        return
+    begun, ended = subscription.subscribed, subscription.cancelled
+    stands = ended is None or (begun.at, begun.key) > (ended.at, ended.key)
+    for service in catalogue.takers.get(("subscription", begun.value), ()):
+        yield _taking(service, begun, stands=stands)
+
+
+def _by_answer(suggestion: Any, catalogue: Catalogue) -> Iterator[Taking]:
+    if not isinstance(suggestion, Suggestion) or suggestion.answered is None:
+        return
+    service, answer, _ = suggestion.answered.value
+    if answer == "accepted" and service in catalogue.by_id:
+        yield _taking(service, suggestion.answered, stands=True)
+
+
+def _taking(service: str, cell: Cell[Any], *, stands: bool) -> Taking:
+    return Taking(service, cell.at, cell.key, stands)
+
+
+def _without_sensitive_lines(service: ServiceSection) -> ServiceSection:
+    orders = {order_id: _redacted(order) for order_id, order in service.orders.items()}
+    if all(orders[order_id] is order for order_id, order in service.orders.items()):
+        return service
+    return replace(service, orders=orders)
+
+
+def _redacted(order: Order) -> Order:
+    if order.placed is None:
+        return order
+    placed = order.placed.value
+    lines = tuple(line for line in placed.lines if category_purpose(line.category) != SENSITIVE)
+    if len(lines) == len(placed.lines):
+        return order
+    return replace(order, placed=replace(order.placed, value=replace(placed, lines=lines)))

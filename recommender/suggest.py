@@ -1,0 +1,145 @@
+"""The answer to "what next for this person?": one pure function.
+
+General mode, whenever `suggest.personal` is not allowed, is a function of artifact, catalogue, channel, clock bucket
+and deny-only facts; the person's reference enters nothing but the decision's id. Personal mode makes the person's
+vector afresh from the facts handed in, so the last event already counts.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from recommender.artifact import Artifact
+from recommender.canonical import canonical_json
+from recommender.catalogue import Catalogue, Service
+from recommender.features import Feature, person_features
+from recommender.funnel import Known, passing
+from recommender.needs import NeedFound, needs_found
+from recommender.personal import holdings
+from recommender.reasons import REASONS_MAX, general_reason, model_reasons, need_reason
+from recommender.scoring import Share, personal_shares, popularity_shares
+from recommender.suggestion import (
+    BUCKET_MS,
+    K_MAX,
+    Answer,
+    Confidence,
+    Reason,
+    Suggestion,
+    SuggestionInput,
+    SuggestionRefused,
+    Withheld,
+    bucket_start,
+)
+
+_KINDS_FIRST: Final = {"mandatory": 0, "default": 1, "transactional": 1}
+
+
+class _Ground(NamedTuple):
+    """What the choice rests on, in either mode."""
+
+    known: Known
+    shares: Mapping[str, Share]
+    features: Mapping[str, Feature]
+    needs: tuple[NeedFound, ...]
+
+
+def suggest(
+    person: SuggestionInput,
+    *,
+    artifact: Artifact,
+    catalogue: Catalogue,
+    channel: str | None,
+    k: int,
+    now: int,
+    key: bytes,
+) -> Answer:
+    """At most `k` suggestions, never none, at `now` (ms).
+
+    `channel` None stands for no channel in particular. `key` (16 to 64 secret bytes) makes decision ids unguessable.
+    SuggestionRefused where k is out of range. Same inputs, same answer until `valid_until`.
+    """
+    if not 1 <= k <= K_MAX:
+        raise SuggestionRefused(f"k lies between 1 and {K_MAX}")
+    at = bucket_start(now)
+    ground = _ground(person, artifact=artifact, catalogue=catalogue, channel=channel, at=at)
+    services, withheld = passing(catalogue, ground.known)
+    ranked = sorted(services, key=lambda service: _place(service, ground))
+    beyond = [Withheld(service.id, "limit", f"only {k} were asked for") for service in ranked[k:]]
+    suggestions = (
+        _suggestion(service, ground=ground, artifact=artifact, catalogue=catalogue) for service in ranked[:k]
+    )
+    valid_until = at + BUCKET_MS
+    return Answer(
+        decision=_decision_id(key, person.ref, channel, k, artifact.name, catalogue.hash, person.hash, valid_until),
+        mode="general" if person.personal is None else "personal",
+        channel=channel,
+        k=k,
+        suggestions=tuple(suggestions),
+        withheld=tuple(sorted([*withheld, *beyond])),
+        grounds=() if person.personal is None else person.personal.grounds,
+        ranker="popularity" if person.personal is None else artifact.manifest.ranker,
+        model=artifact.name,
+        catalogue=catalogue.hash,
+        valid_until=valid_until,
+    )
+
+
+def _ground(
+    person: SuggestionInput, *, artifact: Artifact, catalogue: Catalogue, channel: str | None, at: int
+) -> _Ground:
+    is_staff = channel is None or channel in catalogue.staff_channels
+    facts = person.personal
+    if facts is None:
+        known = Known(channel=channel, is_staff=is_staff, at=at, restraints=person.restraints)
+        return _Ground(known, popularity_shares(artifact, catalogue), {}, ())
+    held = holdings(facts.service, catalogue)
+    needs = tuple(needs_found(facts, catalogue=catalogue, held=held, at=at))
+    features = person_features(facts, held=held, at=at)
+    known = Known(
+        channel=channel,
+        is_staff=is_staff,
+        at=at,
+        restraints=person.restraints,
+        purposes=facts.purposes,
+        held=held,
+        needed={service for found in needs for service in found.need.suggests},
+    )
+    shares = personal_shares(artifact, catalogue, features, sensitive=facts.has_sensitive)
+    return _Ground(known, shares, features, needs)
+
+
+def _place(service: Service, ground: _Ground) -> tuple[bool, int, float, str]:
+    """Fallbacks last, mandatory services first, then by score; the id breaks a tie."""
+    return (service.fallback, _KINDS_FIRST[service.kind], -_score(service, ground), service.id)
+
+
+def _score(service: Service, ground: _Ground) -> float:
+    spoken_for = sum(found.need.suggests.get(service.id, 0.0) for found in ground.needs)
+    # Rounded, so that the last bit of a sum cannot decide an order.
+    return round(ground.shares[service.id].value * service.value + spoken_for, 6)
+
+
+def _suggestion(service: Service, *, ground: _Ground, artifact: Artifact, catalogue: Catalogue) -> Suggestion:
+    needs = [need_reason(found) for found in ground.needs if service.id in found.need.suggests]
+    share = ground.shares[service.id]
+    modelled = model_reasons(service, share.features, features=ground.features, artifact=artifact, catalogue=catalogue)
+    personal = [reason for reason in (*needs, *modelled) if reason.sayable or ground.known.is_staff]
+    reasons = tuple(personal[:REASONS_MAX]) or (general_reason(service, artifact),)
+    return Suggestion(
+        service=service.id,
+        name=service.name,
+        say=service.say if service.sayable else None,
+        score=_score(service, ground),
+        confidence=_confidence(needs, share),
+        reasons=reasons,
+    )
+
+
+def _confidence(needs: list[Reason], share: Share) -> Confidence:
+    if needs:
+        return "high"
+    return "medium" if share.features else "low"
+
+
+def _decision_id(key: bytes, *parts: str | int | None) -> str:
+    return hashlib.blake2b(canonical_json(list(parts)), key=key, digest_size=16).hexdigest()
