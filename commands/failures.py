@@ -1,11 +1,20 @@
 """Failures a person can act on, and how they are said."""
 
+from commands.dead_letters import LetterUnknown
 from commands.settings import SettingsInvalid
 from events.log import LogError
 from profiles.store import ProfileStoreError
 from streams.admin import BrokerSilentError, TopicDiffersError, TopicMissingError
 
-_SAYABLE = (SettingsInvalid, LogError, ProfileStoreError, BrokerSilentError, TopicDiffersError, TopicMissingError)
+_SAYABLE = (
+    LetterUnknown,
+    SettingsInvalid,
+    LogError,
+    ProfileStoreError,
+    BrokerSilentError,
+    TopicDiffersError,
+    TopicMissingError,
+)
 
 
 def explain(error: Exception) -> str | None:

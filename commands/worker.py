@@ -65,7 +65,8 @@ class Plant:
     stack: AsyncExitStack
 
 
-def worker(  # noqa: PLR0917 - options, each given by its name
+def worker(
+    *,
     app: Annotated[AppName, typer.Option(help="which app to run")] = AppName.PROFILES,
     kafka: Annotated[str | None, typer.Option(help="brokers, host:port")] = None,
     redis: Annotated[str | None, typer.Option(help="URL of the store")] = None,
