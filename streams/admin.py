@@ -3,7 +3,6 @@
 Everything here blocks; call it before the worker starts, or from a thread.
 """
 
-import logging
 import socket
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,8 +13,6 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic, OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.protocol.consumer import IsolationLevel
-
-_log = logging.getLogger(__name__)
 
 
 class TopicDiffersError(Exception):
@@ -42,13 +39,11 @@ def wait_for_broker(brokers: Sequence[str], *, within_s: float = 30.0) -> str:
     deadline = time.monotonic() + within_s
     while True:
         try:
-            if any(_listens(broker) for broker in brokers):
-                with _admin(brokers) as admin:
-                    return str(admin.describe_cluster()["cluster_id"])
-        except KafkaError as error:
-            _log.info("the broker listens but does not answer yet: %s", type(error).__name__)
-        if time.monotonic() > deadline:
-            raise BrokerSilentError(f"no broker answered at {', '.join(brokers)} within {within_s:g} s")
+            with _admin(brokers) as admin:
+                return str(admin.describe_cluster()["cluster_id"])
+        except (BrokerSilentError, KafkaError) as error:
+            if time.monotonic() > deadline:
+                raise BrokerSilentError(f"no broker answered at {', '.join(brokers)} within {within_s:g} s") from error
         time.sleep(0.2)
 
 
@@ -151,6 +146,8 @@ def _described(admin: KafkaAdminClient, topics: Collection[str]) -> dict[str, di
 
 @contextmanager
 def _admin(brokers: Sequence[str]) -> Iterator[KafkaAdminClient]:
+    if not any(_listens(broker) for broker in brokers):
+        raise BrokerSilentError(f"nobody listens at {', '.join(brokers)}")
     admin = KafkaAdminClient(bootstrap_servers=list(brokers))
     try:
         yield admin

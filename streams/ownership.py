@@ -13,6 +13,9 @@ import msgspec
 
 from streams.frame import Answer, Frame, SeekTo, Stopped
 
+SHORT_LOG_MS = 3_000
+"""After a change of leader a log may for a moment seem to end before what was read from it; longer is a gap."""
+
 
 class Key(NamedTuple):
     """One partition of one topic; equal to the clients' own tuples."""
@@ -157,3 +160,10 @@ class Ownership:
     def _turn(self) -> int:
         self._turns += 1
         return self._turns
+
+
+def gap_reason(*, offset: int, first: int, end: int) -> str:
+    """Why a position outside `[first, end]` of the log cannot be read, with the size of what is missing."""
+    if offset < first:
+        return f"the log begins at {first}, the checkpoint is {offset}: {first - offset} offsets are gone"
+    return f"the log ends at {end}, the checkpoint is {offset}: it is {offset - end} offsets ahead, or another log"

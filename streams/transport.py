@@ -20,13 +20,10 @@ from faust.types import TP, AppT, ConsumerMessage, Message
 from yarl import URL
 
 from streams.frame import Checkpoints, Frame, Record
-from streams.ownership import Handed, Key, Ownership
+from streams.ownership import SHORT_LOG_MS, Handed, Key, Ownership, gap_reason
 from streams.patience import patiently
 
 _log = logging.getLogger(__name__)
-
-_SHORT_LOG_MS = 3_000
-"""After a change of leader a log may for a moment seem to end before what was read from it."""
 
 
 class CheckpointsUnreadError(Exception):
@@ -134,7 +131,7 @@ class FrameThread(driver.AIOKafkaConsumerThread):
             if state is None or claim is None:
                 continue
             ownership.saw_ends(tp, high_watermark=state.highwater, last_stable_offset=state.lso, at_ms=state.timestamp)
-            if claim.short_for_ms >= _SHORT_LOG_MS:
+            if claim.short_for_ms >= SHORT_LOG_MS:
                 self._stop(tp, gap_reason(offset=claim.next_offset, first=0, end=state.highwater))
 
     def _stop(self, tp: TP, reason: str) -> None:
@@ -285,13 +282,6 @@ class FrameTransport(driver.Transport):
         self.ownership = ownership
         self.checkpoints = checkpoints
         self.retry_delays_s = retry_delays_s
-
-
-def gap_reason(*, offset: int, first: int, end: int) -> str:
-    """Why a position outside `[first, end]` of the log cannot be read, with the size of what is missing."""
-    if offset < first:
-        return f"the log begins at {first}, the checkpoint is {offset}: {first - offset} offsets are gone"
-    return f"the log ends at {end}, the checkpoint is {offset}: it is {offset - end} offsets ahead, or another log"
 
 
 def _state(consumer: aiokafka.AIOKafkaConsumer, tp: TP) -> Any:

@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 
 from streams.frame import Answer, Frame, Handled, Record, SeekTo, Stopped
 from streams.lag import measure, too_late
-from streams.ownership import Handed, Ownership
-from streams.transport import gap_reason
+from streams.ownership import Handed, Ownership, gap_reason
 
 KEY = ("facts", 0)
 
