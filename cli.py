@@ -4,13 +4,14 @@ import sys
 
 import typer
 
-from commands import dead_letters
+from commands import dead_letters, log
 from commands.failures import explain
 from commands.worker import worker
 
 app = typer.Typer(name="rapport", no_args_is_help=True, help="Customer profiles and suggestions that keep to consent.")
 app.command()(worker)
 app.add_typer(dead_letters.app)
+app.add_typer(log.app)
 
 
 @app.callback()

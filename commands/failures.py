@@ -1,17 +1,21 @@
 """Failures a person can act on, and how they are said."""
 
 from commands.dead_letters import LetterUnknown
+from commands.logs import LogNotFollowed
 from commands.settings import SettingsInvalid
+from events.epochs import EpochsUnreadable
 from events.log import LogError
 from profiles.store import ProfileStoreError
 from streams.admin import BrokerSilentError, TopicDiffersError, TopicMissingError
 
 _SAYABLE = (
-    LetterUnknown,
-    SettingsInvalid,
-    LogError,
-    ProfileStoreError,
     BrokerSilentError,
+    EpochsUnreadable,
+    LetterUnknown,
+    LogError,
+    LogNotFollowed,
+    ProfileStoreError,
+    SettingsInvalid,
     TopicDiffersError,
     TopicMissingError,
 )

@@ -1,6 +1,5 @@
 """Where workers say how far behind they are, for readiness and for people: one hash per app in the store."""
 
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -32,8 +31,3 @@ class LagBoard:
         """What was last said, of every partition."""
         board = await self._client.hgetall(self._key)
         return [msgspec.json.decode(raw, type=PartitionLag) for raw in board.values()]
-
-
-def now_ms() -> int:
-    """The wall clock, in ms since 1970."""
-    return time.time_ns() // 1_000_000

@@ -1,14 +1,189 @@
-"""Which logs the topics are: interim."""
+"""Which log each topic is, as the store and the history folder remember them, and the opening of a next one."""
 
 import asyncio
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from commands.settings import Keyring, Settings
+from commands.clock import now_ms
+from commands.settings import EVENTS, Keyring, Settings
+from events.epochs import (
+    Adopted,
+    AnotherLog,
+    Epoch,
+    First,
+    LogShape,
+    Missing,
+    NotAdopted,
+    Refused,
+    Same,
+    SeenLog,
+    adopt,
+    decode_epochs,
+    encode_epochs,
+    progressed,
+    recognise,
+)
+from events.fact import encode_fact
+from events.history import History
+from events.keys import global_key
+from events.position import Stream
+from events.pseudonyms import Pseudonyms
+from profiles.facet_cache import FacetCache
+from profiles.redis_faults import faults
 from profiles.redis_store import RedisStore
-from streams.admin import topic_ids
-from streams.folding import LogIdentity
+from streams.admin import broker_hints, log_bounds, topic_ids, wait_for_broker
+from streams.dead_letters import Undertaker
+from streams.fold_work import FoldWork
+from streams.folding import FRAME_RECORDS, LogIdentity, StreamFold
+from streams.frame import Frame, Record, Stopped
+from streams.redis_dead_letters import RedisDeadLetters
+
+PROFILES = "profiles"
+EMBEDDED_CLUSTER = "embedded-"
+"""How the cluster id of the embedded broker begins, which tells too low an end of its log."""
+
+
+class LogNotFollowed(Exception):
+    """The log in front of us is not one this installation may go on with; the text says why and what to do."""
 
 
 async def log_identities(settings: Settings, *, keyring: Keyring, store: RedisStore) -> dict[str, LogIdentity]:
-    """The log behind each topic."""
+    """The log behind each topic; LogNotFollowed when the facts' topic is another log than the one followed."""
+    seen = await see_log(settings, keyring=keyring)
+    known = await known_epochs(store)
+    match recognise(known, seen):
+        case First():
+            await _refuse_lost_store(settings)
+            answer = adopt(known, seen, archived=(), checkpoints=())
+            if isinstance(answer, NotAdopted):
+                raise LogNotFollowed(answer.reason)
+            known = await _remember(settings, store, answer.epochs)
+        case Same():
+            known = await _remember(settings, store, progressed(known, await _checkpoints(settings, store)))
+        case AnotherLog(reason):
+            raise LogNotFollowed(f"{reason}; `rapport log adopt` opens the next epoch on it")
+        case Refused(reason):
+            raise LogNotFollowed(reason)
     ids = await asyncio.to_thread(topic_ids, settings.brokers, settings.topics)
-    return {topic: LogIdentity(epoch=1, topic_id=topic_id) for topic, topic_id in ids.items()}
+    return {topic: LogIdentity(epoch=known[-1].epoch, topic_id=topic_id) for topic, topic_id in ids.items()}
+
+
+async def adopt_log(
+    settings: Settings, *, keyring: Keyring, store: RedisStore, accept_gap: bool = False
+) -> Adopted | NotAdopted:
+    """Open the next epoch by the rule of `events.epochs.adopt`, folding first what only history holds."""
+    known = await known_epochs(store)
+    seen = await see_log(settings, keyring=keyring)
+    archived = await asyncio.to_thread(_archived, settings, known)
+    ends = await _checkpoints(settings, store)
+    checkpoints = [ends.get(partition, 0) for partition in range(settings.partitions)]
+    answer = adopt(known, seen, archived=archived, checkpoints=checkpoints, accept_gap=accept_gap)
+    if isinstance(answer, Adopted):
+        if known:
+            await _fold_history(settings, store, epoch=known[-1], ranges=answer.unfolded)
+        await _remember(settings, store, answer.epochs)
+    return answer
+
+
+async def see_log(settings: Settings, *, keyring: Keyring) -> SeenLog:
+    """The facts' topic as the broker shows it, under these settings."""
+    cluster = await asyncio.to_thread(wait_for_broker, settings.brokers)
+    ids = await asyncio.to_thread(topic_ids, settings.brokers, [EVENTS])
+    bounds = await asyncio.to_thread(log_bounds, settings.brokers, [EVENTS])
+    ordered = [bounds[key] for key in sorted(bounds)]
+    is_sure = not cluster.startswith(EMBEDDED_CLUSTER)
+    shape = LogShape(
+        partitions=settings.partitions,
+        key_fingerprint=Pseudonyms(keyring.pseudonym_key, settings.region).fingerprint,
+    )
+    return SeenLog(
+        topic_id=ids[EVENTS],
+        shape=shape,
+        first=tuple(bound.first for bound in ordered),
+        end=tuple(bound.end if is_sure else None for bound in ordered),
+    )
+
+
+async def known_epochs(store: RedisStore) -> tuple[Epoch, ...]:
+    """The logs followed so far, as the store has them."""
+    with faults():
+        raw: bytes | None = await store.client.get(global_key("epochs"))
+    return decode_epochs(raw)
+
+
+async def _remember(settings: Settings, store: RedisStore, epochs: Sequence[Epoch]) -> tuple[Epoch, ...]:
+    encoded = encode_epochs(epochs)
+    with faults():
+        await store.client.set(global_key("epochs"), encoded)
+    await asyncio.to_thread(_write, epochs_file(settings), encoded)
+    return tuple(epochs)
+
+
+def epochs_file(settings: Settings) -> Path:
+    """Where the history folder keeps the list of epochs."""
+    return settings.history / "epochs.json"
+
+
+def _write(path: Path, encoded: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(f".{os.getpid()}")
+    fresh.write_bytes(encoded)
+    fresh.rename(path)
+
+
+async def _refuse_lost_store(settings: Settings) -> None:
+    """An empty store is begun with only where nothing says that there was a fuller one."""
+    hints = await asyncio.to_thread(broker_hints, settings.brokers, group=f"rapport-{PROFILES}")
+    told = sum(offset for (topic, _), offset in hints.items() if topic == EVENTS)
+    if told or await asyncio.to_thread(epochs_file(settings).exists):
+        where = f"the broker was told of {told} folded facts" if told else "history remembers a log"
+        raise LogNotFollowed(f"the store is empty, yet {where}: it lost its data; put it back from a copy")
+
+
+async def _checkpoints(settings: Settings, store: RedisStore) -> dict[int, int]:
+    ends = {}
+    for partition in range(settings.partitions):
+        checkpoint = await store.checkpoint(Stream(PROFILES, EVENTS, partition))
+        ends[partition] = 0 if checkpoint is None else checkpoint.offset
+    return ends
+
+
+def _archived(settings: Settings, known: Sequence[Epoch]) -> list[int]:
+    history = History(settings.history)
+    epoch = known[-1].epoch if known else 0
+    return [history.contiguous_end(epoch, partition) for partition in range(settings.partitions)]
+
+
+async def _fold_history(settings: Settings, store: RedisStore, *, epoch: Epoch, ranges: Iterable[Missing]) -> None:
+    """Fold what the old log held and only history still has, as the worker would have."""
+    log = LogIdentity(epoch=epoch.epoch, topic_id=epoch.topic_id)
+    work = FoldWork(
+        facets=FacetCache(store),
+        undertaker=Undertaker(keys=RedisDeadLetters(store.client)),
+        candidates=lambda _fact, _position: (),
+        clock=now_ms,
+        partitions=settings.partitions,
+    )
+    fold = StreamFold(app=PROFILES, topic=EVENTS, log=log, store=store, work=work)
+    for missing in ranges:
+        for frame in await asyncio.to_thread(_frames, settings, epoch.epoch, missing):
+            answer = await fold(frame)
+            if isinstance(answer, Stopped):
+                raise LogNotFollowed(f"history could not be folded: {answer.reason}")
+
+
+def _frames(settings: Settings, epoch: int, missing: Missing) -> list[Frame]:
+    facts = History(settings.history).facts(epochs=[epoch], partitions=[missing.partition])
+    records = [
+        Record(position.offset, fact.received_at, fact.identity.encode(), encode_fact(fact))
+        for position, fact in facts
+        if missing.start <= position.offset < missing.end
+    ]
+    runs = [records[start : start + FRAME_RECORDS] for start in range(0, len(records), FRAME_RECORDS)] or [[]]
+    starts = [missing.start, *(run[0].offset for run in runs[1:])]
+    ends = [*starts[1:], missing.end]
+    return [
+        Frame(topic=EVENTS, partition=missing.partition, generation=0, start=start, end=end, records=run)
+        for run, start, end in zip(runs, starts, ends, strict=True)
+    ]

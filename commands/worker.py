@@ -14,8 +14,9 @@ import typer
 import uvloop
 from redis import RedisError
 
-from commands.lag_board import LagBoard, now_ms
-from commands.logs import log_identities
+from commands.clock import now_ms
+from commands.lag_board import LagBoard
+from commands.logs import PROFILES, log_identities
 from commands.settings import EVENTS, Keyring, Settings, keyring_of, settings_of
 from consent.holds import ConsentStoreUnavailable
 from consent.redis_holds import RedisHolds
@@ -43,7 +44,6 @@ from streams.watchdog import watch
 
 _log = logging.getLogger(__name__)
 
-PROFILES = "profiles"
 HISTORY = "history"
 
 

@@ -17,6 +17,9 @@ from streams.frame import Answer, Frame, Handled, Record, SeekTo, Stopped
 
 _log = logging.getLogger(__name__)
 
+FRAME_RECORDS = FACETS_MAX
+"""Records that make a useful frame: as many as one commit can take."""
+
 OUTBOX_MAX = 10_000
 """Entries that may wait in one outbox; beyond it the partition waits for the relay."""
 

@@ -1,0 +1,70 @@
+"""`rapport log`: which logs were followed, and the opening of the next one."""
+
+import asyncio
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+
+from commands.logs import LogNotFollowed, adopt_log, known_epochs
+from commands.output import JsonOption, console, emit
+from commands.settings import Settings, keyring_of, settings_of
+from events.epochs import Adopted, Epoch, NotAdopted
+from profiles.redis_store import RedisStore
+
+app = typer.Typer(name="log", no_args_is_help=True, help="The logs this installation followed.")
+
+RedisOption = Annotated[str | None, typer.Option("--redis", help="URL of the store")]
+DataOption = Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")]
+
+
+@app.command()
+def show(*, redis: RedisOption = None, data: DataOption = None, json: JsonOption = False) -> None:
+    """Show the logs followed so far, one epoch each."""
+    epochs = asyncio.run(_known(settings_of(redis=redis, data=data)))
+    if json:
+        emit(msgspec.to_builtins(epochs))
+        return
+    table = Table("epoch", "topic id", "partitions", "facts")
+    for epoch in epochs:
+        table.add_row(str(epoch.epoch), epoch.topic_id, str(epoch.shape.partitions), str(sum(epoch.end)))
+    console.print(table)
+
+
+@app.command()
+def adopt(
+    *,
+    kafka: Annotated[str | None, typer.Option("--kafka", help="brokers, host:port")] = None,
+    redis: RedisOption = None,
+    data: DataOption = None,
+    partitions: Annotated[int | None, typer.Option(help="partitions of every topic")] = None,
+    accept_gap: Annotated[bool, typer.Option("--accept-gap", help="go on although facts are lost")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Open the next epoch on a topic that was made anew; only if history holds all that was folded."""
+    settings = settings_of(kafka=kafka, redis=redis, data=data, partitions=partitions)
+    answer = asyncio.run(_adopt(settings, accept_gap=accept_gap))
+    if isinstance(answer, NotAdopted):
+        hint = "; `--accept-gap` goes on without it" if answer.missing else ""
+        raise LogNotFollowed(answer.reason + hint)
+    if json:
+        emit(msgspec.to_builtins({"epoch": answer.epochs[-1].epoch, "lost": answer.lost}))
+        return
+    console.print(f"epoch {answer.epochs[-1].epoch} is open; lost: {', '.join(map(str, answer.lost)) or 'nothing'}")
+
+
+async def _known(settings: Settings) -> tuple[Epoch, ...]:
+    store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster)
+    try:
+        return await known_epochs(store)
+    finally:
+        await store.close()
+
+
+async def _adopt(settings: Settings, *, accept_gap: bool) -> Adopted | NotAdopted:
+    store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
+    try:
+        return await adopt_log(settings, keyring=keyring_of(settings), store=store, accept_gap=accept_gap)
+    finally:
+        await store.close()
