@@ -115,6 +115,56 @@ ATTRIBUTE_PURPOSES: Final[Mapping[str, str]] = {
 }
 """Described attribute -> the purpose it is folded under; every other attribute needs `profile.build`."""
 
+EVENT_PURPOSES: Final[Mapping[str, str]] = {
+    "transaction.purchased": SERVICE,
+    "transaction.refunded": SERVICE,
+    "transaction.paid": SERVICE,
+    "transaction.subscribed": SERVICE,
+    "transaction.cancelled": SERVICE,
+    "service.contact_started": SERVICE,
+    "service.contact_ended": SERVICE,
+    "service.case_opened": SERVICE,
+    "service.case_replied": SERVICE,
+    "service.case_escalated": SERVICE,
+    "service.case_resolved": SERVICE,
+    "service.case_reopened": SERVICE,
+    "service.visited": SERVICE,
+    "service.delivery_step": SERVICE,
+    "service.alert_raised": SERVICE,
+    "feedback.survey_sent": SERVICE,
+    "feedback.survey_answered": SERVICE,
+    "feedback.review_posted": SERVICE,
+    "feedback.complaint_filed": SERVICE,
+    "feedback.suggestion_presented": SERVICE,
+    "feedback.suggestion_answered": SERVICE,
+    "outreach.sent": SERVICE,
+    "outreach.claimed": SERVICE,
+    "outreach.answered": SERVICE,
+    "identity.linked": SERVICE,
+    "identity.unlinked": SERVICE,
+    "identity.related": SERVICE,
+    "identity.described": PROFILE,
+    "consent.given": LEGAL,
+    "consent.renewed": LEGAL,
+    "consent.refused": LEGAL,
+    "consent.withdrawn": LEGAL,
+    "rights.erased": LEGAL,
+    "rights.refolded": LEGAL,
+}
+"""Event type -> the purpose it is kept for. Use for anything else is what the door is asked about."""
+
+FIELD_PURPOSES: Final[Mapping[tuple[str, str], str]] = {
+    ("feedback.survey_answered", "text"): FEEDBACK,
+    ("feedback.review_posted", "title"): FEEDBACK,
+    ("feedback.review_posted", "text"): FEEDBACK,
+    ("feedback.complaint_filed", "text"): FEEDBACK,
+}
+"""(Event type, field) -> the purpose of a field that has one of its own: whatever a person wrote.
+
+Two more fields go by their content: described attributes by `attribute_purpose`, an order line's category by
+`category_purpose`.
+"""
+
 SENSITIVE_CATEGORIES: Final = frozenset({"baby", "pharmacy", "health"})
 """Purchase categories that tell of children or health: beyond handling the order they are used only with consent."""
 
