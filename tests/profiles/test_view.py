@@ -12,12 +12,8 @@ from consent.holds import Hold
 from consent.memory_holds import MemoryHolds
 from consent.purposes import FEEDBACK, PROFILE, PURPOSES, SENSITIVE, SUGGEST, TRAIN
 from events.fact import Fact, encode_fact
-from profiles.facet import Facet
-from profiles.fold import fold
-from profiles.person import PersonReader
-from profiles.view import Loaded, PersonView
+from profiles.view import PersonView
 from tests.builders import (
-    DAY,
     NOW,
     case_opened,
     complaint,
@@ -29,27 +25,9 @@ from tests.builders import (
     purchased,
     unlinked,
 )
+from tests.profiles.world import LATER, seen
 
 APP, CARD, PHONE = (pseudonym(name) for name in ("app:42", "card:7", "phone:+4930123456"))
-LATER = NOW + DAY
-
-
-class World:
-    """Facets folded from facts, readable as a source of facets."""
-
-    def __init__(self, *facts: Fact, holds: MemoryHolds | None = None) -> None:
-        self.facets: dict[str, Facet] = {}
-        self.holds = holds or MemoryHolds(partitions=8)
-        for each in facts:
-            self.facets[each.identity] = fold(self.facets.get(each.identity, Facet()), each).facet
-
-    async def load_many(self, identities: Any) -> dict[str, Loaded]:
-        held = await self.holds.of(identities)
-        return {name: Loaded(self.facets.get(name, Facet()), held[name]) for name in identities}
-
-
-async def seen(identity: str, *facts: Fact, at: int = LATER, holds: MemoryHolds | None = None) -> PersonView:
-    return await PersonReader(World(*facts, holds=holds)).read(identity, now=at)
 
 
 def answers(view: PersonView, at: int = LATER) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Traits: figures computed from a person view when asked, each with formula, window, sample and purpose."""
