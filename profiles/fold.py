@@ -27,7 +27,10 @@ from profiles.joining import horizon, trim, with_record
 KNOWN_MAX: Final = 1024
 """Events remembered per facet: a repeat among them counts once."""
 RECORDS_MAX: Final = 2000
-"""Records a facet may hold; a fact that would add one more is set aside as `full`."""
+"""Records a facet may hold; a fact that would add one more is set aside as `full`, one about a held record is not."""
+EDGES_MAX: Final = 256
+"""Links, and relations, a facet may hold; counted apart, so that links take no room from what happened."""
+_SIZES_MAX: Final = (RECORDS_MAX, EDGES_MAX, EDGES_MAX)
 _ENTRY: Final = 12
 
 Fate = Literal["applied", "repeated", "conflict", "full", "unknown_purpose"]
@@ -56,21 +59,25 @@ def fold(facet: Facet, fact: Fact) -> Folded:
         return Folded(facet, "repeated" if known == fact.digest else "conflict")
     if isinstance(fact.body, ConsentAct) and fact.body.purpose not in PURPOSES:
         return Folded(facet, "unknown_purpose")
-    # What restricts is never refused for want of room.
-    if not isinstance(fact.body, ConsentAct | Unlinked) and _is_full(facet):
+    folded = _with_fact(facet, fact)
+    # What restricts is never refused for want of room: neither the end of a link, nor a consent or legal attribute,
+    # which are few by name and not counted.
+    if not isinstance(fact.body, Unlinked) and _outgrows(facet, folded):
         return Folded(facet, "full")
     entry = fact.event_key + fact.digest
-    facet = replace(facet, recent=(facet.recent + entry)[-KNOWN_MAX * _ENTRY :])
+    return Folded(replace(folded, recent=(facet.recent + entry)[-KNOWN_MAX * _ENTRY :]), "applied")
+
+
+def _with_fact(facet: Facet, fact: Fact) -> Facet:
     match fact.body:
         case ConsentAct():
-            facet = _with_act(facet, fact, fact.body)
+            return _with_act(facet, fact, fact.body)
         case Linked() | Unlinked():
-            facet = _with_link(facet, fact, fact.body)
+            return _with_link(facet, fact, fact.body)
         case Related():
-            facet = _with_relation(facet, fact, fact.body)
+            return _with_relation(facet, fact, fact.body)
         case _:
-            facet = _with_deltas(facet, fact, deltas(fact))
-    return Folded(facet, "applied")
+            return _with_deltas(facet, fact, deltas(fact))
 
 
 def _digest_of(recent: bytes, event_key: bytes) -> bytes | None:
@@ -80,10 +87,20 @@ def _digest_of(recent: bytes, event_key: bytes) -> bytes | None:
     return None if at == -1 else recent[at + 8 : at + _ENTRY]
 
 
-def _is_full(facet: Facet) -> bool:
-    service = facet.service
-    records = sum(len(getattr(service, kind)) for kind in service.__struct_fields__[1:])
-    return records + len(facet.edges) + len(facet.relations) >= RECORDS_MAX
+def _outgrows(before: Facet, after: Facet) -> bool:
+    sizes = _sizes(after)
+    if all(size <= most for size, most in zip(sizes, _SIZES_MAX, strict=True)):
+        return False
+    rows = zip(_sizes(before), sizes, _SIZES_MAX, strict=True)
+    return any(size > most and size > was for was, size, most in rows)
+
+
+def _sizes(facet: Facet) -> tuple[int, int, int]:
+    records = 0
+    for section in (facet.service, facet.build, facet.sensitive, facet.feedback):
+        if section is not None:
+            records += sum(len(getattr(section, kind)) for kind in section.__struct_fields__[1:])
+    return records, len(facet.edges), len(facet.relations)
 
 
 def _with_act(facet: Facet, fact: Fact, act: ConsentAct) -> Facet:
