@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 from commands.olist import Olist, OlistOrder, OlistUnreadable, Row
 from events.shape import format_time, parse_time
 
-SOURCE: Final = "olist"
 BRASILIA: Final = "-03:00"
 """The files hold local times without a zone; they are read at this fixed offset."""
 _SECOND_MS: Final = 1000
@@ -35,12 +34,12 @@ class OlistEvent(NamedTuple):
     subject: str
     data: Mapping[str, Any]
 
-    def cloud_event(self) -> dict[str, Any]:
-        """The event as a sender writes it: CloudEvents 1.0."""
+    def cloud_event(self, *, source: str) -> dict[str, Any]:
+        """The event as the sender `source` writes it: CloudEvents 1.0."""
         return {
             "specversion": "1.0",
-            "id": self.id,
-            "source": SOURCE,
+            "id": f"olist-{self.id}",
+            "source": source,
             "type": self.type,
             "subject": self.subject,
             "time": format_time(self.at),

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from commands.olist import read_olist
-from commands.olist_events import SOURCE, olist_events
+from commands.olist_events import olist_events
 from events.admission import Admission, Door, EventRefused
 from events.fact import decode_fact, encode_fact
 from events.pseudonyms import Pseudonyms
@@ -17,6 +17,7 @@ from profiles.joining import join_sections
 from tests.integration.recount import Figures, recount
 
 PEOPLE = 29_158
+SOURCE = "replay"
 NOW_MS = 1_800_000_000_000
 PSEUDONYMS = Pseudonyms(b"the key of the Olist comparison")
 
@@ -56,7 +57,7 @@ def differences(facets: Mapping[str, Facet], expected: Mapping[str, Figures]) ->
 
 def sent(folder: Path) -> Iterator[bytes]:
     for event in olist_events(read_olist(folder)):
-        yield msgspec.json.encode(event.cloud_event())
+        yield msgspec.json.encode(event.cloud_event(source=SOURCE))
 
 
 def folded(lines: Iterable[bytes]) -> dict[str, Facet]:
