@@ -19,7 +19,10 @@ from commands.lag_board import LagBoard
 from commands.logs import PROFILES, log_identities
 from commands.settings import EVENTS, Keyring, Settings, keyring_of, settings_of
 from consent.holds import ConsentStoreUnavailable
+from consent.recording import Recorder
+from consent.redis_act_records import RedisActRecords
 from consent.redis_holds import RedisHolds
+from consent.sweeper import Sweeper
 from events.admission import Admission, Door
 from events.history import History
 from events.log import KafkaLog, LogUnavailable
@@ -76,6 +79,8 @@ def worker(
 ) -> None:
     """Fold events into profiles, or archive them, until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for chatty in ("faust", "mode", "aiokafka", "kafka", "streams.transport"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     settings = settings_of(kafka=kafka, redis=redis, data=data, partitions=partitions, instance_id=instance_id)
     raise typer.Exit(run(settings, app=app))
 
@@ -111,7 +116,9 @@ async def _profiles(plant: Plant) -> StreamApp:
     plant.stack.push_async_callback(log.stop)
     works = _works(plant, letters=letters, log=log)
     relay = Relay(store=plant.store, publish=_publishers(letters, holds), owned=lambda: _owned(app.ownership))
-    app = _app(plant, name=PROFILES, works=works, relay=relay)
+    records = RedisActRecords(plant.store.client)
+    recorder = Recorder(records=records, holds=holds, log=log, partitions=plant.settings.partitions)
+    app = _app(plant, works=works, relay=relay, recorder=recorder)
     return app
 
 
@@ -136,27 +143,31 @@ def _works(plant: Plant, *, letters: RedisDeadLetters, log: KafkaLog) -> dict[st
     return works
 
 
-def _app(plant: Plant, *, name: str, works: Mapping[str, Work], relay: Relay) -> StreamApp:
+def _app(plant: Plant, *, works: Mapping[str, Work], relay: Relay, recorder: Recorder) -> StreamApp:
     routes: dict[str, Handler] = {
         topic: StreamFold(
-            app=name, topic=topic, log=plant.logs[topic], store=plant.store, work=work, on_outbox=relay.wake
+            app=PROFILES, topic=topic, log=plant.logs[topic], store=plant.store, work=work, on_outbox=relay.wake
         )
         for topic, work in works.items()
     }
     starts = partial(_starts, plant.settings)
-    checkpoints = StoredCheckpoints(app=name, store=plant.store, starts=starts, logs=plant.logs)
+    checkpoints = StoredCheckpoints(app=PROFILES, store=plant.store, starts=starts, logs=plant.logs)
 
     async def relaying(_ownership: Ownership) -> None:
         await relay.run()
 
+    async def sweeping(ownership: Ownership) -> None:
+        mine = partial(_partitions_of, ownership, EVENTS)
+        await Sweeper(recorder=recorder, partitions=mine, clock=now_ms).run()
+
     return build_app(
-        f"rapport-{name}",
+        f"rapport-{PROFILES}",
         brokers=plant.settings.brokers,
         routes=routes,
         checkpoints=checkpoints,
         partitions=plant.settings.partitions,
         settings=StreamSettings(instance_id=plant.settings.instance_id),
-        companions=[relaying, *_companions(plant, name)],
+        companions=[relaying, sweeping, *_companions(plant, PROFILES)],
     )
 
 
@@ -198,6 +209,10 @@ async def _starts(settings: Settings, topic: str) -> dict[int, int]:
 
 def _owned(ownership: Ownership) -> list[Stream]:
     return [Stream(PROFILES, topic, partition) for topic, partition in list(ownership.claims)]
+
+
+def _partitions_of(ownership: Ownership, topic: str) -> list[int]:
+    return [partition for name, partition in list(ownership.claims) if name == topic]
 
 
 def _publishers(letters: RedisDeadLetters, holds: RedisHolds) -> dict[EntryKind, Publish]:
