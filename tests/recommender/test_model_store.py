@@ -1,0 +1,234 @@
+"""The folder of models: what cannot be trusted is named and never served."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recommender.artifact import (
+    Artifact,
+    ArtifactCorrupt,
+    ArtifactInvalid,
+    ArtifactMissing,
+    ArtifactUnfit,
+    array_bytes,
+    encode_artifact,
+    make_artifact,
+    untrained,
+)
+from recommender.canonical import canonical_json, content_hash
+from recommender.model_store import ModelStore, ServedModel
+from tests.recommender.worlds import CHECKERBOARD, CODE, catalogue_of, taken_by, trained
+
+TRAINED = trained([some for customer in range(20) for some in taken_by(customer)], catalogue=CHECKERBOARD)
+OTHER = untrained(CHECKERBOARD, code=CODE)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ModelStore:
+    return ModelStore(tmp_path / "models")
+
+
+def test_a_published_model_is_current_and_loads_as_it_was(store: ModelStore) -> None:
+    name = store.publish(TRAINED, record={"people_refused": 3})
+
+    assert store.current() == name == TRAINED.name
+    assert encode_artifact(store.load(name)) == encode_artifact(TRAINED)
+
+
+def test_the_record_stands_beside_the_model(store: ModelStore, tmp_path: Path) -> None:
+    name = store.publish(TRAINED, record={"people_refused": 3})
+
+    assert (tmp_path / "models" / f"{name}.record.json").read_bytes() == b'{"people_refused":3}'
+    assert {entry.name for entry in (tmp_path / "models" / name).iterdir()} == encode_artifact(TRAINED).keys()
+
+
+def test_models_are_listed_and_rolled_back_by_name(store: ModelStore) -> None:
+    store.publish(OTHER)
+    store.publish(TRAINED)
+
+    store.roll_back(OTHER.name)
+
+    assert store.current() == OTHER.name
+    assert set(store.names()) == {OTHER.name, TRAINED.name}
+
+
+def test_publishing_twice_is_harmless(store: ModelStore) -> None:
+    assert store.publish(TRAINED) == store.publish(TRAINED)
+    assert store.names() == [TRAINED.name]
+
+
+def test_an_empty_folder_has_no_model(store: ModelStore) -> None:
+    assert store.current() is None
+    assert store.names() == []
+
+
+def cut_short(folder: Path) -> None:
+    file = folder / "items.npy"
+    file.write_bytes(file.read_bytes()[:-4])
+
+
+def altered(folder: Path) -> None:
+    raw = bytearray((folder / "items.npy").read_bytes())
+    raw[-1] ^= 1
+    (folder / "items.npy").write_bytes(bytes(raw))
+
+
+def other_manifest(folder: Path) -> None:
+    file = folder / "manifest.json"
+    file.write_bytes(file.read_bytes().replace(b'"popularity"', b'"lightfm"').replace(b"test", b"tested"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "error"),
+    [
+        (cut_short, ArtifactCorrupt),
+        (altered, ArtifactCorrupt),
+        (other_manifest, ArtifactCorrupt),
+        (lambda folder: (folder / "manifest.json").write_bytes(b""), ArtifactCorrupt),
+        (lambda folder: (folder / "biases.npy").unlink(), ArtifactMissing),
+        (lambda folder: (folder / "manifest.json").unlink(), ArtifactMissing),
+    ],
+)
+def test_a_damaged_model_is_named_and_the_one_that_serves_stays(
+    store: ModelStore, tmp_path: Path, damage: Callable[[Path], None], error: type[ArtifactInvalid]
+) -> None:
+    served = ServedModel(store, fallback=OTHER)
+    name = store.publish(TRAINED)
+    damage(tmp_path / "models" / name)
+
+    with pytest.raises(error):
+        store.load(name)
+    assert not served.refresh()
+    assert served.artifact is OTHER
+    assert served.problem
+
+
+def test_a_damaged_model_can_be_published_anew(store: ModelStore, tmp_path: Path) -> None:
+    name = store.publish(TRAINED)
+    cut_short(tmp_path / "models" / name)
+
+    store.publish(TRAINED)
+
+    assert store.load(name).name == name
+
+
+def test_rolling_back_to_what_is_not_there_or_broken_changes_nothing(store: ModelStore, tmp_path: Path) -> None:
+    store.publish(OTHER)
+    store.publish(TRAINED)
+    cut_short(tmp_path / "models" / OTHER.name)
+
+    for name, error in ((OTHER.name, ArtifactCorrupt), ("0" * 32, ArtifactMissing), ("../etc", ArtifactMissing)):
+        with pytest.raises(error):
+            store.roll_back(name)
+    assert store.current() == TRAINED.name
+
+
+@pytest.mark.parametrize("pointer", [b"", b"../../x", b"\xff\xfe", b"a" * 31])
+def test_a_pointer_that_names_no_model_is_a_problem_and_no_crash(
+    store: ModelStore, tmp_path: Path, pointer: bytes
+) -> None:
+    store.publish(TRAINED)
+    served = ServedModel(store, fallback=OTHER)
+    (tmp_path / "models" / "current").write_bytes(pointer)
+
+    assert not served.refresh()
+    assert served.problem
+
+
+def test_a_server_takes_up_a_new_model_and_goes_back_with_it(store: ModelStore) -> None:
+    served = ServedModel(store, fallback=OTHER)
+
+    assert not served.refresh()
+    store.publish(TRAINED)
+    assert served.refresh()
+    assert served.artifact.name == TRAINED.name
+    assert not served.refresh()
+    store.publish(OTHER)
+    store.roll_back(OTHER.name)
+    assert served.refresh()
+    assert served.artifact.name == OTHER.name
+
+
+def forged(artifact: Artifact, **arrays: "np.typing.NDArray[np.float32]") -> dict[str, bytes]:
+    """Files that hash as they say and still hold what no model may."""
+    files = encode_artifact(artifact)
+    manifest = artifact.manifest.model_dump(mode="json")
+    for name, array in arrays.items():
+        files[f"{name}.npy"] = array_bytes(array)
+        manifest["arrays"][f"{name}.npy"] = content_hash(files[f"{name}.npy"])
+    files["manifest.json"] = canonical_json(manifest)
+    return files
+
+
+def with_one(array: "np.typing.NDArray[np.float32]", value: float) -> "np.typing.NDArray[np.float32]":
+    changed = array.copy()
+    changed.flat[0] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"items": with_one(TRAINED.items, np.nan)},
+        {"biases": with_one(TRAINED.biases, np.inf)},
+        {"features": with_one(TRAINED.features, 1e6)},
+        {"items": TRAINED.items[:-1]},
+        {"items": TRAINED.items[:, :-1]},
+        {"popularity": with_one(TRAINED.popularity, -1)},
+        {"companions": TRAINED.companions[0]},
+        {"biases": TRAINED.biases.astype(np.float64)},
+    ],
+)
+def test_a_model_with_numbers_that_do_not_fit_is_refused(
+    tmp_path: Path, arrays: dict[str, "np.typing.NDArray[np.float32]"]
+) -> None:
+    files = forged(TRAINED, **arrays)
+    name = content_hash(files["manifest.json"])
+    folder = tmp_path / name
+    folder.mkdir()
+    for file, content in files.items():
+        (folder / file).write_bytes(content)
+
+    with pytest.raises(ArtifactUnfit):
+        ModelStore(tmp_path).load(name)
+
+
+def test_an_array_of_objects_is_never_unpickled(tmp_path: Path) -> None:
+    hostile = tmp_path / "hostile.npy"
+    np.save(hostile, np.array([{}], dtype=object), allow_pickle=True)
+    files = encode_artifact(TRAINED) | {"items.npy": hostile.read_bytes()}
+    manifest = TRAINED.manifest.model_dump(mode="json")
+    manifest["arrays"]["items.npy"] = content_hash(files["items.npy"])
+    files["manifest.json"] = canonical_json(manifest)
+    name = content_hash(files["manifest.json"])
+    (tmp_path / name).mkdir()
+    for file, content in files.items():
+        (tmp_path / name / file).write_bytes(content)
+
+    with pytest.raises(ArtifactCorrupt, match=r"items\.npy is not an array"):
+        ModelStore(tmp_path).load(name)
+
+
+def test_no_person_has_a_row_in_the_artifact() -> None:
+    told = b"".join(encode_artifact(TRAINED).values())
+
+    assert not any(some.identity.encode() in told for customer in range(20) for some in taken_by(customer))
+    assert TRAINED.features.shape[0] == len(TRAINED.manifest.features)
+    assert TRAINED.items.shape[0] == len(CHECKERBOARD.services)
+
+
+def test_an_array_that_does_not_fit_is_refused_when_made() -> None:
+    with pytest.raises(ArtifactUnfit):
+        make_artifact(
+            arrays={name: np.zeros((2, 2)) for name in ("items", "biases", "features", "popularity", "companions")},
+            **untrained(catalogue_of("a"), code=CODE).manifest.model_dump(exclude={"arrays", "format"}),
+        )
+
+
+def test_no_half_written_model_is_left_behind(store: ModelStore, tmp_path: Path) -> None:
+    store.publish(TRAINED)
+
+    assert sorted(os.listdir(tmp_path / "models")) == sorted(["current", TRAINED.name])  # noqa: PTH208 - names alone

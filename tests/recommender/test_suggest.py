@@ -1,0 +1,229 @@
+"""Suggestions: the stages, the order, the reasons, and that an answer holds until it says it does."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from consent.purposes import PROFILE, SENSITIVE, SUGGEST
+from events.fact import Fact
+from recommender.artifact import untrained
+from recommender.catalogue import Catalogue, load_catalogue
+from recommender.suggest import suggest
+from recommender.suggestion import (
+    BUCKET_MS,
+    Answer,
+    Restraints,
+    SuggestionInput,
+    SuggestionRefused,
+    bucket_start,
+    render,
+)
+from tests.builders import DAY, HOUR, NOW, complaint, fact, purchased
+from tests.recommender.worlds import CODE, KEY, agreed, answer, catalogue_of, person, services, subscribed
+
+DEFAULT = load_catalogue()
+CONSENT = agreed(SUGGEST, PROFILE)
+NOBODY = SuggestionInput(ref="ref-1")
+
+
+def asked(*facts: Fact, catalogue: Catalogue = DEFAULT, **more: Any) -> Answer:
+    return answer(person(*facts), artifact=untrained(catalogue, code=CODE), catalogue=catalogue, **more)
+
+
+def stage_of(given: Answer, service: str) -> str | None:
+    return next((entry.stage for entry in given.withheld if entry.service == service), None)
+
+
+def at(now: int, *, who: SuggestionInput = NOBODY, k: int = 3, channel: str | None = "desk") -> bytes:
+    artifact = untrained(DEFAULT, code=CODE)
+    return render(suggest(who, artifact=artifact, catalogue=DEFAULT, channel=channel, k=k, now=now, key=KEY))
+
+
+def declined(service: str, *, days_ago: int) -> Fact:
+    when = NOW - days_ago * DAY
+    return fact("feedback.suggestion_answered", at=when, decision="d", service=service, answer="declined")
+
+
+def presented(service: str, *, hours_ago: int) -> Fact:
+    return fact("feedback.suggestion_presented", at=NOW - hours_ago * HOUR, decision="d", service=service)
+
+
+def test_without_consent_the_answer_is_general_and_says_so() -> None:
+    given = asked(purchased(at=NOW - DAY))
+
+    assert given.mode == "general"
+    assert given.grounds == ()
+    assert {reason.code for each in given.suggestions for reason in each.reasons} <= {"popular", "on_offer"}
+
+
+def test_with_consent_it_is_personal_and_names_the_grants() -> None:
+    given = asked(*CONSENT)
+
+    assert given.mode == "personal"
+    keys = {key for ground in given.grounds for key in ground.evidence}
+    assert keys == {grant.event_key.hex() for grant in CONSENT}
+
+
+def test_every_suggestion_has_a_reason_and_words_in_both_languages() -> None:
+    for given in (asked(), asked(*CONSENT, purchased(at=NOW - DAY))):
+        for each in given.suggestions:
+            assert each.reasons
+            assert all((each.name.en, each.name.zh, each.say and each.say.en))
+
+
+def test_an_open_complaint_removes_all_upsell_and_adds_nothing() -> None:
+    for consent in ([], CONSENT):
+        calm, upset = asked(*consent, k=50), asked(*consent, complaint(at=NOW - DAY), k=50)
+
+        assert [each for each in services(calm) if not DEFAULT.by_id[each].upsell] == services(upset)
+        assert stage_of(upset, "savings-plan") == "suitable"
+
+
+def test_a_solved_complaint_asks_for_a_care_call() -> None:
+    solved = fact("service.case_resolved", at=NOW - DAY, case_id="case-1")
+
+    given = asked(*CONSENT, complaint(at=NOW - 2 * DAY), solved)
+
+    assert services(given)[0] == "care-call"
+    assert given.suggestions[0].confidence == "high"
+
+
+def test_a_minor_is_sold_nothing() -> None:
+    given = asked(fact("identity.described", attributes={"minor": True}), k=50)
+
+    assert not any(DEFAULT.by_id[each].upsell for each in services(given))
+    assert stage_of(given, "savings-plan") == "eligible"
+
+
+@pytest.mark.parametrize("flag", ["restricted", "suppressed"])
+def test_a_person_who_objected_is_sold_nothing(flag: str) -> None:
+    given = asked(*CONSENT, fact("identity.described", attributes={flag: True}), k=50)
+
+    assert not any(DEFAULT.by_id[each].upsell for each in services(given))
+
+
+def test_what_was_declined_rests_for_thirty_days_with_and_without_consent() -> None:
+    for consent in ([], CONSENT):
+        assert stage_of(asked(*consent, declined("recipe-box", days_ago=29)), "recipe-box") == "suitable"
+        assert "recipe-box" in services(asked(*consent, declined("recipe-box", days_ago=31), k=50))
+
+
+def test_what_was_told_rests_for_a_day() -> None:
+    assert stage_of(asked(presented("recipe-box", hours_ago=20)), "recipe-box") == "suitable"
+    assert "recipe-box" in services(asked(presented("recipe-box", hours_ago=30), k=50))
+
+
+def test_what_was_taken_is_not_offered_again_until_it_was_ended() -> None:
+    taken = subscribed("savings-plan", at=NOW - 2 * DAY)
+    ended = fact("transaction.cancelled", at=NOW - DAY, subscription_id="sub-savings-plan")
+
+    assert stage_of(asked(*CONSENT, taken, k=50), "savings-plan") == "applicable"
+    assert "savings-plan" in services(asked(*CONSENT, taken, ended, k=50))
+
+
+def test_without_consent_nobody_is_told_apart_by_what_they_took() -> None:
+    assert "savings-plan" in services(asked(subscribed("savings-plan"), k=50))
+
+
+def test_services_that_depend_on_the_person_wait_for_consent() -> None:
+    catalogue = catalogue_of(
+        "a", "b", "c", "d", b={"prerequisites": ["a"]}, c={"contraindications": ["a"]}, d={"requires": [SENSITIVE]}
+    )
+
+    assert services(asked(catalogue=catalogue)) == ["a", "else"]
+    assert services(asked(*CONSENT, catalogue=catalogue)) == ["a", "c", "else"]
+    assert services(asked(*CONSENT, subscribed("a"), catalogue=catalogue)) == ["b", "else"]
+    assert "d" in services(asked(*CONSENT, *agreed(SENSITIVE), catalogue=catalogue))
+
+
+def test_dates_channels_and_ears_decide_who_is_eligible() -> None:
+    catalogue = catalogue_of(
+        "past",
+        "soon",
+        "today",
+        "shop",
+        "quiet",
+        past={"ends": "2026-02-28"},
+        soon={"starts": "2026-03-02"},
+        today={"starts": "2026-03-01", "ends": "2026-03-01"},
+        shop={"channels": ["shop"]},
+        quiet={"sayable": False},
+    )
+
+    assert services(asked(catalogue=catalogue)) == ["quiet", "today", "else"]
+    assert services(asked(catalogue=catalogue, channel="app")) == ["today", "else"]
+    assert services(asked(catalogue=catalogue, channel="shop")) == ["shop", "today", "else"]
+
+
+def test_a_mandatory_service_comes_first_whatever_was_declined_and_is_not_told_twice() -> None:
+    catalogue = catalogue_of("a", "recall", a={"prior": 99}, recall={"kind": "mandatory"})
+
+    assert services(asked(declined("recall", days_ago=1), catalogue=catalogue)) == ["recall", "a", "else"]
+    assert services(asked(presented("recall", hours_ago=1), catalogue=catalogue)) == ["a", "else"]
+
+
+def test_an_answer_is_never_empty() -> None:
+    everything = Restraints(
+        open_complaint=True,
+        minor=True,
+        restricted=True,
+        suppressed=True,
+        refused=frozenset(DEFAULT.by_id),
+        told=frozenset(DEFAULT.by_id),
+    )
+    who = SuggestionInput(ref="r", restraints=everything)
+
+    given = answer(who, artifact=untrained(DEFAULT, code=CODE), catalogue=DEFAULT)
+
+    assert "anything-else" in services(given)
+
+
+def test_every_service_is_suggested_or_withheld_with_a_stage_and_a_reason() -> None:
+    given = asked(*CONSENT, complaint(at=NOW - DAY), k=3)
+
+    assert sorted([*services(given), *(entry.service for entry in given.withheld)]) == sorted(DEFAULT.by_id)
+    assert all(entry.because for entry in given.withheld)
+
+
+def test_the_answer_holds_to_the_byte_until_it_says_and_then_is_another_decision() -> None:
+    start = bucket_start(NOW)
+
+    assert at(start) == at(start + BUCKET_MS - 1)
+    assert at(start) != at(start + BUCKET_MS)
+
+
+def test_the_decision_is_named_by_person_channel_number_and_inputs() -> None:
+    who = person(*CONSENT)
+    others = [
+        at(NOW, who=replace(who, ref="ref-2")),
+        at(NOW, who=who, k=4),
+        at(NOW, who=who, channel="app"),
+        at(NOW, who=person(*CONSENT, purchased(at=NOW - DAY))),
+        at(NOW, who=person(*CONSENT, declined("wine-club", days_ago=1))),
+    ]
+
+    assert at(NOW, who=who) == at(NOW, who=person(*CONSENT))
+    assert len({at(NOW, who=who), *others}) == 6
+
+
+def test_the_order_in_which_facts_came_does_not_change_a_byte() -> None:
+    facts = [purchased(f"o-{number}", at=NOW - number * DAY) for number in range(5)]
+
+    assert at(NOW, who=person(*CONSENT, *facts)) == at(NOW, who=person(*CONSENT, *reversed(facts)))
+
+
+@pytest.mark.parametrize("k", [0, -1, 51])
+def test_a_number_out_of_range_is_refused(k: int) -> None:
+    with pytest.raises(SuggestionRefused, match="between 1 and 50"):
+        at(NOW, k=k)
+
+
+def test_reasons_that_are_not_sayable_stay_with_the_staff() -> None:
+    leaving = fact("service.contact_started", at=NOW - HOUR, contact_id="c", topics=["cancel-card"])
+
+    at_the_desk, in_the_app = asked(*CONSENT, leaving), asked(*CONSENT, leaving, channel="app")
+
+    assert at_the_desk.suggestions[0].reasons[0].code == "need:wants-to-leave"
+    assert all(reason.sayable for each in in_the_app.suggestions for reason in each.reasons)
+    assert services(in_the_app)[0] == "retention-gift"

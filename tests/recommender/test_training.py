@@ -1,0 +1,240 @@
+"""Training in worlds whose right answer is known; equal rows, equal bytes; worse than popularity is not served."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from consent.purposes import PROFILE, SUGGEST, TRAIN
+from events.fact import Fact
+from recommender.artifact import Artifact, Metrics, encode_artifact
+from recommender.evaluation import gate, ndcg
+from recommender.training import train
+from tests.builders import DAY, NOW, consent, fact, linked, purchased
+from tests.recommender.worlds import (
+    CHECKERBOARD,
+    CODE,
+    SMALL,
+    agreed,
+    answer,
+    catalogue_of,
+    log_of,
+    missed_by,
+    person,
+    services,
+    subscribed,
+    taken_by,
+    trained,
+)
+
+CUSTOMERS = range(20)
+CHECKED = [some for customer in CUSTOMERS for some in taken_by(customer)]
+
+
+def files(facts: Sequence[Fact]) -> dict[str, bytes]:
+    return encode_artifact(train(log_of(facts), catalogue=CHECKERBOARD, at=NOW, code=CODE, plan=SMALL).artifact)
+
+
+def first_for(customer: int, artifact: Artifact) -> str:
+    identity = f"app:{customer}"
+    who = person(*agreed(SUGGEST, identity=identity), *taken_by(customer), identity=identity)
+    return services(answer(who, artifact=artifact, catalogue=CHECKERBOARD))[0]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_on_the_checkerboard_everyone_is_offered_what_they_miss(seed: int) -> None:
+    artifact = trained(CHECKED, catalogue=CHECKERBOARD, plan=replace(SMALL, fit=replace(SMALL.fit, seed=seed)))
+
+    assert artifact.manifest.ranker == "lightfm"
+    assert [first_for(customer, artifact) for customer in CUSTOMERS] == [missed_by(each) for each in CUSTOMERS]
+
+
+def test_people_of_a_segment_are_offered_what_their_segment_takes() -> None:
+    #   gold takes s0, silver takes s1; a newcomer is known by the attribute alone
+    def customer(number: int, plan: str, service: str) -> list[Fact]:
+        identity = f"app:{number}"
+        return [
+            *agreed(TRAIN, PROFILE, identity=identity),
+            fact("identity.described", identity=identity, at=NOW - 90 * DAY, attributes={"plan": plan}),
+            subscribed(service, identity=identity, at=NOW - (60 - number) * DAY),
+        ]
+
+    kinds = [("gold", "s0"), ("silver", "s1")]
+    facts = [some for number in range(40) for some in customer(number, *kinds[number % 2])]
+    artifact = trained(facts, catalogue=CHECKERBOARD)
+
+    assert artifact.manifest.ranker == "lightfm"
+    for plan, service in kinds:
+        described = fact("identity.described", at=NOW - DAY, attributes={"plan": plan})
+        given = answer(person(*agreed(SUGGEST, PROFILE), described), artifact=artifact, catalogue=CHECKERBOARD)
+        assert services(given)[0] == service
+        assert given.suggestions[0].reasons[0].evidence == (described.event_key.hex(),)
+
+
+def test_customers_with_one_service_are_told_what_others_took_after_it() -> None:
+    def customer(number: int) -> list[Fact]:
+        identity, pair = f"app:{number}", (("s0", "s2"), ("s1", "s3"))[number % 2]
+        return [
+            *agreed(TRAIN, PROFILE, identity=identity),
+            *(
+                subscribed(each, identity=identity, at=NOW - (60 - number - place) * DAY)
+                for place, each in enumerate(pair)
+            ),
+        ]
+
+    artifact = trained([some for number in range(40) for some in customer(number)], catalogue=CHECKERBOARD)
+    taken = subscribed("s0")
+
+    given = answer(person(*agreed(SUGGEST, PROFILE), taken), artifact=artifact, catalogue=CHECKERBOARD)
+
+    assert services(given)[0] == "s2"
+    assert given.suggestions[0].reasons[0].text.en == "Customers with “s0” take this more often than others."
+    assert given.suggestions[0].reasons[0].evidence == (taken.event_key.hex(),)
+
+
+def test_without_consent_the_checkerboard_gives_everyone_the_same() -> None:
+    artifact = trained(CHECKED, catalogue=CHECKERBOARD)
+    given = {
+        tuple(
+            services(answer(person(*taken_by(each), identity=f"app:{each}"), artifact=artifact, catalogue=CHECKERBOARD))
+        )
+        for each in CUSTOMERS
+    }
+
+    assert len(given) == 1
+
+
+def test_the_same_rows_in_another_order_give_the_same_bytes() -> None:
+    shuffled = list(CUSTOMERS)
+    random.Random(3).shuffle(shuffled)
+    other_order = [some for customer in shuffled for some in taken_by(customer)]
+
+    assert files(other_order) == files(CHECKED)
+
+
+def test_repeated_facts_change_nothing() -> None:
+    assert files([*CHECKED, *CHECKED[::3]]) == files(CHECKED)
+
+
+def test_a_person_who_may_not_be_trained_on_leaves_no_trace() -> None:
+    stranger = [
+        *agreed(PROFILE, SUGGEST, identity="app:999"),
+        *(subscribed(f"s{each}", identity="app:999", at=NOW - (30 - each) * DAY) for each in range(10)),
+        purchased("o", identity="app:999", at=NOW - DAY, lines=[{"item": "x", "category": "rare"}]),
+        fact("identity.described", identity="app:999", attributes={"town": "Nowhere"}),
+    ]
+    withdrew = [
+        *(replace(some, identity=stranger[0].identity) for some in taken_by(0)),
+        consent("withdrawn", TRAIN, identity="app:999", at=NOW - DAY),
+    ]
+
+    assert files([*stranger, *CHECKED]) == files(CHECKED)
+    assert files([*stranger, *withdrew, *CHECKED]) == files(CHECKED)
+
+
+def test_a_withdrawal_that_is_not_on_the_log_yet_already_counts() -> None:
+    held = {taken_by(3)[0].identity: frozenset({TRAIN})}
+    without = [some for customer in CUSTOMERS if customer != 3 for some in taken_by(customer)]
+
+    made = train(log_of(CHECKED), catalogue=CHECKERBOARD, at=NOW, code=CODE, plan=SMALL, held=held)
+
+    assert encode_artifact(made.artifact) == files(without)
+
+
+def test_people_left_out_are_counted_in_the_record_and_not_in_the_artifact() -> None:
+    made = train(
+        log_of([*CHECKED, subscribed("s0", identity="app:999")]), catalogue=CHECKERBOARD, at=NOW, code=CODE, plan=SMALL
+    )
+
+    assert made.record["people_refused"] == 1
+    assert made.record["people_permitted"] == len(CUSTOMERS)
+    assert b"refused" not in b"".join(encode_artifact(made.artifact).values())
+
+
+def test_linked_identities_train_as_one_person() -> None:
+    link = linked("app:0", "card:0", at=NOW - 200 * DAY)
+    split = [replace(some, identity=link[1].identity) if place > 3 else some for place, some in enumerate(taken_by(0))]
+
+    made = train(log_of([*split, *link, *CHECKED[6:]]), catalogue=CHECKERBOARD, at=NOW, code=CODE, plan=SMALL)
+
+    assert made.artifact.manifest.people == len(CUSTOMERS)
+    assert made.artifact.manifest.examples == 80
+
+
+def test_a_model_that_is_not_better_than_popularity_is_not_served() -> None:
+    #   everyone takes s7: popularity is always right, so a model can only be as good
+    facts = [
+        some
+        for number in range(60)
+        for some in (
+            *agreed(TRAIN, PROFILE, identity=f"app:{number}"),
+            subscribed("s7", identity=f"app:{number}", at=NOW - (90 - number) * DAY),
+        )
+    ]
+
+    manifest = trained(facts, catalogue=CHECKERBOARD).manifest
+
+    assert manifest.ranker == "popularity"
+    assert manifest.gate.startswith("not better")
+    assert manifest.metrics["lightfm"].ndcg_at_10 <= manifest.metrics["popularity"].ndcg_at_10
+
+
+def test_the_gate_wants_enough_people_and_a_better_figure() -> None:
+    def metrics(value: float, people: int = 50) -> Metrics:
+        return Metrics(ndcg_at_10=value, hit_rate_at_3=0, people=people, targets=people)
+
+    assert gate({"popularity": metrics(0.3), "lightfm": metrics(0.4)}, people_min=20)[0]
+    assert not gate({"popularity": metrics(0.4), "lightfm": metrics(0.4)}, people_min=20)[0]
+    assert not gate({"popularity": metrics(0.3, 19), "lightfm": metrics(0.4, 19)}, people_min=20)[0]
+    assert not gate({"popularity": metrics(0.3)}, people_min=20)[0]
+
+
+def test_ndcg_is_one_for_the_best_order_and_counts_places() -> None:
+    assert ndcg(["a", "b", "c"], {"a", "b"}) == 1.0
+    assert ndcg(["c", "a"], {"a"}) == pytest.approx(0.6309, abs=1e-4)
+    assert ndcg(["c"], {"a"}) == 0.0
+
+
+def test_a_fit_that_diverges_leaves_popularity() -> None:
+    wild = replace(SMALL, fit=replace(SMALL.fit, learning_rate=1e9))
+
+    manifest = trained(CHECKED, catalogue=CHECKERBOARD, plan=wild).manifest
+
+    assert manifest.ranker == "popularity"
+    assert manifest.features == ()
+
+
+def test_a_history_without_anybody_s_choice_trains_popularity() -> None:
+    manifest = trained([], catalogue=CHECKERBOARD).manifest
+
+    assert (manifest.ranker, manifest.examples, manifest.window) == ("popularity", 0, None)
+
+
+def test_features_few_people_have_are_not_learnt() -> None:
+    rare = fact("identity.described", identity="app:0", at=NOW - 60 * DAY + 1, attributes={"town": "Nowhere"})
+    early = agreed(PROFILE, identity="app:0", at=NOW - 90 * DAY)
+
+    manifest = trained([*early, rare, *CHECKED], catalogue=CHECKERBOARD).manifest
+
+    assert "has:s0" in manifest.features
+    assert not any("Nowhere" in name for name in manifest.features)
+
+
+def test_a_service_new_to_the_catalogue_is_offered_by_its_starting_evidence() -> None:
+    grown = catalogue_of(*(f"s{number}" for number in range(10)), "fresh", fresh={"prior": 1000})
+    artifact = trained(CHECKED, catalogue=CHECKERBOARD)
+
+    for consents in ([], agreed(SUGGEST, PROFILE)):
+        assert services(answer(person(*consents), artifact=artifact, catalogue=grown))[0] == "fresh"
+
+
+def test_progress_is_told_per_epoch() -> None:
+    told: list[tuple[str, int, int]] = []
+
+    train(
+        log_of(CHECKED), catalogue=CHECKERBOARD, at=NOW, code=CODE, plan=SMALL, progress=lambda *step: told.append(step)
+    )
+
+    assert told[:2] == [("reading", 0, 1), ("reading", 1, 1)]
+    assert told[-1] == ("fitting", SMALL.fit.epochs, SMALL.fit.epochs)
