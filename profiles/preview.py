@@ -29,8 +29,8 @@ class Change:
     """What a verified link between two identities would do.
 
     `joins`: they would be one person; if not, `because` says why (`too_large`, or as for links that stand apart).
-    `leaves`: identities that would no longer belong to either. `permits`: purposes whose answer would differ for one
-    of the two. `records`: per kind of the service section, how many the first, the second and both together have.
+    `leaves`: identities that would no longer belong to either of the two. `permits`: purposes for which the first, the
+    second and the person after have different answers. `records`: per kind of the service section, how many each has.
     """
 
     joins: bool
@@ -52,7 +52,7 @@ def what_would_change(one: str, other: str, loaded: Mapping[str, Loaded], *, at:
         joins=joins,
         because=None if joins else _why_not(after.person, other),
         members=after.members,
-        leaves=tuple(sorted(before - set(after.members))) if joins else (),
+        leaves=tuple(sorted(before - {*after.members, *_seen(other, linked, at).members})),
         permits=_permits(first, second, after, at=at),
         records=_records(first, second, after),
     )
