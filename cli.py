@@ -4,14 +4,15 @@ import sys
 
 import typer
 
-from commands import dead_letters, log
+from commands import dead_letters, log, replay, train
 from commands.failures import explain
 from commands.worker import worker
 
 app = typer.Typer(name="rapport", no_args_is_help=True, help="Customer profiles and suggestions that keep to consent.")
 app.command()(worker)
-app.add_typer(dead_letters.app)
-app.add_typer(log.app)
+app.command("train")(train.train_model)
+for group in (dead_letters, log, replay, train):
+    app.add_typer(group.app)
 
 
 @app.callback()

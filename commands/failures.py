@@ -3,14 +3,22 @@
 from commands.dead_letters import LetterUnknown
 from commands.logs import LogNotFollowed
 from commands.settings import SettingsInvalid
+from consent.holds import ConsentStoreUnavailable
 from events.epochs import EpochsUnreadable
 from events.log import LogError
+from events.segments import HistoryDamaged
 from profiles.store import ProfileStoreError
+from recommender.artifact import ArtifactInvalid
+from recommender.catalogue import CatalogueInvalid
 from streams.admin import BrokerSilentError, TopicDiffersError, TopicMissingError
 
 _SAYABLE = (
+    ArtifactInvalid,
     BrokerSilentError,
+    CatalogueInvalid,
+    ConsentStoreUnavailable,
     EpochsUnreadable,
+    HistoryDamaged,
     LetterUnknown,
     LogError,
     LogNotFollowed,

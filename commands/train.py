@@ -1,0 +1,138 @@
+"""`rapport train` and `rapport models`: make a model from permitted history, look at models, roll back."""
+
+import asyncio
+import re
+import time
+from collections import defaultdict
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from commands.clock import now_ms
+from commands.output import JsonOption, console, emit
+from commands.release import VERSION
+from commands.settings import Settings, settings_of
+from consent.redis_holds import RedisHolds
+from events.history import History
+from profiles.redis_store import redis_client
+from recommender.catalogue import load_catalogue
+from recommender.model_store import ModelStore
+from recommender.training import Trained, quiet, train
+from recommender.training import Progress as Told
+
+app = typer.Typer(name="models", no_args_is_help=True, help="Trained models.")
+
+DataOption = Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")]
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
+
+
+def train_model(
+    *,
+    redis: Annotated[str | None, typer.Option(help="URL of the store")] = None,
+    data: DataOption = None,
+    every: Annotated[str | None, typer.Option(help="train again and again, such as every 1h")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Train on the facts of people who allow it, judge the model on what came later, and serve what passes the gate."""
+    settings = settings_of(redis=redis, data=data)
+    pause_s = None if every is None else _seconds(every)
+    while True:
+        if json:
+            emit(_said(_train(settings, quiet)))
+        else:
+            _train_shown(settings)
+        if pause_s is None:
+            return
+        time.sleep(pause_s)
+
+
+@app.command("list")
+def list_models(*, data: DataOption = None, json: JsonOption = False) -> None:
+    """List the models, the latest first; the one that is served is marked."""
+    store = ModelStore(settings_of(data=data).models)
+    current = store.current()
+    models = [{"name": name, "served": name == current, **_manifest(store, name)} for name in store.names()]
+    if json:
+        emit(models)
+        return
+    table = Table("model", "served", "ranker", "people", "gate")
+    for model in models:
+        served = "yes" if model["served"] else ""
+        table.add_row(model["name"], served, model["ranker"], str(model["people"]), model["gate"])
+    console.print(table)
+
+
+@app.command("rollback")
+def roll_back(name: Annotated[str, typer.Argument(metavar="MODEL")], *, data: DataOption = None) -> None:
+    """Serve an earlier model; running servers switch by themselves."""
+    ModelStore(settings_of(data=data).models).roll_back(name)
+    console.print(f"{name} is served")
+
+
+def _train_shown(settings: Settings) -> None:
+    columns = (TextColumn("{task.description:10}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        tasks: dict[str, Any] = {}
+
+        def told(step: str, done: int, total: int) -> None:
+            task = tasks.get(step) or tasks.setdefault(step, progress.add_task(step, total=total))
+            progress.update(task, completed=done, total=total)
+
+        said = _said(_train(settings, told))
+    console.print(f"model [bold]{said['model']}[/] by {said['ranker']}: {said['gate']}")
+    table = Table("ranker", "NDCG@10", "HR@3", "people")
+    for ranker, metrics in said["metrics"].items():
+        figures = (f"{metrics['ndcg_at_10']:.3f}", f"{metrics['hit_rate_at_3']:.3f}", str(metrics["people"]))
+        table.add_row(ranker, *figures)
+    console.print(table)
+    console.print(f"{said['people_permitted']} people permitted, {said['people_refused']} left out")
+
+
+def _train(settings: Settings, told: Told) -> Trained:
+    history = History(settings.history)
+    trained = train(
+        history.facts,
+        catalogue=load_catalogue(),
+        at=now_ms(),
+        code=VERSION,
+        held=asyncio.run(_held(settings)),
+        progress=told,
+    )
+    ModelStore(settings.models).publish(trained.artifact, record=trained.record)
+    return trained
+
+
+async def _held(settings: Settings) -> dict[str, frozenset[str]]:
+    """Withdrawals that are acknowledged and not yet in history."""
+    client = redis_client(settings.redis, cluster=settings.redis_cluster)
+    try:
+        holds = RedisHolds(client, partitions=settings.partitions)
+        held: defaultdict[str, set[str]] = defaultdict(set)
+        for partition in range(settings.partitions):
+            for hold in await holds.waiting(partition):
+                held[hold.identity].add(hold.purpose)
+        return {identity: frozenset(purposes) for identity, purposes in held.items()}
+    finally:
+        await client.aclose()
+
+
+def _said(trained: Trained) -> dict[str, Any]:
+    manifest = trained.artifact.manifest
+    metrics = {name: figures.model_dump() for name, figures in manifest.metrics.items()}
+    own = {"model": trained.artifact.name, "ranker": manifest.ranker, "gate": manifest.gate, "metrics": metrics}
+    return own | {name: value for name, value in trained.record.items() if name != "artifact"}
+
+
+def _manifest(store: ModelStore, name: str) -> dict[str, Any]:
+    manifest = store.load(name).manifest
+    return {"ranker": manifest.ranker, "gate": manifest.gate, "people": manifest.people, "examples": manifest.examples}
+
+
+def _seconds(text: str) -> int:
+    match = re.fullmatch(r"(\d{1,4})([smhd])", text)
+    if match is None or int(match[1]) == 0:
+        raise typer.BadParameter("a time such as 30m, 1h or 1d")
+    return int(match[1]) * _UNITS[match[2]]
