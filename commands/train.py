@@ -19,8 +19,8 @@ from events.history import History
 from profiles.redis_store import redis_client
 from recommender.catalogue import load_catalogue
 from recommender.model_store import ModelStore
-from recommender.training import Trained, quiet, train
 from recommender.training import Progress as Told
+from recommender.training import Trained, quiet, train
 
 app = typer.Typer(name="models", no_args_is_help=True, help="Trained models.")
 
