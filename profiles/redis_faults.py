@@ -32,7 +32,7 @@ _BY_CLASS: Final[tuple[tuple[type[Exception], _Fate], ...]] = (
     # The cluster client follows these itself; only the other one lets them through.
     (exceptions.AskError, (ProfileStoreUnfit, "the store is a cluster and was addressed as a single server")),
     (exceptions.SlotNotCoveredError, (ProfileStoreUnavailable, "no node of the cluster serves the slot")),
-    (exceptions.ClusterError, (ProfileStoreUnavailable, "the cluster gave no answer")),
+    (exceptions.ClusterError, (ProfileStoreUnavailable, "the cluster gave no answer; a slot may be on the move")),
     (OSError, (ProfileStoreUnavailable, "no connection to the store")),
 )
 
@@ -58,7 +58,8 @@ def fault(error: Exception) -> ProfileStoreError:
     words = str(error)
     if isinstance(error, exceptions.RedisClusterException):
         if _NO_CLUSTER in words:
-            return ProfileStoreUnfit("the store is a single server and was addressed as a cluster")
+            # The client says so, too, when the user may not ask for CLUSTER SLOTS.
+            return ProfileStoreUnfit("the store is a single server and was addressed as a cluster, or hides its slots")
         return ProfileStoreUnavailable("the cluster cannot be reached")
     if _ID_TOO_SMALL in words:
         return ProfileStoreUnfit(OUTBOX_AHEAD)

@@ -11,12 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 
 from embedded import resp
 from embedded.ports import LOOPBACK, free_port
 from embedded.process import running
 from embedded.store import store_service
+from events.keys import checkpoint_key
 from events.position import Checkpoint, Stream
 from profiles.facet import Facet
 from profiles.redis_library import FUNCTION, LIBRARY, library_code
@@ -24,7 +25,7 @@ from profiles.redis_store import RedisStore
 from profiles.store import Commit, Committed, Mismatch, OutboxEntry, ProfileStoreUnavailable, ProfileStoreUnfit
 from tests.builders import pseudonym
 from tests.profiles.redis_format import PAGE
-from tests.servers import Valkey, ValkeyCluster, embedded_store
+from tests.servers import Valkey, ValkeyCluster, embedded_store, store_cluster
 from tests.waiting import eventually, until
 
 pytestmark = pytest.mark.servers
@@ -350,3 +351,27 @@ async def test_a_local_socket_serves_as_well(tmp_path: Path) -> None:
         async with connected(f"unix://{socket}") as store:
             assert await store.commit(generation(1)) == Committed()
             assert await standing_generation(store) == 1
+
+
+async def test_a_slot_that_moves_to_another_node_is_followed(tmp_path: Path) -> None:
+    with store_cluster(tmp_path) as cluster:
+        async with connected(cluster.url, cluster=True) as store:
+            assert isinstance(store.client, RedisCluster)
+            slot = str(store.client.keyslot(checkpoint_key(STREAM)))
+            at_first = store.client.nodes_manager.get_node_from_slot(int(slot))
+            source, target, _ = sorted(cluster.nodes, key=lambda node: node.port != at_first.port)
+            _set_slot(target, slot, "IMPORTING", of=source)
+            _set_slot(source, slot, "MIGRATING", of=target)
+            # No node serves a call of many keys, some of them new, while they move.
+            with pytest.raises(ProfileStoreUnavailable, match="gave no answer"):
+                await store.commit(generation(1))
+
+            for node in (target, source):
+                _set_slot(node, slot, "NODE", of=target)
+            assert await store.commit(generation(1)) == Committed()
+            assert await standing_generation(store) == 1
+            assert int(resp.ask(LOOPBACK, target.port, "CLUSTER", "COUNTKEYSINSLOT", slot)) == len(PEOPLE) + 2
+
+
+def _set_slot(node: Valkey, slot: str, state: str, *, of: Valkey) -> None:
+    resp.ask(LOOPBACK, node.port, "CLUSTER", "SETSLOT", slot, state, resp.ask(LOOPBACK, of.port, "CLUSTER", "MYID"))
