@@ -8,6 +8,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from consent.purposes import PURPOSES
+from events.acts import ConsentRefused, ConsentWithdrawn
+from events.fact import Fact, encode_fact
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
@@ -21,6 +25,19 @@ class Hold:
     event_key: bytes
     fact: bytes
     made_at: int
+
+
+def hold_of(fact: Fact) -> Hold | None:
+    """The hold a fact asks for; None unless it is a no about a purpose there is, since only that is ever folded."""
+    if not isinstance(fact.body, ConsentRefused | ConsentWithdrawn) or fact.body.purpose not in PURPOSES:
+        return None
+    return Hold(
+        identity=fact.identity,
+        purpose=fact.body.purpose,
+        event_key=fact.event_key,
+        fact=encode_fact(fact),
+        made_at=fact.received_at,
+    )
 
 
 class ConsentStoreUnavailable(Exception):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from consent.act_records import ActRecord, ActRecords
-from consent.holds import ConsentStoreUnavailable, Hold, Holds
+from consent.holds import ConsentStoreUnavailable, Holds, hold_of
 from consent.purposes import PURPOSES
 from events.acts import ConsentAct, Granting
 from events.admission import AHEAD_MAX_MS, Admitted, event_key, payload_digest
@@ -126,20 +126,9 @@ class Recorder:
 
     async def place_holds(self, record: ActRecord) -> None:
         """A no closes its purpose for every identity it covers."""
-        if not record.restricts:
-            return
-        await self.holds.place(
-            [
-                Hold(
-                    identity=decode_fact(fact).identity,
-                    purpose=record.purpose,
-                    event_key=record.event_key,
-                    fact=fact,
-                    made_at=record.made_at,
-                )
-                for fact in record.facts
-            ]
-        )
+        holds = [hold for fact in record.facts if (hold := hold_of(decode_fact(fact))) is not None]
+        if holds:
+            await self.holds.place(holds)
 
     async def append(self, record: ActRecord) -> list[Position]:
         """Put all facts on the log and finish the record; LogError when not all are acknowledged."""

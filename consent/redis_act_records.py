@@ -1,5 +1,6 @@
 """Act records in Redis or Valkey: one key per act, and per partition one sorted set of the unfinished."""
 
+import logging
 from typing import Any, Final
 
 import msgspec
@@ -9,6 +10,8 @@ from consent.act_records import ActRecord
 from consent.holds import ConsentStoreUnavailable
 from consent.redis_faults import Client, faults
 from events.keys import FAMILIES, partition_key
+
+_log = logging.getLogger(__name__)
 
 FAMILY: Final = "act"
 
@@ -56,8 +59,7 @@ class RedisActRecords:
                 for name in names:
                     pipeline.get(partition_key(FAMILY, partition, name.decode()))
                 values = await pipeline.execute()
-        records = [_read(value) for value in values if value is not None]
-        return [record for record in records if not record.done]
+        return [record for value in values if (record := _unfinished(value)) is not None]
 
 
 def _key(record: ActRecord) -> str:
@@ -66,6 +68,16 @@ def _key(record: ActRecord) -> str:
 
 def _pending_key(partition: int) -> str:
     return partition_key(FAMILY, partition)
+
+
+def _unfinished(value: bytes | None) -> ActRecord | None:
+    try:
+        record = None if value is None else _read(value)
+    except ConsentStoreUnavailable:
+        # It stays, and whoever records that act again is told; the others of its partition go on.
+        _log.error("an act record cannot be read and is left alone")
+        return None
+    return None if record is None or record.done else record
 
 
 def _read(value: bytes) -> ActRecord:

@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 GRACE_MS: Final = 2_000
 """How long whoever recorded the act is left to finish it."""
-PAUSE_MAX_MS: Final = 300_000
+PAUSE_MAX_MS: Final = 3_600_000
 _STUCK: Final = (FactUndecodable, LogRefused)
 """Trying again does not help; the others go on."""
 

@@ -67,8 +67,15 @@ async def test_only_a_finished_record_has_an_end(request: pytest.FixtureRequest)
 
 
 @pytest.mark.servers
-async def test_a_record_that_cannot_be_read_is_nobody_s_success(request: pytest.FixtureRequest) -> None:
+async def test_a_record_that_cannot_be_read_is_nobody_s_success_and_stops_no_other(
+    request: pytest.FixtureRequest,
+) -> None:
+    other = replace(RECORD, event_key=b"act-two!")
     async with client_of("redis", request) as client:
+        records = RedisActRecords(client)
+        for record in (RECORD, other):
+            await records.begin(record)
         await client.set(partition_key("act", 3, RECORD.event_key.hex()), "not a record")
         with pytest.raises(ConsentStoreUnavailable):
-            await RedisActRecords(client).begin(RECORD)
+            await records.begin(RECORD)
+        assert await records.pending(3) == [other]

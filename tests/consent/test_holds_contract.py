@@ -4,24 +4,25 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from consent.holds import Hold, Holds
+from consent.holds import Hold, Holds, hold_of
 from consent.memory_holds import MemoryHolds
 from consent.purposes import OUTREACH_CHANNELS, PROFILE, PURPOSES, SUGGEST
 from consent.redis_faults import Client
 from consent.redis_holds import RedisHolds
-from events.fact import decode_fact, encode_fact
+from events.fact import decode_fact
 from events.keys import partition_key
 from events.partitioning import partition_of
-from tests.builders import NOW, consent, pseudonym
+from tests.builders import NOW, consent, pseudonym, purchased
 from tests.consent.stores import PARTITIONS, client_of, kinds
 
 ANNA, BEN = pseudonym("app:anna"), pseudonym("phone:+49301234567")
 EMAIL = f"outreach.{OUTREACH_CHANNELS[0]}"
 
 
-def hold_of(identity: str, purpose: str = PROFILE, *, at: int = NOW) -> Hold:
-    fact = consent("withdrawn", purpose, identity=identity, at=at)
-    return Hold(identity=identity, purpose=purpose, event_key=fact.event_key, fact=encode_fact(fact), made_at=at)
+def withdrawn(identity: str, purpose: str = PROFILE, *, at: int = NOW) -> Hold:
+    hold = hold_of(consent("withdrawn", purpose, identity=identity, at=at))
+    assert hold is not None
+    return hold
 
 
 @pytest.fixture(params=kinds())
@@ -38,7 +39,7 @@ async def waiting(holds: Holds) -> list[Hold]:
 
 
 async def test_a_hold_closes_its_purpose_for_its_identity_alone(holds: Holds) -> None:
-    await holds.place([hold_of(ANNA)])
+    await holds.place([withdrawn(ANNA)])
     assert await holds.of([ANNA, BEN]) == {ANNA: {PROFILE}, BEN: frozenset()}
 
 
@@ -47,7 +48,7 @@ async def test_nobody_is_asked_about_nobody(holds: Holds) -> None:
 
 
 async def test_a_hold_placed_twice_is_one_hold(holds: Holds) -> None:
-    hold = hold_of(ANNA)
+    hold = withdrawn(ANNA)
     await holds.place([hold])
     await holds.place([hold, hold])
     assert await waiting(holds) == [hold]
@@ -57,14 +58,14 @@ async def test_a_hold_placed_twice_is_one_hold(holds: Holds) -> None:
 
 async def test_holds_of_many_partitions_are_placed_together(holds: Holds) -> None:
     people = [pseudonym(f"app:{number}") for number in range(24)]
-    await holds.place([hold_of(person) for person in people])
+    await holds.place([withdrawn(person) for person in people])
     assert len({partition_of(person.encode(), PARTITIONS) for person in people}) > 1
     assert await holds.of(people) == {person: {PROFILE} for person in people}
 
 
 async def test_a_release_ends_exactly_that_hold(holds: Holds) -> None:
-    first, second = hold_of(ANNA, at=NOW), hold_of(ANNA, at=NOW + 1)
-    await holds.place([first, second, hold_of(ANNA, SUGGEST), hold_of(BEN)])
+    first, second = withdrawn(ANNA, at=NOW), withdrawn(ANNA, at=NOW + 1)
+    await holds.place([first, second, withdrawn(ANNA, SUGGEST), withdrawn(BEN)])
     await holds.release(identity=ANNA, event_key=first.event_key)
     assert await holds.of([ANNA, BEN]) == {ANNA: {PROFILE, SUGGEST}, BEN: {PROFILE}}
     await holds.release(identity=ANNA, event_key=second.event_key)
@@ -72,7 +73,7 @@ async def test_a_release_ends_exactly_that_hold(holds: Holds) -> None:
 
 
 async def test_the_release_of_what_does_not_stand_does_nothing(holds: Holds) -> None:
-    hold = hold_of(ANNA)
+    hold = withdrawn(ANNA)
     await holds.place([hold])
     await holds.release(identity=BEN, event_key=hold.event_key)
     await holds.release(identity=ANNA, event_key=b"\x00" * 8)
@@ -81,7 +82,7 @@ async def test_the_release_of_what_does_not_stand_does_nothing(holds: Holds) -> 
 
 async def test_waiting_holds_carry_their_fact_and_come_oldest_first(holds: Holds) -> None:
     same_partition = partition_of(ANNA.encode(), PARTITIONS)
-    late, early = hold_of(ANNA, at=NOW + 5), hold_of(ANNA, EMAIL, at=NOW)
+    late, early = withdrawn(ANNA, at=NOW + 5), withdrawn(ANNA, EMAIL, at=NOW)
     await holds.place([late, early])
     found = await holds.waiting(same_partition)
     assert found == [early, late]
@@ -97,16 +98,23 @@ async def client(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
 
 async def test_a_hold_that_cannot_be_read_closes_every_purpose(client: Client) -> None:
     holds = RedisHolds(client, partitions=PARTITIONS)
-    await holds.place([hold_of(ANNA)])
+    await holds.place([withdrawn(ANNA)])
     key = partition_key("hold", partition_of(ANNA.encode(), PARTITIONS), ANNA)
-    await client.hset(key, hold_of(ANNA).event_key.hex(), "not a hold")
+    await client.hset(key, withdrawn(ANNA).event_key.hex(), "not a hold")
     assert await holds.of([ANNA]) == {ANNA: frozenset(PURPOSES)}
     assert await waiting(holds) == []
 
 
 async def test_another_s_pipeline_carries_the_reads(client: Client) -> None:
     holds = RedisHolds(client, partitions=PARTITIONS)
-    await holds.place([hold_of(ANNA)])
+    await holds.place([withdrawn(ANNA)])
     async with client.pipeline(transaction=False) as pipeline:
         holds.add_reads(pipeline, [BEN, ANNA])
         assert holds.parse([BEN, ANNA], await pipeline.execute()) == {BEN: frozenset(), ANNA: {PROFILE}}
+
+
+def test_only_a_no_about_a_purpose_there_is_asks_for_a_hold() -> None:
+    assert withdrawn(ANNA, SUGGEST).purpose == SUGGEST
+    assert hold_of(consent("refused", PROFILE)) is not None
+    for fact in (consent("given", PROFILE), consent("withdrawn", "profile.sell"), purchased()):
+        assert hold_of(fact) is None

@@ -33,6 +33,7 @@ from events.shape import Text
 from events.vocabulary import BODIES
 from profiles.deltas import deltas
 from profiles.permitted import permitted_facts
+from profiles.traits.table import TRAITS
 from tests.builders import NOW, consent, fact, facts
 from tests.servers import ROOT
 
@@ -83,6 +84,11 @@ def test_every_event_type_has_its_purpose_and_no_other_has_one() -> None:
     assert EVENT_PURPOSES.keys() == BODIES.keys()
     used = {*EVENT_PURPOSES.values(), *FIELD_PURPOSES.values(), *ATTRIBUTE_PURPOSES.values()}
     assert used <= PURPOSES.keys()
+
+
+def test_every_trait_has_a_purpose() -> None:
+    assert {trait.purpose for trait in TRAITS.values()} <= PURPOSES.keys()
+    assert TRAITS
 
 
 def is_free_text(hint: Any) -> bool:

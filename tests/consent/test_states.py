@@ -129,10 +129,21 @@ def test_a_yes_with_an_end_ends_an_earlier_yes_without_one() -> None:
     assert standing_grant(state, at=5) is None
 
 
-def test_of_two_yeses_at_one_time_the_one_that_ends_counts() -> None:
-    grant = last_grant(state_after([("given", 1, 1), ("renewed", 1, 1, 5)]), at=4)
+def test_of_yeses_at_one_time_the_one_that_ends_first_counts() -> None:
+    grant = last_grant(state_after([("given", 1, 1), ("renewed", 1, 1, 7), ("given", 1, 1, 5)]), at=4)
     assert grant is not None
     assert grant.expires_at == 5
+
+
+def test_a_no_that_strikes_an_expired_yes_does_not_bring_an_older_one_back() -> None:
+    acts: list[Act] = [("given", 1, 6), ("renewed", 2, 3, 4)]
+    assert standing_grant(state_after(acts), at=7) is None
+    assert standing_grant(state_after([*acts, ("refused", 0, 4)]), at=7) is None
+
+
+def test_of_many_grants_the_last_in_effect_are_kept() -> None:
+    many: list[Act] = [("given", at, 20 - at) for at in range(GRANTS_MAX + 3)]
+    assert [grant.effective_at for grant in state_after(many).grants] == list(range(GRANTS_MAX + 2, 2, -1))
 
 
 def test_a_section_opens_by_an_act_alone_and_the_contract_s_always() -> None:

@@ -13,10 +13,12 @@ class WrittenLog:
 
     def __init__(self) -> None:
         self.facts: list[Fact] = []
+        self.asked = 0
         self.takes: int | None = None
         self.refused: set[str] = set()
 
     async def append(self, admitted: Sequence[Admitted]) -> list[Position]:
+        self.asked += 1
         positions = []
         for item in admitted:
             if item.fact.identity in self.refused:
