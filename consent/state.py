@@ -17,7 +17,7 @@ GRANTS_MAX: Final = 8
 """Grants kept per purpose, the last in effect; forgetting an older one can only refuse."""
 
 
-class Grant(msgspec.Struct, frozen=True, array_like=True, order=True):
+class Grant(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
     """An act that allows. Times in ms; `expires_at` 0 means never; `key` is the event key of the act."""
 
     effective_at: int
@@ -27,7 +27,7 @@ class Grant(msgspec.Struct, frozen=True, array_like=True, order=True):
     evidence: str = "recorded"
 
 
-class No(msgspec.Struct, frozen=True, array_like=True, order=True):
+class No(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
     """An explicit no: refused or withdrawn."""
 
     effective_at: int
@@ -36,7 +36,7 @@ class No(msgspec.Struct, frozen=True, array_like=True, order=True):
     withdrawn: bool
 
 
-class PurposeState(msgspec.Struct, frozen=True, array_like=True):
+class PurposeState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is on record for one purpose. `no_received_at` is the latest receipt of any no, -1 for none."""
 
     grants: tuple[Grant, ...] = ()

@@ -21,7 +21,7 @@ V = TypeVar("V")
 Scalar = str | int | bool
 
 
-class Cell(msgspec.Struct, Generic[V], frozen=True, array_like=True):
+class Cell(msgspec.Struct, Generic[V], frozen=True, array_like=True, gc=False):
     """A value with the time (ms) and key (8 bytes) of the event that said so."""
 
     at: int
@@ -29,7 +29,7 @@ class Cell(msgspec.Struct, Generic[V], frozen=True, array_like=True):
     value: V
 
 
-class Line(msgspec.Struct, frozen=True, array_like=True):
+class Line(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An order line; amount in minor units of the order's currency."""
 
     item: str
@@ -38,7 +38,7 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     amount: int
 
 
-class Placed(msgspec.Struct, frozen=True, array_like=True):
+class Placed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An order as it was placed."""
 
     amount: int
@@ -47,14 +47,14 @@ class Placed(msgspec.Struct, frozen=True, array_like=True):
     channel: str | None = None
 
 
-class Sum(msgspec.Struct, frozen=True, array_like=True):
+class Sum(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Money in minor units."""
 
     amount: int
     currency: str
 
 
-class Order(msgspec.Struct, frozen=True, array_like=True):
+class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An order and its way; steps are named as in `service.delivery_step`."""
 
     placed: Cell[Placed] | None = None
@@ -68,20 +68,20 @@ class Order(msgspec.Struct, frozen=True, array_like=True):
     refunds: tuple[Cell[Sum], ...] = ()
 
 
-class Payment(msgspec.Struct, frozen=True, array_like=True):
+class Payment(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A payment; the value is the sum and the order it was for."""
 
     paid: Cell[tuple[Sum, str | None]] | None = None
 
 
-class Subscription(msgspec.Struct, frozen=True, array_like=True):
+class Subscription(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A running service; active while it was subscribed later than cancelled."""
 
     subscribed: Cell[str] | None = None
     cancelled: Cell[str | None] | None = None
 
 
-class Opened(msgspec.Struct, frozen=True, array_like=True):
+class Opened(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a case was opened with."""
 
     topics: tuple[str, ...]
@@ -90,7 +90,7 @@ class Opened(msgspec.Struct, frozen=True, array_like=True):
     channel: str | None
 
 
-class Case(msgspec.Struct, frozen=True, array_like=True):
+class Case(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A request or complaint. `replies` holds our answers only."""
 
     opened: Cell[Opened] | None = None
@@ -101,7 +101,7 @@ class Case(msgspec.Struct, frozen=True, array_like=True):
     reopened: tuple[Cell[None], ...] = ()
 
 
-class Started(msgspec.Struct, frozen=True, array_like=True):
+class Started(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How a contact began."""
 
     topics: tuple[str, ...]
@@ -109,7 +109,7 @@ class Started(msgspec.Struct, frozen=True, array_like=True):
     channel: str | None
 
 
-class Ended(msgspec.Struct, frozen=True, array_like=True):
+class Ended(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How a contact ended; `wait_ms` until somebody answered."""
 
     topics: tuple[str, ...]
@@ -118,40 +118,40 @@ class Ended(msgspec.Struct, frozen=True, array_like=True):
     reached: bool
 
 
-class Contact(msgspec.Struct, frozen=True, array_like=True):
+class Contact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A call, a chat, a visit to the desk."""
 
     started: Cell[Started] | None = None
     ended: Cell[Ended] | None = None
 
 
-class Alert(msgspec.Struct, frozen=True, array_like=True):
+class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An equipment alert: kind, component, severity."""
 
     raised: Cell[tuple[str, str | None, str]] | None = None
 
 
-class Survey(msgspec.Struct, frozen=True, array_like=True):
+class Survey(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A survey: the kind it was sent with, and kind and score of the answer."""
 
     sent: Cell[str] | None = None
     answered: Cell[tuple[str, int]] | None = None
 
 
-class Review(msgspec.Struct, frozen=True, array_like=True):
+class Review(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A review: what it is about, and its stars."""
 
     posted: Cell[tuple[str | None, int]] | None = None
 
 
-class Suggestion(msgspec.Struct, frozen=True, array_like=True):
+class Suggestion(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A suggestion of one service under one decision: presented, and the answer with its reason."""
 
     presented: Cell[str] | None = None
     answered: Cell[tuple[str, str, str | None]] | None = None
 
 
-class Message(msgspec.Struct, frozen=True, array_like=True):
+class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An outreach message: sent (trigger, service), claimed (go), answered."""
 
     sent: Cell[tuple[str, str | None]] | None = None
@@ -159,25 +159,25 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
     answered: Cell[str] | None = None
 
 
-class Attribute(msgspec.Struct, frozen=True, array_like=True):
+class Attribute(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A described attribute."""
 
     stated: Cell[Scalar] | None = None
 
 
-class Words(msgspec.Struct, frozen=True, array_like=True):
+class Words(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Free text of a review, a survey answer, a complaint."""
 
     written: Cell[str] | None = None
 
 
-class Touch(msgspec.Struct, frozen=True, array_like=True):
+class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The last contacts of any kind: event type and channel."""
 
     points: tuple[Cell[tuple[str, str | None]], ...] = ()
 
 
-class LinkAct(msgspec.Struct, frozen=True, array_like=True):
+class LinkAct(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A link said, or taken back (`strength` None), and when we came to know (ms)."""
 
     strength: str | None
@@ -185,19 +185,19 @@ class LinkAct(msgspec.Struct, frozen=True, array_like=True):
     received_at: int
 
 
-class Edge(msgspec.Struct, frozen=True, array_like=True):
+class Edge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """This identity's half of a link to another: the acts, newest first by the time they took effect."""
 
     acts: tuple[Cell[LinkAct], ...] = ()
 
 
-class Relation(msgspec.Struct, frozen=True, array_like=True):
+class Relation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A typed tie that lends neither facts nor consent; the value says whether it has ended."""
 
     said: Cell[bool] | None = None
 
 
-class ServiceSection(msgspec.Struct, frozen=True, array_like=True):
+class ServiceSection(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Purpose `service.fulfil`: what the contract needs. `latest_at` is the greatest event time folded."""
 
     latest_at: int = 0
@@ -215,14 +215,14 @@ class ServiceSection(msgspec.Struct, frozen=True, array_like=True):
     touch: dict[str, Touch] = {}
 
 
-class AttributeSection(msgspec.Struct, frozen=True, array_like=True):
+class AttributeSection(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Purposes `profile.build`, `data.sensitive` and `legal.records`: described attributes."""
 
     latest_at: int = 0
     attributes: dict[str, Attribute] = {}
 
 
-class FeedbackSection(msgspec.Struct, frozen=True, array_like=True):
+class FeedbackSection(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Purpose `feedback.analyse`: free text."""
 
     latest_at: int = 0
@@ -247,7 +247,7 @@ Record = (
 )
 
 
-class Facet(msgspec.Struct, frozen=True, array_like=True):
+class Facet(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The facts of one identity, folded: one section per purpose, beside consents, links and the window of known ids.
 
     `recent` holds 12 bytes (event key, payload digest) for each of the last facts, oldest first. Sections other than
