@@ -16,7 +16,6 @@ class ActRecord(msgspec.Struct, frozen=True, array_like=True):
     event_key: bytes
     digest: bytes
     partition: int
-    purpose: str
     restricts: bool
     made_at: int
     facts: tuple[bytes, ...]

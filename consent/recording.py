@@ -90,7 +90,6 @@ def plan_act(
         event_key=key,
         digest=digest,
         partition=partition_of(key, partitions),
-        purpose=body.purpose,
         restricts=not isinstance(body, Granting),
         made_at=received_at,
         facts=tuple(map(encode_fact, facts)),

@@ -16,7 +16,6 @@ RECORD = ActRecord(
     event_key=b"act-one!",
     digest=b"said",
     partition=3,
-    purpose="profile.build",
     restricts=False,
     made_at=NOW,
     facts=(b"a fact", b"another"),

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from consent.act_records import ActRecord, ActRecords, MemoryActRecords
 from consent.door import Part, RefusalReason, permits, subject_of
@@ -226,7 +227,7 @@ async def test_an_act_that_could_not_be_marked_done_is_recorded_all_the_same() -
 
 async def test_an_act_begun_by_a_newer_version_is_not_acknowledged() -> None:
     world = World()
-    newer = ActRecord(plan(NO).event_key, plan(NO).digest, plan(NO).partition, PROFILE, True, NOW, (b"newer",))  # noqa: FBT003
+    newer = replace(plan(NO), facts=(b"newer",))
     await world.records.begin(newer)
     with pytest.raises(ConsentStoreUnavailable):
         await world.recorder.record(plan(NO))
