@@ -1,0 +1,156 @@
+"""Consent over HTTP: an act is recorded for the whole person, and a no denies before it is acknowledged."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Self
+
+from fastapi import APIRouter
+from pydantic import model_validator
+
+from api.auth import OWN_SOURCE
+from api.customers import After, Ref, person
+from api.documents import CONSENT_EXAMPLES, examples
+from api.gate import Gate
+from api.refusal import Refusal
+from api.services import Services
+from api.standing import Standing, standings
+from consent.recording import ActRefused, plan_act
+from events.acts import ConsentAct, ConsentGiven, ConsentRefused, ConsentRenewed, ConsentWithdrawn, Granting
+from events.shape import FROM_LOG, Code, RecordId, Shape, Time
+from events.tokens import encode_token
+from profiles.person import PersonUnavailable
+
+ACTS: Final[Mapping[str, type[ConsentAct]]] = {
+    "given": ConsentGiven,
+    "renewed": ConsentRenewed,
+    "refused": ConsentRefused,
+    "withdrawn": ConsentWithdrawn,
+}
+
+
+class Act(Shape):
+    """What the person said, about which purpose, and when (now, if not said).
+
+    `act_id` makes sending it again harmless; one is made up where it is missing. A grant may have an end.
+    """
+
+    act: Literal["given", "renewed", "refused", "withdrawn"]
+    purpose: Code
+    at: Time | None = None
+    act_id: RecordId | None = None
+    expires_at: Time | None = None
+    jurisdiction: Code | None = None
+    notice: Code | None = None
+    channel: Code | None = None
+    branch: Code | None = None
+    agent: Code | None = None
+
+    @model_validator(mode="after")
+    def _only_a_grant_ends(self) -> Self:
+        if self.expires_at is not None and self.act not in ("given", "renewed"):
+            raise ValueError("only a grant can have an end")
+        return self
+
+    def body(self, act_id: str) -> ConsentAct:
+        """The act as it goes on the log."""
+        said: dict[str, Any] = self.model_dump(exclude={"act", "at", "act_id"}, exclude_none=True)
+        return ACTS[self.act].model_validate({**said, "act_id": act_id}, context=FROM_LOG)
+
+
+class Acknowledged(Shape):
+    """The act stands, for so many identities. `effective` says from when; `after` is the token to read it back with."""
+
+    act_id: str
+    identities: int
+    effective: Literal["now", "when_folded"]
+    after: str | None
+
+
+class Consents(Shape):
+    """The door's answer for every purpose."""
+
+    consents: dict[str, Standing]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRoutes:
+    """Consent acts and what stands."""
+
+    services: Services
+
+    def mount(self, router: APIRouter) -> None:
+        """Add the routes."""
+        router.add_api_route(
+            "/v1/customers/{ref}/consents",
+            self.record,
+            methods=["POST"],
+            status_code=202,
+            response_model=Acknowledged,
+            summary="Record what the person said about a purpose",
+            openapi_extra=examples(CONSENT_EXAMPLES),
+            tags=["consents"],
+        )
+        router.add_api_route(
+            "/v1/customers/{ref}/consents",
+            self.standing,
+            methods=["GET"],
+            response_model=Consents,
+            summary="See what the person allows, and why",
+            tags=["consents"],
+        )
+
+    async def record(self, ref: Ref, act: Act, after: After = None) -> Acknowledged:
+        """Record an act for all verified identities of the person.
+
+        A refusal or withdrawal denies from the moment it is acknowledged; a grant allows once it is folded.
+        """
+        act_id = act.act_id or secrets.token_hex(16)
+        body = act.body(act_id)
+        identities = await self._covered(ref, body, after=after)
+        now = self.services.clock()
+        planned = plan_act(
+            body,
+            identities=identities,
+            source=OWN_SOURCE,
+            occurred_at=now if act.at is None else act.at,
+            received_at=now,
+            partitions=self.services.admission.partitions,
+        )
+        if isinstance(planned, ActRefused):
+            raise _refusal(planned)
+        recorded = await self.services.recorder.record(planned)
+        if isinstance(recorded, ActRefused):
+            raise _refusal(recorded)
+        return Acknowledged(
+            act_id=act_id,
+            identities=len(planned.facts),
+            effective="now" if planned.restricts else "when_folded",
+            after=encode_token(recorded.positions) if recorded.positions else None,
+        )
+
+    async def _covered(self, ref: str, body: ConsentAct, *, after: str | None) -> tuple[str, ...]:
+        try:
+            return (await person(self.services, ref, after=after)).members
+        except PersonUnavailable:
+            if isinstance(body, Granting):
+                raise
+            # A no on any part denies all, so it is not turned away because the other parts cannot be told.
+            return (self.services.refs.open(ref),)
+
+    async def standing(self, ref: Ref, after: After = None) -> Consents:
+        """Every purpose with the door's answer and its reason."""
+        view = await person(self.services, ref, after=after)
+        return Consents(consents=standings(view, now=view.read_at))
+
+
+def build(services: Services, gate: Gate) -> APIRouter:
+    """The routes of this module behind the gate."""
+    router = APIRouter(route_class=gate.route_class())
+    ConsentRoutes(services).mount(router)
+    return router
+
+
+def _refusal(refused: ActRefused) -> Refusal:
+    kind = "another-act" if refused.code == "another_act" else "invalid"
+    return Refusal(kind, refused.detail, code=refused.code)

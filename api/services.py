@@ -1,0 +1,44 @@
+"""What the HTTP process needs of the rooms below it: handed in, so that tests run it over memory."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from api.auth import ApiKeys
+from api.metrics import Metrics
+from api.refs import Refs
+from api.waiting import Freshness
+from consent.recording import Recorder
+from events.admission import Admission
+from events.log import EventLog
+from profiles.person import PersonReader
+from recommender.catalogue import Catalogue
+from recommender.decisions import Decisions
+from recommender.model_store import ServedModel
+
+Probe = Callable[[], Awaitable[str | None]]
+"""Asks something the service rests on; the reason it cannot be relied on, or None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything the routes use.
+
+    `clock` gives ms since 1970; `decision_key` keys decision ids. `probes` are asked for readiness, by name.
+    `timeout_s` bounds every request.
+    """
+
+    admission: Admission
+    log: EventLog
+    freshness: Freshness
+    persons: PersonReader
+    recorder: Recorder
+    decisions: Decisions
+    model: ServedModel
+    catalogue: Catalogue
+    keys: ApiKeys
+    refs: Refs
+    clock: Callable[[], int]
+    decision_key: bytes = field(repr=False)
+    probes: Mapping[str, Probe] = field(default_factory=dict)
+    metrics: Metrics = field(default_factory=Metrics)
+    timeout_s: float = 5.0

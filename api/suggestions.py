@@ -1,0 +1,73 @@
+"""`GET /v1/customers/{ref}/suggestions`: the hot path, a plain route that answers bytes.
+
+Where `suggest.personal` is refused, nothing in the answer or its headers depends on the person beyond deny-only facts:
+no position, no time of reading, no age.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.customers import person
+from api.gate import Gate
+from api.refusal import Refusal
+from api.services import Services
+from events.shape import Code
+from recommender.decisions import decision_of
+from recommender.reading import input_of
+from recommender.suggest import suggest
+from recommender.suggestion import K_MAX, render
+
+PATH: Final = "/v1/customers/{ref}/suggestions"
+K_DEFAULT: Final = 3
+
+_channels: Final = TypeAdapter[str](Code)
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestionRoute:
+    """What to offer next, and why."""
+
+    services: Services
+
+    async def answer(self, request: Request) -> Response:
+        """Suggestions for the person a reference stands for."""
+        ref = str(request.path_params["ref"])
+        k, channel = _k(request.query_params.get("k")), _channel(request.query_params.get("channel"))
+        view = await person(self.services, ref, after=request.query_params.get("after"))
+        found = suggest(
+            input_of(view, ref=ref, now=view.read_at),
+            artifact=self.services.model.artifact,
+            catalogue=self.services.catalogue,
+            channel=channel,
+            k=k,
+            now=view.read_at,
+            key=self.services.decision_key,
+        )
+        await self.services.decisions.keep(decision_of(found, identity=view.identity))
+        self.services.metrics.suggested(found.mode)
+        return Response(render(found), media_type="application/json")
+
+
+def build(services: Services, gate: Gate) -> Route:
+    """The route behind the gate."""
+    return Route(PATH, gate.guard(SuggestionRoute(services).answer, method="GET", path=PATH), methods=["GET"])
+
+
+def _k(text: str | None) -> int:
+    if text is None:
+        return K_DEFAULT
+    if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 3):
+        raise Refusal("invalid", f"k lies between 1 and {K_MAX}")
+    return int(text)
+
+
+def _channel(text: str | None) -> str | None:
+    try:
+        return None if text is None else _channels.validate_python(text)
+    except ValidationError:
+        raise Refusal("invalid", "channel is not a short word such as branch or app") from None

@@ -1,0 +1,147 @@
+from typing import Any
+
+import httpx
+import pytest
+
+from consent.holds import ConsentStoreUnavailable
+from consent.memory_holds import MemoryHolds
+from tests.api.world import World, problem
+from tests.builders import DAY, HOUR, NOW, PARTITIONS, consent, linked, pseudonym
+
+PURPOSE = "feedback.analyse"
+
+
+async def say(
+    world: World, act: str, purpose: str = PURPOSE, *, identity: str = "app:42", **said: Any
+) -> httpx.Response:
+    path = f"/v1/customers/{await world.ref(identity)}/consents"
+    return await world.ask("POST", path, json={"act": act, "purpose": purpose, **said})
+
+
+async def standing(world: World, purpose: str = PURPOSE, *, identity: str = "app:42", **params: Any) -> dict[str, Any]:
+    answer = await world.ask("GET", f"/v1/customers/{await world.ref(identity)}/consents", params=params)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()["consents"][purpose]
+    return found
+
+
+async def test_nobody_was_asked_means_no(world: World) -> None:
+    assert (await standing(world))["because"] == "never_asked"
+
+
+async def test_a_yes_allows_once_it_is_folded(world: World) -> None:
+    answer = await say(world, "given")
+
+    assert answer.status_code == 202
+    assert answer.json()["effective"] == "when_folded"
+    assert not (await standing(world))["allowed"]
+    async with world.folding():
+        stands = await standing(world, after=answer.json()["after"])
+    assert (stands["allowed"], stands["basis"], stands["evidence"]) == (True, "consent", "recorded")
+    assert len(stands["relied_on"]) == 1
+
+
+async def test_a_no_denies_from_its_acknowledgement(world: World) -> None:
+    await world.happened(consent("given", PURPOSE, at=NOW - DAY))
+    assert (await standing(world))["allowed"]
+
+    answer = await say(world, "withdrawn")
+
+    assert answer.json()["effective"] == "now"
+    assert (await standing(world))["because"] == "held"
+    await world.fold()
+    assert (await standing(world))["because"] == "withdrawn"
+
+
+async def test_a_no_is_acknowledged_while_the_log_is_silent(world: World) -> None:
+    await world.happened(consent("given", PURPOSE, at=NOW - DAY))
+    await world.log.stop()
+
+    answer = await say(world, "withdrawn")
+
+    assert (answer.status_code, answer.json()["effective"], answer.json()["after"]) == (202, "now", None)
+    assert not (await standing(world))["allowed"]
+
+
+async def test_an_act_covers_every_verified_identity(world: World) -> None:
+    await world.happened(linked("app:42", "phone:+49301234567"))
+
+    answer = await say(world, "given")
+    await world.fold()
+
+    assert answer.json()["identities"] == 2
+    assert (await standing(world, identity="phone:+49301234567"))["allowed"]
+
+
+async def test_the_same_act_sent_again_is_the_same_act(world: World) -> None:
+    first = await say(world, "given", act_id="desk-1")
+    world.now += HOUR
+    again = await say(world, "given", act_id="desk-1")
+    await world.fold()
+
+    assert first.json()["act_id"] == again.json()["act_id"] == "desk-1"
+    assert (first.status_code, again.status_code) == (202, 202)
+
+
+async def test_another_act_under_the_same_id_is_a_conflict(world: World) -> None:
+    await say(world, "given", act_id="desk-1")
+
+    answer = await say(world, "withdrawn", act_id="desk-1")
+
+    assert (answer.status_code, problem(answer)) == (409, "another-act")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"act": "given", "purpose": "world.domination"},
+        {"act": "shrugged", "purpose": PURPOSE},
+        {"act": "withdrawn", "purpose": PURPOSE, "expires_at": "2099-01-01T00:00:00Z"},
+        {"act": "given", "purpose": PURPOSE, "expires_at": "2020-01-01T00:00:00Z"},
+        {"act": "given", "purpose": PURPOSE, "at": "2099-01-01T00:00:00Z"},
+        {"act": "given", "purpose": PURPOSE, "at": "yesterday"},
+        {"act": "given"},
+        {"act": "given", "purpose": PURPOSE, "evidence": "demo"},
+    ],
+)
+async def test_an_act_that_makes_no_sense_is_refused(world: World, said: dict[str, Any]) -> None:
+    answer = await world.ask("POST", f"/v1/customers/{await world.ref()}/consents", json=said)
+
+    assert (answer.status_code, problem(answer)) == (422, "invalid")
+
+
+async def test_a_grant_ends_when_it_said(world: World) -> None:
+    await say(world, "given", expires_at="2026-03-02T09:30:00Z")
+    await world.fold()
+
+    assert (await standing(world))["allowed"]
+    world.now += DAY
+    assert (await standing(world))["because"] == "expired"
+
+
+class DeafHolds(MemoryHolds):
+    async def place(self, holds: object) -> None:
+        raise ConsentStoreUnavailable("down")
+
+
+async def test_a_no_that_could_not_be_kept_is_not_acknowledged(world: World) -> None:
+    recorder = world.services.recorder
+    deaf = type(recorder)(
+        records=recorder.records, holds=DeafHolds(partitions=PARTITIONS), log=world.log, partitions=PARTITIONS
+    )
+
+    answer = await say(world.with_services(recorder=deaf), "withdrawn")
+
+    assert (answer.status_code, problem(answer)) == (503, "store-unavailable")
+
+
+async def test_a_no_is_recorded_even_where_the_person_hangs_together_with_too_many(world: World) -> None:
+    for other in range(40):
+        await world.happened(linked("app:42", f"loyalty:{other}"))
+    assert problem(await world.ask("GET", f"/v1/customers/{await world.ref()}")) == "person-too-large"
+
+    answer = await say(world, "withdrawn")
+
+    assert (answer.status_code, answer.json()["identities"]) == (202, 1)
+    assert (await world.holds.of([pseudonym("app:42")]))[pseudonym("app:42")] == frozenset({PURPOSE})
+    assert problem(await say(world, "given")) == "person-too-large"

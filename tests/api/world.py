@@ -1,0 +1,183 @@
+"""The HTTP process over memory: the real routes, rooms and fold, without a server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import msgspec
+
+from api.app import build_api
+from api.auth import ApiKey, Role, make_key
+from api.refs import Refs
+from api.services import Services
+from api.waiting import Freshness
+from consent.act_records import MemoryActRecords
+from consent.memory_holds import MemoryHolds
+from consent.recording import Recorder
+from events.fact import Fact
+from events.memory_log import MemoryLog
+from events.position import Stream
+from profiles.facet_cache import FacetCache
+from profiles.memory_store import MemoryStore
+from profiles.person import PersonReader, StoreFacets
+from recommender.artifact import untrained
+from recommender.catalogue import load_catalogue
+from recommender.decisions import MemoryDecisions
+from recommender.model_store import ModelStore, ServedModel
+from streams.dead_letters import Undertaker
+from streams.fold_work import FoldWork, Release
+from streams.folding import LogIdentity, StreamFold
+from streams.frame import Frame, Record
+from streams.memory_dead_letters import MemoryDeadLetters
+from tests.builders import ADMISSION, NOW, PARTITIONS, admitted, raw
+
+EVENTS: Final = "rapport.events"
+CATALOGUE: Final = load_catalogue()
+
+
+@dataclass
+class Keys:
+    """Keys in memory, one for each role to begin with."""
+
+    shown: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, ApiKey] = field(default_factory=dict)
+
+    def add(self, role: Role, *, name: str | None = None, **bound: Any) -> str:
+        new = make_key(name=name or role.value, role=role, now=NOW, **bound)
+        self.kept[new.kept.id] = new.kept
+        self.shown[name or role.value] = new.shown
+        return new.shown
+
+    def get(self, key_id: str) -> ApiKey | None:
+        return self.kept.get(key_id)
+
+
+def all_roles() -> Keys:
+    keys = Keys()
+    keys.add(Role.INGEST, source="crm", types=("*",))
+    for role in (Role.AGENT, Role.MARKETING, Role.PRIVACY, Role.ADMIN):
+        keys.add(role)
+    return keys
+
+
+class World:
+    """Everything behind the API, and a client in front of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = NOW
+        self.keys = all_roles()
+        self.store = MemoryStore(partitions=PARTITIONS)
+        self.log = MemoryLog(topic=EVENTS, partitions=PARTITIONS, clock=self.clock)
+        self.holds = MemoryHolds(partitions=PARTITIONS)
+        self.decisions = MemoryDecisions()
+        self._fold = StreamFold(
+            app="profiles",
+            topic=EVENTS,
+            log=LogIdentity(epoch=1, topic_id="tests"),
+            store=self.store,
+            work=FoldWork(
+                facets=FacetCache(self.store),
+                undertaker=Undertaker(keys=MemoryDeadLetters()),
+                candidates=lambda _fact, _position: (),
+                clock=self.clock,
+                partitions=PARTITIONS,
+            ),
+        )
+        self.services = Services(
+            admission=ADMISSION,
+            log=self.log,
+            freshness=Freshness(store=self.store, app="profiles", topic=EVENTS, partitions=PARTITIONS, wait_s=0.3),
+            persons=PersonReader(StoreFacets(self.store, self.holds, PARTITIONS)),
+            recorder=Recorder(records=MemoryActRecords(), holds=self.holds, log=self.log, partitions=PARTITIONS),
+            decisions=self.decisions,
+            model=ServedModel(ModelStore(folder), fallback=untrained(CATALOGUE, code="tests")),
+            catalogue=CATALOGUE,
+            keys=self.keys,
+            refs=Refs(b"r" * 32),
+            clock=self.clock,
+            decision_key=b"d" * 32,
+            timeout_s=2.0,
+        )
+        self.app = build_api(self.services)
+
+    def clock(self) -> int:
+        return self.now
+
+    def with_services(self, **changed: Any) -> "World":
+        """The same world with other services in some places."""
+        self.services = replace(self.services, **changed)
+        self.app = build_api(self.services)
+        return self
+
+    async def fold(self) -> None:
+        """Fold whatever stands on the log, and let holds go that were waited for."""
+        for partition in range(PARTITIONS):
+            records = tuple(Record(*record) for record in self.log.records(EVENTS, partition))
+            stream = Stream("profiles", EVENTS, partition)
+            await self._fold(
+                Frame(topic=EVENTS, partition=partition, generation=1, start=0, end=len(records), records=records)
+            )
+            for entry_id, entry in await self.store.outbox(stream, limit=1000):
+                if entry.kind == "release":
+                    release = msgspec.msgpack.decode(entry.payload, type=Release)
+                    await self.holds.release(identity=release.identity, event_key=release.event_key)
+                await self.store.drop_outbox(stream, [entry_id])
+
+    async def happened(self, *facts: Fact | Iterable[Fact]) -> None:
+        """Facts that were admitted some other way, folded."""
+        flat = [one for some in facts for one in ([some] if isinstance(some, Fact) else some)]
+        await self.log.append([admitted(one) for one in flat])
+        await self.fold()
+
+    @asynccontextmanager
+    async def folding(self) -> AsyncIterator[None]:
+        """A worker that folds all the while."""
+
+        async def work() -> None:
+            while True:
+                await self.fold()
+                await asyncio.to_thread(lambda: None)
+
+        working = asyncio.create_task(work())
+        try:
+            yield
+        finally:
+            working.cancel()
+
+    async def ask(self, method: str, path: str, *, key: str | None = "agent", **rest: Any) -> httpx.Response:
+        """One request, with the key of that role or name (None: without a key)."""
+        headers = {**rest.pop("headers", {})}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {self.keys.shown.get(key, key)}"
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=True)
+        async with httpx.AsyncClient(transport=transport, base_url="http://rapport") as client:
+            return await client.request(method, path, headers=headers, **rest)
+
+    async def send(self, events: Any, *, key: str = "ingest") -> httpx.Response:
+        """Post one event or a batch."""
+        return await self.ask(
+            "POST", "/v1/events", key=key, content=raw(events), headers={"Content-Type": "application/json"}
+        )
+
+    async def ref(self, identity: str = "app:42") -> str:
+        found = await self.ask("POST", "/v1/customers/lookup", json={"identity": identity})
+        return str(found.json()["ref"])
+
+    async def suggestions(self, identity: str = "app:42", **params: Any) -> httpx.Response:
+        return await self.ask("GET", f"/v1/customers/{await self.ref(identity)}/suggestions", params=params)
+
+    async def card(self, identity: str = "app:42", **params: Any) -> dict[str, Any]:
+        answer = await self.ask("GET", f"/v1/customers/{await self.ref(identity)}", params=params)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+def problem(response: httpx.Response) -> str:
+    """The kind of problem a response tells."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    return str(response.json()["type"]).removeprefix("urn:rapport:problem:")
