@@ -22,6 +22,9 @@ AHEAD_MAX_MS: Final = 24 * 3600 * 1000
 
 _EXTENSION = re.compile(r"[a-z0-9]{1,20}")
 
+# Possessive, and a string may lack its end, so that no input is scanned twice.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+
 RefusalCode = Literal[
     "not_json", "too_large", "not_an_event", "unknown_type", "type_not_allowed", "bad_data", "bad_time", "bad_identity"
 ]
@@ -116,6 +119,8 @@ class Admission:
             body = BODIES[envelope.type].model_validate(envelope.data)
         except ValidationError as error:
             return EventRefused(code="bad_data", detail=f"data: {describe(error)}")
+        if getattr(body, "inverse", False):
+            return EventRefused(code="bad_data", detail="data: inverse: only admission sets it")
         try:
             halves = self._halves(envelope.subject, body)
         except IdentityInvalid as error:
@@ -196,7 +201,7 @@ def _too_deep(raw: bytes) -> bool:
     if raw.count(b"[") + raw.count(b"{") <= DEPTH_MAX:
         return False
     depth = 0
-    for token in re.finditer(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', raw, re.DOTALL):
+    for token in _STRING_OR_BRACKET.finditer(raw):
         bracket = token.group()
         depth += 1 if bracket in b"[{" else -1 if bracket in b"]}" else 0
         if depth > DEPTH_MAX:

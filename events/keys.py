@@ -10,6 +10,7 @@ from typing import Final, Literal
 from events.position import Stream
 
 PREFIX: Final = "rapport"
+_WITH_A_MEANING: Final = frozenset("{}*?[]\\ ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def checkpoint_key(stream: Stream) -> str:
 
 def facet_key(partition: int, identity: str) -> str:
     """The facet of a pseudonym."""
-    return f"{PREFIX}:{{{partition}}}:facet:{identity}"
+    return f"{PREFIX}:{{{partition}}}:facet:{_part(identity)}"
 
 
 def outbox_key(stream: Stream) -> str:
@@ -72,6 +73,11 @@ def global_key(family: str, *rest: str) -> str:
 def _key(family: str, tag: str, rest: Sequence[str]) -> str:
     if family not in FAMILIES:
         raise KeyError(f"{family} is not a family of keys; add it to events.keys.FAMILIES")
-    if any(set(part) & set("{}*?[]\\ \n\r\x00") for part in rest):
-        raise ValueError("a key part holds a character with a meaning of its own")
-    return ":".join(part for part in (PREFIX, tag, family, *rest) if part)
+    tagged = (PREFIX, tag, family) if tag else (PREFIX, family)
+    return ":".join((*tagged, *map(_part, rest)))
+
+
+def _part(text: str) -> str:
+    if not text or not text.isascii() or not text.isprintable() or not _WITH_A_MEANING.isdisjoint(text):
+        raise ValueError("a key part is empty or holds a character with a meaning of its own")
+    return text

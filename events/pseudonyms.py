@@ -35,7 +35,7 @@ class Pseudonyms:
     `region` is the country (ISO 3166-1 alpha-2) in which phone numbers without a country code are read.
     """
 
-    key: bytes
+    key: bytes = field(repr=False)
     region: str = "DE"
     _cached: Callable[[str], str] = field(init=False, repr=False, compare=False)
 
@@ -93,7 +93,8 @@ def _phone(value: str, region: str) -> str:
 
 
 def _email(value: str, _region: str) -> str:
-    address = unicodedata.normalize("NFKC", value).strip().lower()
+    lowered = unicodedata.normalize("NFKC", value).lower()
+    address = unicodedata.normalize("NFKC", lowered).strip()  # lowering can undo the form
     name, at, host = address.rpartition("@")
     if not (name and at and "." in host):
         raise IdentityInvalid("the e-mail address has no name or no host")

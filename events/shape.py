@@ -1,7 +1,7 @@
 """The small shapes every event is made of: codes, identities, money, times."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo, WithJsonSchema
@@ -12,7 +12,10 @@ INTEGER_MAX: Final = 2**53
 FROM_LOG: Final = {"from_log": True}
 """Validation context for bodies read back from the log, where times are already integers."""
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+TIME_MAX: Final = 253_402_300_799_999
+"""The last millisecond of the year 9999; no later time can be written in RFC 3339."""
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -21,10 +24,10 @@ def parse_time(text: str) -> int:
     if not _RFC3339.fullmatch(text):
         raise ValueError("a time must be RFC 3339 with a zone, such as 2026-03-01T09:30:00Z")
     moment = datetime.fromisoformat(text.upper())
-    milliseconds = (moment - _EPOCH).total_seconds() * 1000
-    if milliseconds < 0:
-        raise ValueError("a time before 1970 is not accepted")
-    return int(milliseconds)
+    milliseconds = (moment - _EPOCH) // timedelta(milliseconds=1)
+    if not 0 <= milliseconds <= TIME_MAX:
+        raise ValueError("a time before 1970 or after 9999 is not accepted")
+    return milliseconds
 
 
 def format_time(milliseconds: int) -> str:
@@ -36,7 +39,7 @@ def format_time(milliseconds: int) -> str:
 def _read_time(value: Any, info: ValidationInfo) -> int:
     if isinstance(value, str):
         return parse_time(value)
-    if info.context is FROM_LOG and type(value) is int:
+    if info.context is FROM_LOG and type(value) is int and 0 <= value <= TIME_MAX:
         return value
     raise ValueError("a time must be RFC 3339 text with a zone")
 
