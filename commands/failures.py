@@ -4,6 +4,9 @@ from commands.dead_letters import LetterUnknown
 from commands.logs import LogNotFollowed
 from commands.settings import SettingsInvalid
 from consent.holds import ConsentStoreUnavailable
+from embedded.process import NotReady
+from embedded.supervisor import ServiceLost
+from embedded.wheels import ProgramMissing
 from events.epochs import EpochsUnreadable
 from events.log import LogError
 from events.segments import HistoryDamaged
@@ -22,7 +25,10 @@ _SAYABLE = (
     LetterUnknown,
     LogError,
     LogNotFollowed,
+    NotReady,
     ProfileStoreError,
+    ProgramMissing,
+    ServiceLost,
     SettingsInvalid,
     TopicDiffersError,
     TopicMissingError,

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import msgspec
+import redis
 from redis import RedisError
 from redis.asyncio import Redis, RedisCluster
 
+from commands.settings import Settings
 from events.keys import FAMILIES, global_key
 from streams.lag import PartitionLag
 
@@ -31,3 +33,14 @@ class LagBoard:
         """What was last said, of every partition."""
         board = await self._client.hgetall(self._key)
         return [msgspec.json.decode(raw, type=PartitionLag) for raw in board.values()]
+
+
+def read_board(settings: Settings, *, app: str) -> list[PartitionLag]:
+    """The same for whoever does not wait for other things meanwhile; nothing while the store does not answer."""
+    client = redis.RedisCluster if settings.redis_cluster else redis.Redis
+    try:
+        with client.from_url(settings.redis, socket_timeout=2.0) as connection:
+            board = connection.hgetall(global_key("lag", app))
+    except (RedisError, OSError):
+        return []
+    return [msgspec.json.decode(raw, type=PartitionLag) for raw in board.values()] if isinstance(board, dict) else []

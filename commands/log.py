@@ -7,11 +7,12 @@ import msgspec
 import typer
 from rich.table import Table
 
-from commands.logs import LogNotFollowed, adopt_log, known_epochs
+from commands.logs import LogNotFollowed, adopt_log, known_epochs, see_log
 from commands.output import JsonOption, console, emit
 from commands.settings import Settings, keyring_of, settings_of
-from events.epochs import Adopted, Epoch, NotAdopted
+from events.epochs import Adopted, AnotherLog, Epoch, NotAdopted, recognise
 from profiles.redis_store import RedisStore
+from streams.admin import ensure_topics, wait_for_broker
 
 app = typer.Typer(name="log", no_args_is_help=True, help="The logs this installation followed.")
 
@@ -52,6 +53,30 @@ def adopt(
         emit(msgspec.to_builtins({"epoch": answer.epochs[-1].epoch, "lost": answer.lost}))
         return
     console.print(f"epoch {answer.epochs[-1].epoch} is open; lost: {', '.join(map(str, answer.lost)) or 'nothing'}")
+
+
+@app.command()
+def follow(
+    *,
+    accept_gap: Annotated[bool, typer.Option("--accept-gap", help="go on although facts are lost")] = False,
+) -> None:
+    """Make the topics, and open the next epoch where the log is another one: for a supervisor that owns the broker."""
+    asyncio.run(_follow(settings_of(), accept_gap=accept_gap))
+
+
+async def _follow(settings: Settings, *, accept_gap: bool) -> None:
+    await asyncio.to_thread(wait_for_broker, settings.brokers)
+    await asyncio.to_thread(ensure_topics, settings.brokers, settings.topics, replication=settings.replication)
+    keyring = keyring_of(settings)
+    store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
+    try:
+        known, seen = await known_epochs(store), await see_log(settings, keyring=keyring)
+        if isinstance(recognise(known, seen), AnotherLog):
+            answer = await adopt_log(settings, keyring=keyring, store=store, accept_gap=accept_gap)
+            if isinstance(answer, NotAdopted):
+                raise LogNotFollowed(answer.reason + ("; `--accept-gap` goes on without it" if answer.missing else ""))
+    finally:
+        await store.close()
 
 
 async def _known(settings: Settings) -> tuple[Epoch, ...]:

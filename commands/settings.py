@@ -65,6 +65,11 @@ class Settings(BaseSettings):
         return dict.fromkeys((EVENTS, DECISIONS, OUTREACH, *self.intakes), self.partitions)
 
     @property
+    def topics_read(self) -> list[str]:
+        """What the app `profiles` reads."""
+        return [*self.intakes, EVENTS]
+
+    @property
     def history(self) -> Path:
         """Where history's segments are."""
         return self.data / "history"

@@ -1,0 +1,168 @@
+"""The processes of `rapport up`: what runs, in which order, when each is ready, and when it may end."""
+
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from http.client import HTTPConnection
+from pathlib import Path
+from signal import SIGTERM
+from typing import Final
+
+from commands.clock import now_ms
+from commands.lag_board import read_board
+from commands.settings import EVENTS, Settings
+from embedded.broker import broker_service
+from embedded.ports import free_ports
+from embedded.restart import RestartPolicy
+from embedded.service import Service
+from embedded.store import store_service, store_url
+from streams.lag import PartitionLag, too_late
+
+PATIENT: Final = RestartPolicy(crashes_max=10, window_s=120.0)
+_INHERITED: Final = ("PATH", "HOME", "LANG", "TZ", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+"""What a process of ours may know of the shell it was started from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One `rapport up`: its settings with every address filled in, and which servers are its own."""
+
+    settings: Settings
+    own_store_port: int | None
+    own_broker_port: int | None
+    accept_gap: bool = False
+    demo: bool = True
+
+    @property
+    def api_url(self) -> str:
+        """Where the API answers."""
+        return f"http://{self.settings.host}:{self.settings.port}"
+
+
+def arranged(settings: Settings, *, kafka: str | None, redis: str | None, accept_gap: bool, demo: bool) -> Run:
+    """The run with a free port for every server that is its own. OSError when the API's port is taken."""
+    broker_port, store_port, spare = free_ports(3)
+    port = settings.port or spare
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((settings.host, port))
+    addresses = {"kafka": kafka or f"127.0.0.1:{broker_port}", "redis": redis or store_url(store_port), "port": port}
+    return Run(
+        settings=settings.model_copy(update=addresses),
+        own_store_port=None if redis else store_port,
+        own_broker_port=None if kafka else broker_port,
+        accept_gap=accept_gap,
+        demo=demo,
+    )
+
+
+def services(run: Run) -> list[Service]:
+    """Everything that runs, in the order in which it starts; it ends the other way round.
+
+    History starts before the profiles, so that it ends after them and has seen every fact they made.
+    """
+    logs = run.settings.data / "logs"
+    adopt = ["--accept-gap"] if run.accept_gap else []
+    own = _servers(run, logs)
+    if run.own_broker_port is not None:
+        # Its log is another one at each start. A log that is not ours to lose is adopted by a person only.
+        own.append(_step(run, "log", "log", "follow", *adopt))
+    own += [_worker(run, "history", topics=(EVENTS,)), _worker(run, "profiles", topics=tuple(run.settings.topics_read))]
+    if run.demo:
+        own.append(_step(run, "demo", "demo", "load", timeout_s=300))
+    own.append(_step(run, "train", "train", "--json", timeout_s=600))
+    own.append(_api(run))
+    return own
+
+
+def _servers(run: Run, logs: Path) -> list[Service]:
+    servers = []
+    if run.own_store_port is not None:
+        folder = run.settings.data / "store"
+        servers.append(store_service(port=run.own_store_port, folder=folder, log=logs / "store.log", restart=PATIENT))
+    if run.own_broker_port is not None:
+        servers.append(broker_service(port=run.own_broker_port, log=logs / "broker.log"))
+    return servers
+
+
+def _worker(run: Run, app: str, *, topics: Sequence[str]) -> Service:
+    lags = partial(read_board, run.settings, app=app)
+    return Service(
+        name=app,
+        argv=_rapport("worker", "--app", app),
+        environment=environment(run.settings),
+        log=run.settings.data / "logs" / f"{app}.log",
+        ready=lambda: _caught_up(lags(), run.settings, topics=topics, limit=10**9),
+        ready_timeout_s=90.0,
+        restart=PATIENT,
+        drained=lambda: _caught_up(lags(), run.settings, topics=topics, limit=0),
+        drain_timeout_s=60.0,
+        stop_timeout_s=15.0,
+    )
+
+
+def _api(run: Run) -> Service:
+    return Service(
+        name="api",
+        argv=_rapport("api"),
+        environment=environment(run.settings),
+        log=run.settings.data / "logs" / "api.log",
+        ready=partial(_answers, run.settings.host, run.settings.port),
+        ready_timeout_s=60.0,
+        restart=PATIENT,
+        # It has worker processes of its own, which it ends itself.
+        orphan_signal=SIGTERM,
+    )
+
+
+def _step(run: Run, name: str, *words: str, timeout_s: float = 60.0) -> Service:
+    return Service(
+        name=name,
+        argv=_rapport(*words),
+        environment=environment(run.settings),
+        log=run.settings.data / "logs" / f"{name}.log",
+        finishes=True,
+        ready_timeout_s=timeout_s,
+    )
+
+
+def _rapport(*words: str) -> list[str]:
+    return [sys.executable, "-c", "import cli; cli.main()", *words]
+
+
+def environment(settings: Settings) -> Mapping[str, str]:
+    """The settings as our other processes read them; a key from the environment is handed on, one in a file is not."""
+    said = {
+        f"RAPPORT_{name.upper()}": str(getattr(settings, name))
+        for name in ("kafka", "redis", "partitions", "replication", "region", "host", "port")
+    }
+    said["RAPPORT_DATA"] = str(settings.data.resolve())
+    said["RAPPORT_REDIS_CLUSTER"] = str(settings.redis_cluster).lower()
+    if settings.pseudonym_key is not None:
+        said["RAPPORT_PSEUDONYM_KEY"] = settings.pseudonym_key.get_secret_value()
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ} | said
+
+
+def _caught_up(lags: Sequence[PartitionLag], settings: Settings, *, topics: Sequence[str], limit: int) -> bool:
+    """Whether every partition of the topics is owned and at most so many records behind."""
+    return all(
+        too_late(
+            [lag for lag in lags if lag.topic == topic], partitions=settings.partitions, limit=limit, now_ms=now_ms()
+        )
+        is None
+        for topic in topics
+    )
+
+
+def _answers(host: str, port: int) -> bool:
+    connection = HTTPConnection(host, port, timeout=2.0)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
