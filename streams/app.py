@@ -13,13 +13,13 @@ from typing import Any
 
 import faust
 import uvloop
-from faust.types import TransportT
+from faust.types import AppT, Message, TransportT
 from yarl import URL
 
 from streams.frame import Answer, Checkpoints, Frame, Handler, Stopped
 from streams.ownership import Handed, Ownership
 from streams.patience import patiently
-from streams.transport import FrameSchema, FrameTransport
+from streams.transport import FrameTransport
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +48,17 @@ class StreamSettings:
 
 class Failure(Exception):
     """Why the worker stops: a sentence without personal data."""
+
+
+class FrameSchema(faust.Schema[Any, Any]):
+    """Hands a frame through as it is: nothing is decoded here, so nothing can be lost in decoding."""
+
+    def loads_key(self, app: AppT, message: Message, **_: Any) -> None:
+        """A frame has no key of its own."""
+
+    def loads_value(self, app: AppT, message: Message, **_: Any) -> Any:  # noqa: ARG002
+        """The frame itself."""
+        return message.value
 
 
 class StreamApp(faust.App):

@@ -14,9 +14,9 @@ from typing import Any, cast
 import aiokafka
 from aiokafka.errors import ConsumerStoppedError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
-from faust import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, Message
+from mode.threads import ServiceThread, WorkerThread
 from yarl import URL
 
 from streams.frame import Checkpoints, Frame, Record
@@ -25,25 +25,28 @@ from streams.patience import patiently
 
 _log = logging.getLogger(__name__)
 
+_UNUSED: dict[str, Any] = dict.fromkeys(["headers", "key", "checksum"]) | dict.fromkeys(
+    ["timestamp", "timestamp_type", "serialized_key_size", "serialized_value_size"], 0
+)
+"""What Faust wants to know of a message that a frame says of each record, or nobody reads."""
+
 
 class CheckpointsUnreadError(Exception):
     """The store did not say where to go on, however often it was asked."""
 
 
-class FrameSchema(Schema[Any, Any]):
-    """Hands a frame through as it is: nothing is decoded here, so nothing can be lost in decoding."""
+class _LeavingThread(WorkerThread):
+    """Does not keep the process alive: with the broker gone, leaving it would take minutes."""
 
-    def loads_key(self, app: AppT, message: Message, **_: Any) -> None:
-        """A frame has no key of its own."""
-
-    def loads_value(self, app: AppT, message: Message, **_: Any) -> Any:  # noqa: ARG002
-        """The frame itself."""
-        return message.value
+    def __init__(self, service: ServiceThread, **kwargs: Any) -> None:
+        super().__init__(service, **kwargs)
+        self.daemon = True
 
 
 class FrameThread(driver.AIOKafkaConsumerThread):
     """Talks to the broker, in a thread and loop of its own."""
 
+    Worker = _LeavingThread
     consumer: "FrameConsumer"
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
@@ -51,6 +54,13 @@ class FrameThread(driver.AIOKafkaConsumerThread):
         # No setting of Faust's reaches this one short of its transactions, which are not used.
         consumer._isolation_level = "read_committed"  # noqa: SLF001
         return consumer
+
+    async def on_thread_stop(self) -> None:
+        coordinator = getattr(self._consumer, "_coordinator", None)
+        if coordinator is not None and coordinator.generation == 0:
+            # The embedded broker counts from 0, which the client takes for "no member": it would not leave the group.
+            coordinator.generation = 1
+        await super().on_thread_stop()
 
     async def _fetch_records(
         self,
@@ -194,7 +204,7 @@ class FrameConsumer(driver.Consumer):
             known |= {TP(topic, partition): offset for partition, offset in committed.items() if offset is not None}
         fresh = [tp for tp in held if tp not in known]
         first = await self.earliest_offsets(*fresh) if fresh else {}
-        return {tp: known[tp] if tp in known else first[tp] for tp in held}
+        return known | {tp: first[tp] for tp in fresh}
 
     async def _committed(self, topic: str, partitions: Sequence[int]) -> Mapping[int, int | None]:
         """Asked again for a while; the last failure ends the worker, since Faust would go on without an answer."""
@@ -220,21 +230,14 @@ class FrameConsumer(driver.Consumer):
                 yield tp, self._message(tp, handed)
 
     def _message(self, tp: TP, handed: Handed) -> Message:
-        frame = handed.frame
         return ConsumerMessage(
             topic=tp.topic,
             partition=tp.partition,
-            offset=frame.end - 1,
-            timestamp=0.0,
-            timestamp_type=0,
-            headers=None,
-            key=None,
+            offset=handed.frame.end - 1,
             value=cast("bytes", handed),
-            checksum=None,
-            serialized_key_size=0,
-            serialized_value_size=0,
             tp=tp,
-            generation_id=frame.generation,
+            generation_id=handed.frame.generation,
+            **_UNUSED,
         )
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002

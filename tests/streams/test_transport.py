@@ -180,6 +180,7 @@ def test_a_worker_whose_broker_is_gone_still_stops_when_asked(tmp_path: Path, jo
         worker = Worker(address, group=fresh("app"), journal=journal, topics=["facts"])
         wait_until(lambda: handled(journal, topic="facts") >= 40, what="a worker at work")
     with worker:
+        wait_until(lambda: "Unable connect" in worker.log, what="the worker noticing")
         assert worker.stop() == 0
 
 
