@@ -3,6 +3,7 @@
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
+from pydantic.json_schema import SkipJsonSchema
 
 from events.shape import Body, Code, IdentityText, Integer
 
@@ -40,7 +41,7 @@ class Related(Body):
     other: IdentityText
     kind: RelationKind
     ended: bool = False
-    inverse: bool = False
+    inverse: SkipJsonSchema[bool] = False
 
 
 class Described(Body):
