@@ -4,69 +4,92 @@ Both are shares that sum to one over the catalogue, so that they can stand besid
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from recommender.artifact import Artifact
 from recommender.catalogue import Catalogue
 from recommender.features import Feature
 
 
-class Share(NamedTuple):
-    """A service's share; `features` are those of the person that speak for it, strongest first (none: popularity)."""
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Shares:
+    """The share of each service, and for those the model scored what brought it there.
 
-    value: float
-    features: tuple[str, ...] = ()
+    `lifts` holds, by feature (a row for each of `names`) and service (a column at `places`), how much more the feature
+    brings this service than it brings the others.
+    """
+
+    values: Mapping[str, float]
+    names: tuple[str, ...] = ()
+    places: Mapping[str, int] = field(default_factory=dict)
+    lifts: npt.NDArray[np.float64] | None = None
+
+    def speaking_for(self, service: str) -> tuple[str, ...]:
+        """The person's features that speak for the service, strongest first; none where popularity alone does."""
+        if self.lifts is None or service not in self.places:
+            return ()
+        lifts = zip(self.lifts[:, self.places[service]].tolist(), self.names, strict=True)
+        return tuple(name for lift, name in sorted((-round(lift, 6), name) for lift, name in lifts) if lift < 0)
 
 
-def popularity_shares(artifact: Artifact, catalogue: Catalogue) -> dict[str, Share]:
+def popularity_shares(artifact: Artifact, catalogue: Catalogue) -> Shares:
     """People who took each service, with its starting evidence, as shares of all."""
-    index = artifact.service_index
-    counts = {
-        service.id: service.prior + (float(artifact.popularity[index[service.id]]) if service.id in index else 0.0)
-        for service in catalogue.services
-    }
-    total = sum(counts.values()) or 1.0
-    return {service: Share(count / total) for service, count in counts.items()}
+    return Shares(values=_popular(artifact, catalogue))
 
 
 def personal_shares(
     artifact: Artifact, catalogue: Catalogue, features: Mapping[str, Feature], *, sensitive: bool
-) -> dict[str, Share]:
+) -> Shares:
     """The model's shares for a person with these features.
 
     A service the model has not seen, and a sensitive one where sensitive facts are closed, keeps its popularity: what
     other features hint at must not stand in for a fact that may not be used.
     """
-    shares = popularity_shares(artifact, catalogue)
-    known = [name for name in sorted(features) if name in artifact.feature_index]
+    values = _popular(artifact, catalogue)
+    names = tuple(name for name in sorted(features) if name in artifact.feature_index)
     modelled = [
         service.id
         for service in catalogue.services
         if service.id in artifact.service_index and (sensitive or not service.sensitive)
     ]
-    if artifact.manifest.ranker == "popularity" or not known or not modelled:
-        return shares
-    rows = [artifact.feature_index[name] for name in known]
-    weights = np.array([features[name][0] for name in known])
-    weights /= weights.sum()
-    columns = [artifact.service_index[service] for service in modelled]
-    # One number per feature and service: the share of the score that the feature brings.
-    parts = weights[:, None] * (
-        artifact.features[rows].astype(np.float64) @ artifact.items[columns].T.astype(np.float64)
+    if artifact.manifest.ranker == "popularity" or not names or not modelled:
+        return Shares(values=values)
+    parts = _parts(artifact, names, modelled, np.array([features[name][0] for name in names]))
+    scores = parts.sum(axis=0) + artifact.biases[[artifact.service_index[service] for service in modelled]]
+    # The model divides among the services it may score what popularity gives them together.
+    shares = sum(values[service] for service in modelled) * _softmax(scores)
+    values.update(zip(modelled, shares.tolist(), strict=True))
+    return Shares(
+        values=values,
+        names=names,
+        places={service: place for place, service in enumerate(modelled)},
+        lifts=parts - parts.mean(axis=1, keepdims=True),
     )
-    scores = parts.sum(axis=0) + artifact.biases[columns]
-    share_left = sum(shares[service].value for service in modelled)
-    values = share_left * _softmax(scores)
-    lifts = parts - parts.mean(axis=1, keepdims=True)
-    for place, service in enumerate(modelled):
-        order = sorted(range(len(known)), key=lambda row: (-round(float(lifts[row, place]), 6), known[row]))
-        spoken = tuple(known[row] for row in order if lifts[row, place] > 0)
-        shares[service] = Share(float(values[place]), spoken)
-    return shares
 
 
-def _softmax(scores: np.typing.NDArray[np.float64]) -> np.typing.NDArray[np.float64]:
+def _popular(artifact: Artifact, catalogue: Catalogue) -> dict[str, float]:
+    index, people = artifact.service_index, artifact.popularity.tolist()
+    counts = {
+        service.id: service.prior + (people[index[service.id]] if service.id in index else 0.0)
+        for service in catalogue.services
+    }
+    total = sum(counts.values()) or 1.0
+    return {service: count / total for service, count in counts.items()}
+
+
+def _parts(
+    artifact: Artifact, names: tuple[str, ...], services: list[str], weights: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """What each feature (row) adds to each service's score (column)."""
+    rows = [artifact.feature_index[name] for name in names]
+    columns = [artifact.service_index[service] for service in services]
+    products = artifact.features[rows].astype(np.float64) @ artifact.items[columns].astype(np.float64).T
+    return np.asarray((weights / weights.sum())[:, None] * products)
+
+
+def _softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     powers = np.exp(scores - scores.max())
     return np.asarray(powers / powers.sum())

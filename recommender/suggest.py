@@ -17,7 +17,7 @@ from recommender.funnel import Known, passing
 from recommender.needs import NeedFound, needs_found
 from recommender.personal import holdings
 from recommender.reasons import REASONS_MAX, general_reason, model_reasons, need_reason
-from recommender.scoring import Share, personal_shares, popularity_shares
+from recommender.scoring import Shares, personal_shares, popularity_shares
 from recommender.suggestion import (
     BUCKET_MS,
     K_MAX,
@@ -38,7 +38,7 @@ class _Ground(NamedTuple):
     """What the choice rests on, in either mode."""
 
     known: Known
-    shares: Mapping[str, Share]
+    shares: Shares
     features: Mapping[str, Feature]
     needs: tuple[NeedFound, ...]
 
@@ -116,13 +116,13 @@ def _place(service: Service, ground: _Ground) -> tuple[bool, int, float, str]:
 def _score(service: Service, ground: _Ground) -> float:
     spoken_for = sum(found.need.suggests.get(service.id, 0.0) for found in ground.needs)
     # Rounded, so that the last bit of a sum cannot decide an order.
-    return round(ground.shares[service.id].value * service.value + spoken_for, 6)
+    return round(ground.shares.values[service.id] * service.value + spoken_for, 6)
 
 
 def _suggestion(service: Service, *, ground: _Ground, artifact: Artifact, catalogue: Catalogue) -> Suggestion:
     needs = [need_reason(found) for found in ground.needs if service.id in found.need.suggests]
-    share = ground.shares[service.id]
-    modelled = model_reasons(service, share.features, features=ground.features, artifact=artifact, catalogue=catalogue)
+    spoken = ground.shares.speaking_for(service.id)
+    modelled = model_reasons(service, spoken, features=ground.features, artifact=artifact, catalogue=catalogue)
     personal = [reason for reason in (*needs, *modelled) if reason.sayable or ground.known.is_staff]
     reasons = tuple(personal[:REASONS_MAX]) or (general_reason(service, artifact),)
     return Suggestion(
@@ -130,15 +130,15 @@ def _suggestion(service: Service, *, ground: _Ground, artifact: Artifact, catalo
         name=service.name,
         say=service.say if service.sayable else None,
         score=_score(service, ground),
-        confidence=_confidence(needs, share),
+        confidence=_confidence(needs, spoken),
         reasons=reasons,
     )
 
 
-def _confidence(needs: list[Reason], share: Share) -> Confidence:
+def _confidence(needs: list[Reason], spoken: tuple[str, ...]) -> Confidence:
     if needs:
         return "high"
-    return "medium" if share.features else "low"
+    return "medium" if spoken else "low"
 
 
 def _decision_id(key: bytes, *parts: str | int | None) -> str:

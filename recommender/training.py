@@ -40,7 +40,7 @@ class Plan:
     feature_people_min: int = 5
     cut_share: float = 0.8
     judged_people_min: int = 20
-    judged_people_max: int = 5000
+    judged_people_max: int = 2000
 
     def said(self) -> dict[str, int | float]:
         """As it stands in the manifest."""

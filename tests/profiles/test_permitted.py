@@ -107,6 +107,15 @@ def test_a_purpose_closed_since_takes_its_fields_out_even_where_it_was_given_aga
     assert items(permitted(*agreed(TRAIN, PROFILE), order, closed, again, later)) == ["bread"]
 
 
+def test_a_field_s_purpose_has_to_be_allowed_at_the_snapshot_as_well() -> None:
+    order = purchased("o-1", at=BEFORE, lines=DAIRY)
+    expired = consent("given", PROFILE, at=NOW - 20 * DAY, expires_at=AFTER)
+    no = consent("refused", PROFILE, identity="card:7", at=AFTER)
+
+    assert items(permitted(*agreed(TRAIN), expired, order)) == []
+    assert items(permitted(*agreed(TRAIN, PROFILE), order, *linked("app:42", "card:7", at=BEFORE), no)) == []
+
+
 def test_free_text_needs_its_own_consent() -> None:
     review = fact("feedback.review_posted", review_id="r", score=5, title="Good", text="Very good")
     answered = fact("feedback.survey_answered", survey_id="s", kind="nps", score=9, text="Fine")
