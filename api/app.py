@@ -18,7 +18,14 @@ VERSION: Final = "1"
 
 def build_api(services: Services) -> FastAPI:
     """The app over these services. It starts and stops none of them."""
-    app = FastAPI(title="Rapport", version=VERSION, openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Rapport",
+        version=VERSION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
     gate = Gate(keys=services.keys, metrics=services.metrics, timeout_s=services.timeout_s)
     app.router.routes.append(suggestions.build(services, gate))
     for room in (events_routes, customers, consents, outcomes, health):

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.auth import ROUTES
-from api.problems import KINDS, MEDIA_TYPE
+from api.problems import KINDS, MEDIA_TYPE, URN
 from events.admission import CloudEvent
 
 Examples = Mapping[str, Any]
@@ -54,11 +54,11 @@ CONSENT_EXAMPLES: Final[Examples] = {
     "a no": {"act": "withdrawn", "purpose": "suggest.personal", "channel": "phone"},
 }
 PRESENTED_EXAMPLES: Final[Examples] = {
-    "said at the desk": {"services": ["care-call"], "channel": "desk", "agent": "a-12"}
+    "said at the desk": {"services": ["delivery-flat-rate"], "channel": "desk", "agent": "a-12"}
 }
 ANSWER_EXAMPLES: Final[Examples] = {
-    "accepted": {"service": "care-call", "answer": "accepted"},
-    "declined": {"service": "care-call", "answer": "declined", "reason": "too-expensive"},
+    "accepted": {"service": "delivery-flat-rate", "answer": "accepted"},
+    "declined": {"service": "delivery-flat-rate", "answer": "declined", "reason": "too-expensive"},
 }
 
 DESCRIPTION: Final = """Events in, one profile per person, the next best service out, as far as consent allows.
@@ -99,7 +99,7 @@ def _complete(operation: dict[str, Any], *, method: str, path: str) -> None:
     access = ROUTES[method, path]
     operation["responses"].pop("422", None)
     operation["responses"]["default"] = {
-        "description": "A problem; `type` is urn:rapport:problem: and one of " + ", ".join(sorted(KINDS)),
+        "description": "A problem",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
     if access.roles is not None:
@@ -168,7 +168,7 @@ _ANSWER: Final = _object(
     valid_until={"type": "integer", "description": "ms since 1970"},
 )
 _PROBLEM: Final = {
-    **_object(type=_TEXT, title=_TEXT, status={"type": "integer"}),
+    **_object(type={"enum": [URN + kind for kind in sorted(KINDS)]}, title=_TEXT, status={"type": "integer"}),
     "description": "RFC 9457 problem details",
     "additionalProperties": True,
 }

@@ -13,10 +13,8 @@ from api.documents import EVENT_EXAMPLES, event_body
 from api.gate import Gate, asked
 from api.refusal import Refusal
 from api.services import Services
-from consent.holds import Hold
-from events.acts import ConsentRefused, ConsentWithdrawn
+from consent.holds import hold_of
 from events.admission import EVENT_BYTES_MAX, Admitted, Door, EventRefused
-from events.fact import encode_fact
 from events.shape import Shape
 from events.tokens import encode_token
 
@@ -95,7 +93,7 @@ class EventRoutes:
         self, verdicts: Sequence[Sequence[Admitted] | EventRefused], admitted: Sequence[Admitted]
     ) -> Intake:
         # A no denies from the moment it is acknowledged, by whatever way it came.
-        holds = [_hold(item) for item in admitted if isinstance(item.fact.body, ConsentRefused | ConsentWithdrawn)]
+        holds = [hold for item in admitted if (hold := hold_of(item.fact)) is not None]
         if holds:
             await self.services.recorder.holds.place(holds)
         positions = await self.services.log.append(admitted) if admitted else []
@@ -121,19 +119,6 @@ def _door(key: ApiKey | None) -> Door:
 def _is_too_large(event: Any) -> bool:
     return len(json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")) > (
         EVENT_BYTES_MAX
-    )
-
-
-def _hold(item: Admitted) -> Hold:
-    fact = item.fact
-    body = fact.body
-    purpose = body.purpose if isinstance(body, ConsentRefused | ConsentWithdrawn) else ""
-    return Hold(
-        identity=fact.identity,
-        purpose=purpose,
-        event_key=fact.event_key,
-        fact=encode_fact(fact),
-        made_at=fact.received_at,
     )
 
 

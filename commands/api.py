@@ -1,0 +1,178 @@
+"""`rapport api`: the HTTP process. Builds the adapters behind the routes and serves them until it is told to stop."""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Annotated, Final
+
+import typer
+import uvloop
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from api.app import build_api
+from api.key_file import KeyFile
+from api.refs import Refs
+from api.services import Services
+from api.waiting import Freshness
+from commands.clock import now_ms
+from commands.lag_board import LagBoard
+from commands.logs import PROFILES, log_identities
+from commands.release import VERSION
+from commands.settings import EVENTS, Keyring, Settings, keyring_of, settings_of
+from consent.recording import Recorder
+from consent.redis_act_records import RedisActRecords
+from consent.redis_holds import RedisHolds
+from events.admission import Admission
+from events.log import KafkaLog
+from events.position import Stream
+from events.pseudonyms import Pseudonyms
+from profiles.person import PersonReader
+from profiles.redis_facets import RedisFacets
+from profiles.redis_store import RedisStore
+from recommender.artifact import untrained
+from recommender.catalogue import load_catalogue
+from recommender.model_store import ModelStore, ServedModel
+from recommender.redis_decisions import RedisDecisions
+from streams.admin import ensure_topics, topic_ids, wait_for_broker
+from streams.lag import too_late
+
+_log = logging.getLogger(__name__)
+
+KEYS_FILE: Final = "api-keys.json"
+STORE_TIMEOUT_S: Final = 2.0
+LOG_TIMEOUT_S: Final = 4.0
+LAG_MAX: Final = 10_000
+"""Records a partition may be behind before what is read is too old to rely on."""
+MODEL_EVERY_S: Final = 1.0
+PROBE_FRESH_S: Final = 5.0
+
+
+def api(
+    *,
+    kafka: Annotated[str | None, typer.Option(help="brokers, host:port")] = None,
+    redis: Annotated[str | None, typer.Option(help="URL of the store")] = None,
+    data: Annotated[str | None, typer.Option(help="folder of history, models and keys")] = None,
+    partitions: Annotated[int | None, typer.Option(help="partitions of every topic")] = None,
+    host: Annotated[str | None, typer.Option(help="where to listen")] = None,
+    port: Annotated[int | None, typer.Option(help="where to listen")] = None,
+) -> None:
+    """Serve events, customers, suggestions and consent over HTTP, until SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    given = {"kafka": kafka, "redis": redis, "data": data, "partitions": partitions, "host": host, "port": port}
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings_of(**given)))
+
+
+async def _serve(settings: Settings) -> None:
+    async with serving(settings) as services:
+        server = Server(
+            build_api(services),
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGINL,
+            websockets=False,
+            log_enabled=False,
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.stop)
+        refreshing = asyncio.create_task(_refresh(services.model))
+        _log.info("listening on http://%s:%d", settings.host, settings.port)
+        try:
+            await server.serve()
+        finally:
+            refreshing.cancel()
+        _log.info("stopped")
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[Services]:
+    """The services over the real adapters, connected, and let go of at the end."""
+    keyring = keyring_of(settings)
+    await asyncio.to_thread(wait_for_broker, settings.brokers)
+    await asyncio.to_thread(ensure_topics, settings.brokers, settings.topics, replication=settings.replication)
+    async with AsyncExitStack() as stack:
+        store = await RedisStore.connect(
+            settings.redis,
+            cluster=settings.redis_cluster,
+            timeout_s=STORE_TIMEOUT_S,
+            partitions=settings.partitions,
+        )
+        stack.push_async_callback(store.close)
+        logs = await log_identities(settings, keyring=keyring, store=store)
+        log = KafkaLog(brokers=settings.kafka, topic=EVENTS, epoch=logs[EVENTS].epoch, timeout_s=LOG_TIMEOUT_S)
+        await log.start()
+        stack.push_async_callback(log.stop)
+        yield services_of(settings, keyring=keyring, store=store, log=log)
+
+
+def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log: KafkaLog) -> Services:
+    """The services of the routes over a store and a log that are connected."""
+    partitions = settings.partitions
+    holds = RedisHolds(store.client, partitions=partitions)
+    catalogue = load_catalogue()
+    model = ServedModel(ModelStore(settings.models), fallback=untrained(catalogue, code=VERSION))
+    model.refresh()
+    return Services(
+        admission=Admission(pseudonyms=Pseudonyms(keyring.pseudonym_key, settings.region), partitions=partitions),
+        log=log,
+        freshness=Freshness(store=store, app=PROFILES, topic=EVENTS, partitions=partitions),
+        persons=PersonReader(RedisFacets(store.client, holds, partitions=partitions)),
+        recorder=Recorder(records=RedisActRecords(store.client), holds=holds, log=log, partitions=partitions),
+        decisions=RedisDecisions(store.client),
+        model=model,
+        catalogue=catalogue,
+        keys=KeyFile(settings.data / KEYS_FILE),
+        refs=Refs(keyring.ref_key),
+        clock=now_ms,
+        decision_key=keyring.decision_key,
+        probes={
+            "store": partial(_store, store),
+            "log": Recently(partial(_broker, settings)),
+            "profiles": partial(_lag, LagBoard(store.client, app=PROFILES), partitions),
+        },
+    )
+
+
+@dataclass
+class Recently:
+    """A probe that is dear, asked at most every few seconds."""
+
+    probe: Callable[[], Awaitable[str | None]]
+    _answer: str | None = field(default=None, init=False)
+    _asked_at: float = field(default=float("-inf"), init=False)
+
+    async def __call__(self) -> str | None:
+        """See `api.services.Probe`."""
+        if time.monotonic() - self._asked_at > PROBE_FRESH_S:
+            self._answer = await self.probe()
+            self._asked_at = time.monotonic()
+        return self._answer
+
+
+async def _store(store: RedisStore) -> None:
+    await store.checkpoint(Stream(PROFILES, EVENTS, 0))
+
+
+async def _broker(settings: Settings) -> None:
+    await asyncio.to_thread(topic_ids, settings.brokers, [EVENTS])
+
+
+async def _lag(board: LagBoard, partitions: int) -> str | None:
+    lags = [lag for lag in await board.read() if lag.topic == EVENTS]
+    return too_late(lags, partitions=partitions, limit=LAG_MAX, now_ms=now_ms())
+
+
+async def _refresh(model: ServedModel) -> None:
+    """Switch to a model that was trained or rolled back to; one that cannot be trusted leaves the old one in place."""
+    while True:
+        with suppress(OSError):
+            if await asyncio.to_thread(model.refresh):
+                _log.info("serving model %s", model.artifact.name)
+        await asyncio.sleep(MODEL_EVERY_S)

@@ -1,0 +1,99 @@
+"""`rapport keys`: who may use the API. A key is shown once, when it is made; what is kept is its hash."""
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from pydantic import ValidationError
+from rich.table import Table
+
+from api.auth import Role, make_key
+from api.key_file import KeyFile
+from commands.api import KEYS_FILE
+from commands.clock import now_ms
+from commands.output import JsonOption, console, emit
+from commands.settings import settings_of
+from events.fact import describe
+from events.shape import format_time
+
+app = typer.Typer(name="keys", no_args_is_help=True, help="Keys of the HTTP API.")
+
+DEMO: Final = "demo"
+"""The name of the keys `make` makes."""
+DEMO_SOURCE: Final = "crm"
+
+DataOption = Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")]
+
+
+@app.command()
+def add(
+    role: Annotated[Role, typer.Argument(help="what the key is for")],
+    name: Annotated[str, typer.Argument(help="whose key it is")],
+    *,
+    source: Annotated[str | None, typer.Option(help="ingest: the source it speaks for")] = None,
+    types: Annotated[
+        list[str] | None, typer.Option("--type", help="ingest: an event type, or a prefix ending in .*")
+    ] = None,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make a key and show it, once."""
+    try:
+        new = make_key(name=name, role=role, source=source, types=tuple(types or ()), now=now_ms())
+    except ValidationError as error:
+        raise typer.BadParameter(describe(error)) from None
+    _file(data).add(new.kept)
+    if json:
+        emit({"id": new.kept.id, "key": new.shown})
+        return
+    console.print(f"{role.value} key of {name}; it is not shown again:")
+    console.print(new.shown, soft_wrap=True)
+
+
+@app.command("list")
+def list_keys(*, data: DataOption = None, json: JsonOption = False) -> None:
+    """List the keys there are; never what they are."""
+    keys = sorted(_file(data).all().values(), key=lambda key: (key.made_at, key.id))
+    if json:
+        emit([_plain(key.model_dump(mode="json")) for key in keys])
+        return
+    table = Table("id", "role", "name", "source", "types", "made")
+    for key in keys:
+        table.add_row(
+            key.id, key.role.value, key.name, key.source or "", ", ".join(key.types), format_time(key.made_at)
+        )
+    console.print(table)
+
+
+@app.command()
+def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")], *, data: DataOption = None) -> None:
+    """Let a key in no longer, from the next request on."""
+    if not _file(data).revoke(key_id):
+        raise typer.BadParameter(f"there is no key {key_id}; `rapport keys list` lists them")
+    console.print(f"{key_id} is revoked")
+
+
+@app.command("make")
+def make(*, data: DataOption = None) -> None:
+    """Make one key for each role, in place of those made so before, and write them as JSON."""
+    emit(make_keys(settings_of(data=data).data / KEYS_FILE, now=now_ms()))
+
+
+def make_keys(path: Path, *, now: int) -> dict[str, str]:
+    """Role -> a fresh key of that role; keys made so before are revoked. The ingest key may publish every type."""
+    file = KeyFile(path)
+    bound: dict[str, Any] = {"source": DEMO_SOURCE, "types": ("*",)}
+    new = {
+        role.value: make_key(name=DEMO, role=role, now=now, **(bound if role is Role.INGEST else {})) for role in Role
+    }
+    file.revoke(*(key.id for key in file.all().values() if key.name == DEMO))
+    file.add(*(key.kept for key in new.values()))
+    return {role: key.shown for role, key in new.items()}
+
+
+def _file(data: str | None) -> KeyFile:
+    return KeyFile(settings_of(data=data).data / KEYS_FILE)
+
+
+def _plain(key: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in key.items() if name != "sha256"} | {"made_at": format_time(key["made_at"])}

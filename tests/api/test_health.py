@@ -1,0 +1,87 @@
+import asyncio
+
+import pytest
+
+from tests.api.world import World
+from tests.builders import consent, purchased
+
+
+async def fine() -> None:
+    return None
+
+
+async def behind() -> str:
+    return "partition 3 is 20000 records behind"
+
+
+async def broken() -> str:
+    raise OSError("redis://user:password@host")
+
+
+async def silent() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_process_that_answers_is_alive_whatever_it_rests_on(world: World) -> None:
+    answer = await world.with_services(probes={"store": broken}).ask("GET", "/health", key=None)
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+
+
+async def test_it_is_ready_when_nothing_speaks_against_it_and_a_missing_model_is_but_a_note(world: World) -> None:
+    answer = await world.with_services(probes={"store": fine}).ask("GET", "/ready", key=None)
+
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "ready": True,
+        "reasons": {},
+        "notes": ["no model is trained yet: suggestions go by the catalogue alone"],
+    }
+
+
+@pytest.mark.timeout(20)
+async def test_it_is_not_ready_while_something_cannot_be_relied_on_and_says_what(world: World) -> None:
+    probes = {"store": broken, "log": silent, "profiles": behind}
+
+    answer = await world.with_services(probes=probes, timeout_s=5.0).ask("GET", "/ready", key=None)
+
+    assert answer.status_code == 503
+    assert answer.json()["reasons"] == {
+        "store": "no answer (OSError)",
+        "log": "no answer in time",
+        "profiles": "partition 3 is 20000 records behind",
+    }
+
+
+async def test_metrics_count_by_route_and_never_by_person(world: World) -> None:
+    ref = await world.ref("email:anna@example.org")
+    await world.ask("GET", f"/v1/customers/{ref}")
+    await world.suggestions("email:anna@example.org")
+    await world.ask("GET", "/v1/customers/nobody", key=None)
+
+    text = (await world.ask("GET", "/metrics", key="admin")).text
+
+    assert 'rapport_http_requests_total{method="GET",route="/v1/customers/{ref}",status="200"} 1.0' in text
+    assert 'rapport_http_requests_total{method="GET",route="/v1/customers/{ref}",status="401"} 1.0' in text
+    assert 'rapport_suggestions_total{mode="general"} 1.0' in text
+    assert ref not in text
+    assert "anna" not in text
+
+
+async def test_without_consent_history_changes_no_count(world: World) -> None:
+    async def counts() -> list[str]:
+        before = await _counts(world)
+        await world.suggestions()
+        after = await _counts(world)
+        return [line for line in after if line not in before and "suggestions" in line]
+
+    first = await counts()
+    await world.happened(consent("given", "profile.build"), [purchased(f"order-{at}") for at in range(5)])
+    second = await counts()
+
+    assert [line.rpartition(" ")[0] for line in first] == [line.rpartition(" ")[0] for line in second]
+
+
+async def _counts(world: World) -> list[str]:
+    text = (await world.ask("GET", "/metrics", key="admin")).text
+    return [line for line in text.splitlines() if "_seconds" not in line and "_created" not in line]

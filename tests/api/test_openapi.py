@@ -1,0 +1,63 @@
+"""The description of the API is true: its examples work, and what is kept of it is what the code says."""
+
+from typing import Any
+
+import pytest
+
+from api.auth import ROUTES
+from api.documents import openapi_of
+from commands.docs import main
+from tests.api.world import World
+
+
+@pytest.fixture
+def document(world: World) -> dict[str, Any]:
+    return openapi_of(world.app)
+
+
+def test_every_route_is_described_but_the_description(document: dict[str, Any]) -> None:
+    described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+
+    assert described == ROUTES.keys() - {("GET", "/openapi.json")}
+
+
+def test_every_body_has_an_example(document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            if "requestBody" in operation:
+                assert operation["requestBody"]["content"]["application/json"]["examples"], path
+
+
+async def test_every_example_works(world: World, document: dict[str, Any]) -> None:
+    decision = (await world.suggestions(k=50)).json()["decision"]
+    ref = await world.ref()
+    tried = 0
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            body = operation.get("requestBody", {"content": {"application/json": {"examples": {}}}})
+            for name, example in body["content"]["application/json"]["examples"].items():
+                filled = path.format(ref=ref, decision=decision)
+                answer = await world.ask("POST", filled, key=operation["x-roles"][0], json=example["value"])
+                assert answer.status_code in {200, 202}, (path, name, answer.text)
+                tried += 1
+    assert tried >= 10
+
+
+async def test_an_answer_has_the_members_it_is_described_with(world: World, document: dict[str, Any]) -> None:
+    described = document["paths"]["/v1/customers/{ref}/suggestions"]["get"]["responses"]["200"]
+    schema = described["content"]["application/json"]["schema"]
+    answer = (await world.suggestions(k=50, channel="app")).json()
+
+    assert answer.keys() == schema["properties"].keys()
+    for member in ("suggestions", "withheld"):
+        assert answer[member][0].keys() == schema["properties"][member]["items"]["properties"].keys()
+
+
+async def test_the_description_is_served_without_a_key(world: World) -> None:
+    answer = await world.ask("GET", "/openapi.json", key=None)
+
+    assert answer.json()["info"]["title"] == "Rapport"
+
+
+def test_what_is_kept_of_it_is_in_step() -> None:
+    assert main(["--check"]) == 0, "run: make docs"
