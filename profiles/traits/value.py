@@ -1,6 +1,5 @@
 """Traits of what a customer is worth and likes: RFM, value tier, lifecycle stage, category affinities."""
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -96,17 +95,17 @@ def _affinities(moment: Moment) -> Finding:
         cells += [placed] if categories else []
     if not cells:
         return NOTHING
-    # fsum: the same figure to the last bit, whatever order the orders came in.
-    sums = {category: math.fsum(parts) for category, parts in weights.items()}
-    total = math.fsum(sums.values())
+    sums = {category: sum(parts) for category, parts in weights.items()}
+    total = sum(sums.values())
     shares = {category: round(weight / total, 4) for category, weight in sums.items()}
     ranked = sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))
     return Finding(dict(ranked[:AFFINITIES_MAX]), len(cells), cells)
 
 
-def _categories(placed: Placed, *, sensitive: bool) -> set[str]:
-    named = {line.category for line in placed.lines if line.category is not None}
-    return {category for category in named if sensitive or category_purpose(category) != SENSITIVE}
+def _categories(placed: Placed, *, sensitive: bool) -> list[str]:
+    # Sorted, as the orders are: sums of floats depend on their order in the last bits.
+    named = sorted({line.category for line in placed.lines if line.category is not None})
+    return [category for category in named if sensitive or category_purpose(category) != SENSITIVE]
 
 
 def _placed(moment: Moment) -> list[Cell[Placed]]:

@@ -178,6 +178,14 @@ def test_links_take_no_room_from_what_happened() -> None:
     assert fold(facet, linked(ME, "card:0", at=NOW + 1)[0]).fate == "applied"
 
 
+def test_the_end_of_a_link_is_taken_even_beyond_the_limit_and_hinders_nothing_else() -> None:
+    ends = [unlinked(ME, f"card:{number}")[0] for number in range(EDGES_MAX + 1)]
+    facet = folded(*ends)
+    assert len(facet.edges) == EDGES_MAX + 1
+    assert fold(facet, purchased("o-1")).fate == "applied"
+    assert fold(facet, linked(ME, "card:new")[0]).fate == "full"
+
+
 def test_what_is_kept_for_other_purposes_fills_a_facet_too() -> None:
     opened = folded(consent("given", PROFILE), into=FULL)
     assert fold(opened, fact("identity.described", at=NOW + 1, attributes={"hobby": "sailing"})).fate == "full"

@@ -106,7 +106,7 @@ def test_a_link_that_is_half_or_probable_restricts_and_shares_nothing(strength: 
 
 def test_a_half_link_restricts_with_everyone_who_is_verified_behind_it() -> None:
     # As a whole link it would bring C's noes along; a half one must not bring fewer.
-    assert person(A, linked(A, B)[0], *linked(B, C)).restricting == tuple(sorted((B, C)))
+    assert person(A, linked(A, B)[0], *linked(B, C), *linked(C, D)).restricting == tuple(sorted((B, C, D)))
     assert person(A, linked(A, B)[0], *linked(B, C, strength="probable")).restricting == (B,)
 
 

@@ -265,6 +265,17 @@ async def test_a_case_resolved_later_was_open_until_then() -> None:
     assert await value("open_cases", *CASES, at=TODAY - 9 * DAY) == 0
 
 
+async def test_at_the_same_moment_a_solution_closes_a_request_and_a_reopening_wins() -> None:
+    then = [case_opened("case-1"), fact("service.case_resolved", case_id="case-1")]
+    assert await value("open_cases", *then) == 0
+    assert await value("open_cases", *then, fact("service.case_reopened", case_id="case-1")) == 1
+
+
+async def test_a_solution_known_without_its_request_is_no_open_case() -> None:
+    assert await value("open_cases", fact("service.case_resolved", case_id="case-1")) == 0
+    assert await value("open_cases", fact("service.case_replied", case_id="case-1")) == 0
+
+
 async def test_evidence_names_the_newest_events_by_their_keys() -> None:
     orders = [order(days) for days in range(1, 30)]
     assert (await found("orders", *orders)).evidence == tuple(each.event_key.hex() for each in orders[:16])

@@ -73,9 +73,14 @@ async def test_words_are_read_only_for_feedback() -> None:
 
 
 async def test_nothing_guarded_shows_in_the_text_of_a_view() -> None:
-    given = consent("given", SENSITIVE, identity=APP)
-    described = fact("identity.described", identity=APP, at=NOW + 1, attributes={"health": "diabetes"})
-    assert "diabetes" not in repr(await seen(APP, given, described))
+    given = [consent("given", purpose, identity=APP) for purpose in (SENSITIVE, PROFILE, FEEDBACK)]
+    told = {"health": "diabetes", "hobby": "sailing"}
+    facts = [
+        fact("identity.described", identity=APP, at=NOW + 1, attributes=told),
+        complaint(identity=APP, at=NOW + 1, text="far too slow"),
+    ]
+    shown = repr(await seen(APP, *given, *facts))
+    assert not [words for words in ("diabetes", "sailing", "too slow") if words in shown]
 
 
 async def test_a_no_on_any_part_denies_and_a_silent_part_has_no_veto() -> None:

@@ -157,6 +157,13 @@ async def test_a_person_may_have_so_many_identities_and_no_more() -> None:
             await PersonReader(World(*star(size))).read(CHAIN[0], now=LATER)
 
 
+async def test_a_person_whom_too_many_identities_might_restrict_is_refused() -> None:
+    perhaps = [half for number in range(READ_MAX) for half in linked(APP, f"crm:{number}", strength="probable")]
+    with pytest.raises(PersonTooLarge):
+        await PersonReader(World(*perhaps)).read(APP, now=LATER)
+    assert (await PersonReader(World(*perhaps[2:])).read(APP, now=LATER)).members == (APP,)
+
+
 class ReleasedMeanwhile(MemoryHolds):
     """Holds of which each is folded and released just before anybody asks."""
 
