@@ -1,8 +1,12 @@
 """Training in worlds whose right answer is known; equal rows, equal bytes; worse than popularity is not served."""
 
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +115,26 @@ def test_the_same_rows_in_another_order_give_the_same_bytes() -> None:
     other_order = [some for customer in shuffled for some in taken_by(customer)]
 
     assert files(other_order) == files(CHECKED)
+
+
+def test_another_process_gives_the_same_bytes() -> None:
+    program = (
+        "from tests.recommender.worlds import CHECKERBOARD, taken_by, trained\n"
+        "print(trained([some for each in range(20) for some in taken_by(each)], catalogue=CHECKERBOARD).name)"
+    )
+    names = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+
+    assert names == {f"{trained(CHECKED, catalogue=CHECKERBOARD).name}\n"}
 
 
 def test_repeated_facts_change_nothing() -> None:
