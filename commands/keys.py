@@ -1,6 +1,5 @@
 """`rapport keys`: who may use the API. A key is shown once, when it is made; what is kept is its hash."""
 
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -12,7 +11,7 @@ from api.key_file import KeyFile
 from commands.api import KEYS_FILE
 from commands.clock import now_ms
 from commands.output import JsonOption, console, emit
-from commands.settings import settings_of
+from commands.settings import Settings, settings_of
 from events.fact import describe
 from events.shape import format_time
 
@@ -76,16 +75,14 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")], *, data: DataOp
 @app.command("make")
 def make(*, data: DataOption = None) -> None:
     """Make one key for each role, in place of those made so before, and write them as JSON."""
-    emit(make_keys(settings_of(data=data).data / KEYS_FILE, now=now_ms()))
+    emit(demo_keys(settings_of(data=data)))
 
 
-def make_keys(path: Path, *, now: int) -> dict[str, str]:
+def demo_keys(settings: Settings) -> dict[Role, str]:
     """Role -> a fresh key of that role; keys made so before are revoked. The ingest key may publish every type."""
-    file = KeyFile(path)
+    file, now = KeyFile(settings.data / KEYS_FILE), now_ms()
     bound: dict[str, Any] = {"source": DEMO_SOURCE, "types": ("*",)}
-    new = {
-        role.value: make_key(name=DEMO, role=role, now=now, **(bound if role is Role.INGEST else {})) for role in Role
-    }
+    new = {role: make_key(name=DEMO, role=role, now=now, **(bound if role is Role.INGEST else {})) for role in Role}
     file.revoke(*(key.id for key in file.all().values() if key.name == DEMO))
     file.add(*(key.kept for key in new.values()))
     return {role: key.shown for role, key in new.items()}

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from api.auth import ORDINARY_TYPES, Role, authenticate, make_key
 from api.key_file import KeyFile, KeysUnreadable
 from api.refusal import Refusal
-from commands.keys import make_keys
+from commands.keys import demo_keys
+from commands.settings import settings_of
 from tests.builders import NOW
 
 
@@ -73,10 +74,11 @@ def test_an_ingest_key_publishes_ordinary_types_unless_it_says_more() -> None:
 
 def test_demo_keys_are_one_per_role_and_replace_those_before(path: Path) -> None:
     KeyFile(path).add(make_key(name="desk 7", role=Role.AGENT, now=NOW).kept)
-    first, second = make_keys(path, now=NOW), make_keys(path, now=NOW)
+    settings = settings_of(data=path.parent)
+    first, second = demo_keys(settings), demo_keys(settings)
 
-    assert set(second) == {role.value for role in Role}
-    assert authenticate(f"Bearer {second['agent']}", KeyFile(path)).role is Role.AGENT
+    assert set(second) == set(Role)
+    assert authenticate(f"Bearer {second[Role.AGENT]}", KeyFile(path)).role is Role.AGENT
     with pytest.raises(Refusal):
-        authenticate(f"Bearer {first['agent']}", KeyFile(path))
+        authenticate(f"Bearer {first[Role.AGENT]}", KeyFile(path))
     assert len(json.loads(path.read_text())["keys"]) == len(Role) + 1
