@@ -12,7 +12,7 @@ run: $(READY) ## start the whole service on this machine: make run ARGS="--help"
 	@exec .venv/bin/rapport up $(ARGS)
 
 check: lint ## format, lint, types, import rules and the tests that need no server (under two minutes)
-	$(PYTHON) -m pytest -q -m "not servers"
+	$(PYTHON) -m pytest -q -m "not servers and not long"
 
 test: lint ## the same checks and every test, on servers it starts itself
 	$(PYTHON) -m pytest -q

@@ -174,6 +174,8 @@ def _app(plant: Plant, *, works: Mapping[str, Work], relay: Relay, recorder: Rec
 async def _history(plant: Plant) -> StreamApp:
     archive = History(plant.settings.history)
     archiver = Archiver(archive=archive, log=plant.logs[EVENTS])
+    # What is gathered and not yet written is written before the process ends: the log may not outlive it.
+    plant.stack.push_async_callback(archiver.flush)
 
     async def flushing(_ownership: Ownership) -> None:
         await archiver.run()
