@@ -1,7 +1,9 @@
 """What everybody may expect of the log, on Kafka's protocol and in memory."""
 
+import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -15,6 +17,7 @@ from events.log import EventLog, KafkaLog, LogRefused, LogUnavailable
 from events.memory_log import MemoryLog
 from events.position import Position
 from tests.builders import PARTITIONS, admitted, linked, purchased
+from tests.servers import embedded_broker
 
 EPOCH = 3
 
@@ -154,6 +157,22 @@ async def test_a_broker_that_does_not_answer_makes_the_log_unavailable() -> None
     with pytest.raises(LogUnavailable, match="does not answer"):
         await log.start()
     await log.stop()
+
+
+@pytest.mark.servers
+async def test_a_broker_that_goes_away_ends_in_a_named_error_and_not_in_waiting(tmp_path: Path) -> None:
+    with embedded_broker(tmp_path) as address:
+        here = OnKafka(address)
+        here.kafka = KafkaLog(brokers=address, topic=here.topic, epoch=EPOCH, timeout_s=2.0)
+        await here.create_topics()
+        await here.kafka.start()
+        await here.kafka.append(some_facts(10))
+    began = time.monotonic()
+    with pytest.raises(LogUnavailable) as raised:
+        await here.kafka.append(some_facts(10))
+    await here.kafka.stop()
+    assert time.monotonic() - began < 15
+    assert set(raised.value.failed) == set(range(10))
 
 
 async def test_an_error_of_the_log_tells_nothing_of_the_record(world: World) -> None:
