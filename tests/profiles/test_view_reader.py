@@ -53,7 +53,13 @@ class Stored:
         await self.backend.plant(facet_key(partition_of(identity.encode(), PARTITIONS), identity), blob)
 
 
-@pytest.fixture(params=["memory", "redis", "cluster"])
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("redis", marks=pytest.mark.servers),
+        pytest.param("cluster", marks=pytest.mark.servers),
+    ]
+)
 async def stored(request: pytest.FixtureRequest) -> AsyncIterator[Stored]:
     if request.param == "memory":
         backend, holds = memory_backend(), MemoryHolds(partitions=PARTITIONS)
