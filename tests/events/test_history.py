@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from events.fact import Fact, encode_fact
@@ -250,6 +251,14 @@ def test_no_flipped_bit_of_the_data_goes_unnoticed(history: History) -> None:
         except HistoryDamaged:
             continue
         assert read == expected
+
+
+def test_rows_that_went_missing_within_a_file_are_an_error(history: History) -> None:
+    history.append(1, P, 0, 50, records(*range(50)))
+    path = only_file(history)
+    pq.write_table(pq.ParquetFile(path).read().slice(0, 49), path)
+    with pytest.raises(HistoryDamaged, match="holds 49 rows, 50 were written"):
+        list(history.facts())
 
 
 def test_a_file_under_another_files_name_is_an_error(history: History) -> None:
