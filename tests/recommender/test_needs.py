@@ -167,3 +167,11 @@ def test_a_sensitive_line_is_unseen_even_by_a_need_that_only_names_the_item() ->
     careless = catalogue({"op": "bought", "items": ["formula"], "at_least": 2, "within_days": 7})
 
     assert not found([*CONSENT, *formula], careless)
+
+
+def test_a_need_marked_sensitive_is_closed_whatever_its_facts_are() -> None:
+    call = contact(1, "pregnancy")
+    marked = catalogue({"op": "contacted", "topics": ["pregnancy"], "within_days": 30}, sensitive=True)
+
+    assert not found([*CONSENT, call], marked)
+    assert found([*CONSENT, *agreed(SENSITIVE), call], marked)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from consent.purposes import PROFILE, SUGGEST, TRAIN
+from consent.purposes import PROFILE, SENSITIVE, SUGGEST, TRAIN
 from events.fact import Fact
 from recommender.artifact import Artifact, Metrics, encode_artifact
 from recommender.evaluation import gate, ndcg
@@ -243,6 +243,21 @@ def test_features_few_people_have_are_not_learnt() -> None:
 
     assert "has:s0" in manifest.features
     assert not any("Nowhere" in name for name in manifest.features)
+
+
+def test_other_facts_do_not_stand_in_for_sensitive_ones_that_may_not_be_used() -> None:
+    #   s2 is sensitive; whoever has s0 tends to take it, and only data.sensitive may let that speak
+    marked = catalogue_of(*(f"s{number}" for number in range(10)), s2={"sensitive": True})
+    artifact = trained(CHECKED, catalogue=marked)
+
+    def share(*purposes: str, held: str) -> float:
+        who = person(*agreed(SUGGEST, PROFILE, *purposes), subscribed(held))
+        given = answer(who, artifact=artifact, catalogue=marked)
+        return next(each.score for each in given.suggestions if each.service == "s2")
+
+    assert artifact.manifest.ranker == "lightfm"
+    assert share(held="s0") == share(held="s1")
+    assert share(SENSITIVE, held="s0") > share(SENSITIVE, held="s1")
 
 
 def test_a_service_new_to_the_catalogue_is_offered_by_its_starting_evidence() -> None:
