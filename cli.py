@@ -1,31 +1,60 @@
-"""The command `rapport`: mounts one group of commands per module of `commands`."""
+"""The command `rapport`: mounts the commands and groups of commands found in `commands`."""
 
 import sys
+from importlib import import_module
 
 import typer
 
-from commands import dead_letters, log, replay, train
-from commands.failures import explain
-from commands.worker import worker
+_COMMANDS = {
+    "up": "commands.up",
+    "tour": "commands.tour",
+    "show": "commands.show",
+    "suggest": "commands.show",
+    "worker": "commands.worker",
+    "api": "commands.api",
+    "train": "commands.train",
+}
+"""Command -> the module with a function of that name."""
 
-app = typer.Typer(name="rapport", no_args_is_help=True, help="Customer profiles and suggestions that keep to consent.")
-app.command()(worker)
-app.command("train")(train.train_model)
-for group in (dead_letters, log, replay, train):
-    app.add_typer(group.app)
+_GROUPS = {
+    "replay": "commands.replay",
+    "consent": "commands.consent",
+    "dead-letters": "commands.dead_letters",
+    "models": "commands.train",
+    "log": "commands.log",
+    "keys": "commands.keys",
+    "demo": "commands.demo",
+}
+"""Group of commands -> the module with its `app`."""
 
 
-@app.callback()
+def build(word: str | None) -> typer.Typer:
+    """The command line for the command `word`, or all of it.
+
+    Only the module of the command that was asked for is imported: together they bring in every library we use, and
+    each of our processes would pay two seconds for that.
+    """
+    app = typer.Typer(name="rapport", no_args_is_help=True, callback=rapport)
+    for name, module in _COMMANDS.items():
+        if word in {name, None}:
+            app.command(name)(getattr(import_module(module), name))
+    for name, module in _GROUPS.items():
+        if word in {name, None}:
+            app.add_typer(import_module(module).app, name=name)
+    return app
+
+
 def rapport() -> None:
     """Customer profiles and suggestions that keep to consent."""
 
 
 def main() -> None:
     """Run the command line; a failure a person can act on is one line and status 1, never a traceback."""
+    word = sys.argv[1] if len(sys.argv) > 1 else None
     try:
-        app()
+        build(word if word in {*_COMMANDS, *_GROUPS} else None)()
     except Exception as error:
-        sentence = explain(error)
+        sentence = import_module("commands.failures").explain(error)
         if sentence is None:
             raise
         typer.echo(f"rapport: {sentence}", err=True)

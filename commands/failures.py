@@ -1,8 +1,11 @@
 """Failures a person can act on, and how they are said."""
 
+from api.key_file import KeysUnreadable
 from commands.dead_letters import LetterUnknown
+from commands.demo import DemoNotLoaded
 from commands.logs import LogNotFollowed
 from commands.settings import SettingsInvalid
+from commands.up import PortTaken
 from consent.holds import ConsentStoreUnavailable
 from embedded.process import NotReady
 from embedded.supervisor import ServiceLost
@@ -14,18 +17,23 @@ from profiles.store import ProfileStoreError
 from recommender.artifact import ArtifactInvalid
 from recommender.catalogue import CatalogueInvalid
 from streams.admin import BrokerSilentError, TopicDiffersError, TopicMissingError
+from streams.producer import DeliveryFailed
 
 _SAYABLE = (
     ArtifactInvalid,
     BrokerSilentError,
     CatalogueInvalid,
     ConsentStoreUnavailable,
+    DeliveryFailed,
+    DemoNotLoaded,
     EpochsUnreadable,
     HistoryDamaged,
+    KeysUnreadable,
     LetterUnknown,
     LogError,
     LogNotFollowed,
     NotReady,
+    PortTaken,
     ProfileStoreError,
     ProgramMissing,
     ServiceLost,

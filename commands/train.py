@@ -20,7 +20,8 @@ from profiles.redis_store import redis_client
 from recommender.catalogue import load_catalogue
 from recommender.model_store import ModelStore
 from recommender.training import Progress as Told
-from recommender.training import Trained, quiet, train
+from recommender.training import Trained, quiet
+from recommender.training import train as train_on_history
 
 app = typer.Typer(name="models", no_args_is_help=True, help="Trained models.")
 
@@ -29,7 +30,7 @@ DataOption = Annotated[str | None, typer.Option("--data", help="folder of histor
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 
 
-def train_model(
+def train(
     *,
     redis: Annotated[str | None, typer.Option(help="URL of the store")] = None,
     data: DataOption = None,
@@ -93,7 +94,7 @@ def _train_shown(settings: Settings) -> None:
 
 def _train(settings: Settings, told: Told) -> Trained:
     history = History(settings.history)
-    trained = train(
+    trained = train_on_history(
         history.facts,
         catalogue=load_catalogue(),
         at=now_ms(),

@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
@@ -70,7 +70,9 @@ def services(run: Run) -> list[Service]:
     if run.own_broker_port is not None:
         # Its log is another one at each start. A log that is not ours to lose is adopted by a person only.
         own.append(_step(run, "log", "log", "follow", *adopt))
-    own += [_worker(run, "history", topics=(EVENTS,)), _worker(run, "profiles", topics=tuple(run.settings.topics_read))]
+    # Both join their groups at once: only the second is waited for.
+    history = replace(_worker(run, "history", topics=(EVENTS,)), ready=None)
+    own += [history, _worker(run, "profiles", topics=tuple(run.settings.topics_read))]
     if run.demo:
         own.append(_step(run, "demo", "demo", "load", timeout_s=300))
     own.append(_step(run, "train", "train", "--json", timeout_s=600))

@@ -1,0 +1,125 @@
+"""`rapport up`: the whole service on this machine under one supervisor, with a demo world and a first model."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.panel import Panel
+from rich.table import Table
+
+from api.auth import Role
+from commands.keys import demo_keys
+from commands.output import console
+from commands.settings import make_keyring, settings_of
+from commands.up_services import Run, arranged, services
+from embedded.supervisor import Happening, Supervisor
+
+EMBEDDED_PARTITIONS = 8
+READY_FILE = "ready.json"
+
+_WORDS = {
+    "store": "store (Valkey, every write on disk)",
+    "broker": "broker (Kafka protocol, in memory)",
+    "log": "topics and log",
+    "history": "history worker",
+    "profiles": "profile worker (Faust)",
+    "demo": "demo world",
+    "train": "first training (LightFM)",
+    "api": "API",
+}
+
+
+class PortTaken(Exception):
+    """Something else listens where the API should."""
+
+
+def up(
+    *,
+    data: Annotated[Path, typer.Option(help="folder of everything that stays")] = Path("rapport-data"),
+    kafka: Annotated[str | None, typer.Option(help="brokers that run already, instead of one of our own")] = None,
+    redis: Annotated[str | None, typer.Option(help="URL of a store that runs already")] = None,
+    port: Annotated[int | None, typer.Option(help="where the API listens; 0 takes a free one")] = None,
+    partitions: Annotated[int, typer.Option(help="partitions of every topic")] = EMBEDDED_PARTITIONS,
+    demo: Annotated[bool, typer.Option(help="begin with a demo world")] = True,
+    accept_gap: Annotated[bool, typer.Option("--accept-gap", help="go on although facts are lost")] = False,
+    ready_file: Annotated[Path | None, typer.Option(help="where to write the addresses and keys once ready")] = None,
+) -> None:
+    """Start everything and stay until Ctrl-C; then drain, stop everything, and leave no process behind."""
+    settings = settings_of(data=data.resolve(), port=port, partitions=partitions)
+    make_keyring(settings)
+    keys = demo_keys(settings)
+    try:
+        run = arranged(settings, kafka=kafka, redis=redis, accept_gap=accept_gap, demo=demo)
+    except OSError as error:
+        raise PortTaken(f"{settings.host}:{settings.port} is taken; choose another with --port") from error
+    files = [settings.data / READY_FILE, *([ready_file] if ready_file else [])]
+    shown = _Shown()
+    try:
+        Supervisor(services(run), tell=shown.tell).run(when_ready=lambda: _ready(run, keys, files))
+    finally:
+        for file in files:
+            file.unlink(missing_ok=True)
+    console.print("everything is stopped; the data stays in", str(settings.data))
+
+
+@dataclass
+class _Shown:
+    """Tells a person what happens, one line each."""
+
+    def tell(self, happening: Happening) -> None:
+        words = _WORDS.get(happening.service, happening.service)
+        mark = {"ready": "[green]✓[/]", "crashed": "[red]✗[/]", "killed": "[red]✗[/]"}.get(happening.what, "·")
+        detail = f" ({happening.detail})" if happening.detail else ""
+        console.print(f"{mark} {words}: {happening.what}{detail}", highlight=False)
+
+
+def _ready(run: Run, keys: dict[Role, str], files: list[Path]) -> None:
+    said = {
+        "api": run.api_url,
+        "kafka": run.settings.kafka,
+        "redis": run.settings.redis,
+        "keys": {role.value: key for role, key in keys.items()},
+    }
+    for file in files:
+        _write_private(file, json.dumps(said, indent=1))
+    console.print(_addresses(run, keys))
+    # Outside any frame and never wrapped, so that they can be copied as they are.
+    for line in (*_lines_to_try(run, keys[Role.AGENT]), "", _NEXT):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _write_private(file: Path, text: str) -> None:
+    """Where a watcher sees the whole file or none, and nobody else can read it."""
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(text + "\n")
+    fresh.replace(file)
+
+
+def _addresses(run: Run, keys: dict[Role, str]) -> Panel:
+    table = Table.grid(padding=(0, 2))
+    table.add_row("API", run.api_url)
+    table.add_row("its docs", f"{run.api_url}/docs")
+    table.add_row("Kafka", run.settings.kafka)
+    table.add_row("store", run.settings.redis)
+    for role, key in keys.items():
+        table.add_row(f"{role.value} key", key)
+    return Panel(table, title="Rapport is ready", border_style="green", expand=False)
+
+
+def _lines_to_try(run: Run, agent_key: str) -> list[str]:
+    bearer = f'-H "Authorization: Bearer {agent_key}"'
+    lookup = f'curl -s {run.api_url}/v1/customers/lookup {bearer} --json \'{{"identity": "app:anna"}}\''
+    customer = f"{run.api_url}/v1/customers/$REF"
+    return [
+        f"REF=$({lookup} | cut -d'\"' -f4)",
+        f"curl -s {customer} {bearer}",
+        f"curl -s '{run.api_url}/v1/customers/'$REF'/suggestions?k=3&channel=app' {bearer}",
+    ]
+
+
+_NEXT = "In another terminal: `rapport tour`. Here: Ctrl-C drains and stops everything."
