@@ -12,10 +12,10 @@ run: $(READY) ## start the whole service on this machine: make run ARGS="--help"
 	@exec .venv/bin/rapport up $(ARGS)
 
 check: lint ## format, lint, types, import rules and the tests that need no server (under two minutes)
-	$(PYTHON) -m pytest -q -m "not servers and not long"
+	$(PYTHON) -m pytest -q -n 2 --dist loadfile -m "not servers and not long"
 
 test: lint ## the same checks and every test, on servers it starts itself
-	$(PYTHON) -m pytest -q
+	$(PYTHON) -m pytest -q -n 2 --dist loadfile
 
 bench: $(READY) ## measure
 	$(PYTHON) -m benchmarks $(ARGS)

@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from embedded.ports import LOOPBACK, free_ports
 from embedded.process import running
 from tests import servers
 from tests.servers import Valkey, ValkeyCluster
+
+# Nothing here is timed: the machine may be busy with other tests.
+settings.register_profile("rapport", deadline=None)
+settings.load_profile("rapport")
 
 SERVERS = {"kafka", "apache_kafka", "valkey", "valkey_url", "valkey_cluster"}
 NEARBY = {LOOPBACK, "::1", "localhost", "0.0.0.0", "::"}  # noqa: S104 - what a test may connect to

@@ -116,6 +116,7 @@ def test_the_recount_finds_the_people_and_late_deliveries_the_data_is_known_for(
     assert sum(each.orders > 1 for each in expected.values()) == 299
 
 
+@pytest.mark.long
 async def test_profiles_folded_in_one_process_equal_the_recount(olist: Path, expected: dict[str, Figures]) -> None:
     pseudonyms = Pseudonyms(b"the key of the Olist comparison")
     loaded = folded(sent(olist), pseudonyms=pseudonyms)

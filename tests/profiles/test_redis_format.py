@@ -37,7 +37,7 @@ def test_keys_of_the_profile_store_have_the_shape_the_page_gives() -> None:
     assert family_of(outbox_key(STREAM)) == "outbox"
 
 
-@pytest.mark.parametrize("name", FAMILIES.keys() - {"checkpoint", "facet", "outbox"})
+@pytest.mark.parametrize("name", sorted(FAMILIES.keys() - {"checkpoint", "facet", "outbox"}))
 def test_keys_of_the_other_families_are_told_apart(name: str) -> None:
     keys = (
         [global_key(name, "20000")]
