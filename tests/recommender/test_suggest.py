@@ -1,5 +1,6 @@
 """Suggestions: the stages, the order, the reasons, and that an answer holds until it says it does."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -194,17 +195,25 @@ def test_the_answer_holds_to_the_byte_until_it_says_and_then_is_another_decision
 
 
 def test_the_decision_is_named_by_person_channel_number_and_inputs() -> None:
+    def decision(who: SuggestionInput, **more: Any) -> str:
+        return str(json.loads(at(NOW, who=who, **more))["decision"])
+
     who = person(*CONSENT)
     others = [
-        at(NOW, who=replace(who, ref="ref-2")),
-        at(NOW, who=who, k=4),
-        at(NOW, who=who, channel="app"),
-        at(NOW, who=person(*CONSENT, purchased(at=NOW - DAY))),
-        at(NOW, who=person(*CONSENT, declined("wine-club", days_ago=1))),
+        decision(replace(who, ref="ref-2")),
+        decision(who, k=4),
+        decision(who, channel="app"),
+        decision(person(*CONSENT, purchased(at=NOW - DAY))),
+        decision(person(*CONSENT, declined("wine-club", days_ago=1))),
+        decision(person(declined("wine-club", days_ago=1))),
     ]
 
-    assert at(NOW, who=who) == at(NOW, who=person(*CONSENT))
-    assert len({at(NOW, who=who), *others}) == 6
+    assert decision(who) == decision(person(*CONSENT))
+    assert len({decision(who), *others}) == 7
+
+
+def test_the_fallback_stands_last_however_little_speaks_for_the_others() -> None:
+    assert services(asked(catalogue=catalogue_of("z", z={"prior": 0}))) == ["z", "else"]
 
 
 def test_the_order_in_which_facts_came_does_not_change_a_byte() -> None:

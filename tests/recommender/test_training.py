@@ -117,6 +117,38 @@ def test_the_same_rows_in_another_order_give_the_same_bytes() -> None:
     assert files(other_order) == files(CHECKED)
 
 
+def test_facts_that_came_late_give_the_same_bytes() -> None:
+    late = [some for customer in CUSTOMERS for some in (*taken_by(customer)[:2], *reversed(taken_by(customer)[2:]))]
+
+    assert files(late) == files(CHECKED)
+
+
+def test_what_customers_are_said_to_take_is_borne_out_by_enough_of_them() -> None:
+    #   twenty take s2 after s0, twenty s3 after s1; three take s2 after s1, too few to speak of
+    pairs = [(("s0", "s2"), ("s1", "s3"))[number % 2] for number in range(40)] + [("s1", "s2")] * 3
+    facts = [
+        some
+        for number, pair in enumerate(pairs)
+        for some in (
+            *agreed(TRAIN, PROFILE, identity=f"app:{number}"),
+            *(
+                subscribed(each, identity=f"app:{number}", at=NOW - (60 - number - place) * DAY)
+                for place, each in enumerate(pair)
+            ),
+        )
+    ]
+    artifact = trained(facts, catalogue=CHECKERBOARD)
+    told = set()
+    for held in ("s0", "s1", "s2", "s3"):
+        who = person(*agreed(SUGGEST, PROFILE), subscribed(held))
+        for each in answer(who, artifact=artifact, catalogue=CHECKERBOARD).suggestions:
+            told |= {(reason.code, each.service) for reason in each.reasons if reason.code.startswith("has:")}
+
+    assert artifact.manifest.ranker == "lightfm"
+    assert told == {("has:s0", "s2"), ("has:s1", "s3")}
+    assert sorted(artifact.companions[artifact.companions > 0]) == [20, 20]
+
+
 def test_another_process_gives_the_same_bytes() -> None:
     program = (
         "from tests.recommender.worlds import CHECKERBOARD, taken_by, trained\n"
