@@ -113,7 +113,8 @@ def _addresses(run: Run, keys: dict[Role, str]) -> Panel:
 
 def _lines_to_try(run: Run, agent_key: str) -> list[str]:
     bearer = f'-H "Authorization: Bearer {agent_key}"'
-    lookup = f'curl -s {run.api_url}/v1/customers/lookup {bearer} --json \'{{"identity": "app:anna"}}\''
+    said = "-H 'Content-Type: application/json' -d '{\"identity\": \"app:anna\"}'"
+    lookup = f"curl -s {run.api_url}/v1/customers/lookup {bearer} {said}"
     customer = f"{run.api_url}/v1/customers/$REF"
     return [
         f"REF=$({lookup} | cut -d'\"' -f4)",
