@@ -17,7 +17,8 @@ from redis import RedisError
 from commands.clock import now_ms
 from commands.lag_board import LagBoard
 from commands.logs import PROFILES, log_identities
-from commands.settings import EVENTS, Keyring, Settings, keyring_of, settings_of
+from commands.settings import DECISIONS, EVENTS, Keyring, Settings, keyring_of, settings_of
+from commands.worker_outreach import OutreachPlant, outreach_plant
 from consent.holds import ConsentStoreUnavailable
 from consent.recording import Recorder
 from consent.redis_act_records import RedisActRecords
@@ -28,6 +29,7 @@ from events.history import History
 from events.log import KafkaLog, LogUnavailable
 from events.position import Stream
 from events.pseudonyms import Pseudonyms
+from outreach.deciding import Decider
 from profiles.facet_cache import FacetCache
 from profiles.redis_store import RedisStore
 from profiles.store import EntryKind, OutboxEntry
@@ -35,7 +37,9 @@ from streams.admin import ensure_topics, log_bounds, wait_for_broker
 from streams.admit_work import AdmitWork
 from streams.app import Companion, StreamApp, StreamSettings, build_app, serve
 from streams.archive_work import ArchivedPositions, Archiver
+from streams.candidate_relay import CandidateRelay
 from streams.dead_letters import Undertaker, decode_letter
+from streams.decide_work import DecideWork
 from streams.fold_work import FoldWork, Release
 from streams.folding import LogIdentity, StoredCheckpoints, StreamFold, Work
 from streams.frame import Handler
@@ -43,6 +47,7 @@ from streams.lag import publish_lag
 from streams.ownership import Ownership
 from streams.redis_dead_letters import RedisDeadLetters
 from streams.relay import Publish, PublishFailed, Relay
+from streams.timers import TimerWatch
 from streams.watchdog import watch
 
 _log = logging.getLogger(__name__)
@@ -114,15 +119,19 @@ async def _profiles(plant: Plant) -> StreamApp:
     log = KafkaLog(brokers=plant.settings.kafka, topic=EVENTS, epoch=plant.logs[EVENTS].epoch)
     await log.start()
     plant.stack.push_async_callback(log.stop)
-    works = _works(plant, letters=letters, log=log)
-    relay = Relay(store=plant.store, publish=_publishers(letters, holds), owned=lambda: _owned(app.ownership))
+    key = plant.keyring.decision_key
+    outreach = outreach_plant(plant.settings, store=plant.store, holds=holds, log=log, key=key)
+    works = _works(plant, letters=letters, log=log, outreach=outreach)
+    publish = _publishers(letters, holds)
+    publish["candidate"] = CandidateRelay(outreach.decider, now_ms)
+    relay = Relay(store=plant.store, publish=publish, owned=lambda: _owned(app.ownership))
     records = RedisActRecords(plant.store.client)
     recorder = Recorder(records=records, holds=holds, log=log, partitions=plant.settings.partitions)
-    app = _app(plant, works=works, relay=relay, recorder=recorder)
+    app = _app(plant, works=works, relay=relay, recorder=recorder, decider=outreach.decider)
     return app
 
 
-def _works(plant: Plant, *, letters: RedisDeadLetters, log: KafkaLog) -> dict[str, Work]:
+def _works(plant: Plant, *, letters: RedisDeadLetters, log: KafkaLog, outreach: OutreachPlant) -> dict[str, Work]:
     partitions = plant.settings.partitions
     pseudonyms = Pseudonyms(plant.keyring.pseudonym_key, plant.settings.region)
     admission = Admission(pseudonyms=pseudonyms, partitions=partitions)
@@ -136,14 +145,15 @@ def _works(plant: Plant, *, letters: RedisDeadLetters, log: KafkaLog) -> dict[st
     works[EVENTS] = FoldWork(
         facets=FacetCache(plant.store),
         undertaker=undertaker,
-        candidates=lambda _fact, _position: (),
+        candidates=outreach.candidates,
         clock=now_ms,
         partitions=partitions,
     )
+    works[DECISIONS] = DecideWork(decider=outreach.decider, undertaker=undertaker, clock=now_ms)
     return works
 
 
-def _app(plant: Plant, *, works: Mapping[str, Work], relay: Relay, recorder: Recorder) -> StreamApp:
+def _app(plant: Plant, *, works: Mapping[str, Work], relay: Relay, recorder: Recorder, decider: Decider) -> StreamApp:
     routes: dict[str, Handler] = {
         topic: StreamFold(
             app=PROFILES, topic=topic, log=plant.logs[topic], store=plant.store, work=work, on_outbox=relay.wake
@@ -160,6 +170,10 @@ def _app(plant: Plant, *, works: Mapping[str, Work], relay: Relay, recorder: Rec
         mine = partial(_partitions_of, ownership, EVENTS)
         await Sweeper(recorder=recorder, partitions=mine, clock=now_ms).run()
 
+    async def watching_timers(ownership: Ownership) -> None:
+        mine = partial(_partitions_of, ownership, DECISIONS)
+        await TimerWatch(decider=decider, partitions=mine, clock=now_ms).run()
+
     return build_app(
         f"rapport-{PROFILES}",
         brokers=plant.settings.brokers,
@@ -167,7 +181,7 @@ def _app(plant: Plant, *, works: Mapping[str, Work], relay: Relay, recorder: Rec
         checkpoints=checkpoints,
         partitions=plant.settings.partitions,
         settings=StreamSettings(instance_id=plant.settings.instance_id),
-        companions=[relaying, sweeping, *_companions(plant, PROFILES)],
+        companions=[relaying, sweeping, watching_timers, *_companions(plant, PROFILES)],
     )
 
 

@@ -1,0 +1,91 @@
+"""Candidates: what a fact may give us reason to say. A pure function of the fact; all else is asked when it is due."""
+
+from typing import Final
+
+import msgspec
+
+from events.fact import Fact
+from events.feedback import ComplaintFiled
+from events.position import Position
+from events.service import AlertRaised
+from events.shape import Body
+from events.transactions import Purchased
+from outreach.conditions import Alerted, BoughtAgain, Condition, Unsolved
+from outreach.triggers import Triggers
+
+CANDIDATE_FORMAT: Final = 1
+
+
+class Candidate(msgspec.Struct, frozen=True, array_like=True):
+    """An occasion to be looked at when it is `due` (ms). It holds ids and times only.
+
+    `about` is the identity the fact was about, `record` the fact's case, order or alert, `at` when it took effect (ms),
+    `key` its event key. The relay adds whom to address (`identity`), the `person` that is (the canonical pseudonym,
+    which keys the record) and the hash of the `links` that make that person.
+    """
+
+    format: int
+    trigger: str
+    about: str
+    record: str
+    at: int
+    due: int
+    key: bytes
+    identity: str = ""
+    person: str = ""
+    links: str = ""
+
+
+class CandidateUndecodable(ValueError):
+    """The bytes are not a candidate this version can read; the text says why, never what they held."""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Candidate)
+
+
+def candidates(fact: Fact, position: Position, triggers: Triggers) -> list[Candidate]:
+    """What may follow from a fact at its position; nothing from one that was too old when it was received."""
+    found = []
+    for trigger in triggers.by_event.get(fact.type, ()):
+        at = fact.effective_at
+        is_early = position.ordinal < trigger.active_from.get(position.partition, 0)
+        if is_early or fact.received_at > at + trigger.after_ms + trigger.fresh_ms:
+            continue
+        record = _record(trigger.when, fact.body)
+        if record is not None:
+            due = at + trigger.after_ms
+            found.append(Candidate(CANDIDATE_FORMAT, trigger.id, fact.identity, record, at, due, fact.event_key))
+    return found
+
+
+def _record(when: Condition, body: Body) -> str | None:
+    """The id of the record whose fact may set the condition off; None where it cannot."""
+    match when, body:
+        case Unsolved(), ComplaintFiled():
+            return body.case_id
+        case Alerted(), AlertRaised():
+            is_meant = not when.kinds or body.kind in when.kinds
+            return body.alert_id if is_meant and body.severity in when.severities else None
+        case BoughtAgain(), Purchased():
+            bought = {line.category for line in body.lines if line.category is not None}
+            meant = bought.intersection(when.categories) if when.categories else bought
+            return body.order_id if meant else None
+        case _:
+            return None
+
+
+def encode_candidate(candidate: Candidate) -> bytes:
+    """MessagePack, the format first."""
+    return _encoder.encode(candidate)
+
+
+def decode_candidate(raw: bytes | None) -> Candidate:
+    """The inverse of `encode_candidate`; CandidateUndecodable on anything else."""
+    try:
+        candidate = _decoder.decode(raw or b"")
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise CandidateUndecodable("the record is not a candidate") from error
+    if candidate.format != CANDIDATE_FORMAT:
+        raise CandidateUndecodable(f"candidate format {candidate.format} is not known")
+    return candidate

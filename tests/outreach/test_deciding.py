@@ -1,0 +1,343 @@
+"""From a fact to a decision and a message: the three triggers, caps, links, holds and crashes."""
+
+import pytest
+from msgspec.structs import replace
+
+from consent.purposes import SENSITIVE
+from events.fact import Fact, decode_fact
+from events.log import LogUnavailable
+from tests.builders import DAY, HOUR, MINUTE, NOW, PARTITIONS, complaint, consent, fact, linked, pseudonym, unlinked
+from tests.outreach.world import EVENTS, TOPICS, OutreachWorld, agreed, alert, bought, related
+
+ANNA = "app:42"
+PUSH, EMAIL = "outreach.push", "outreach.email"
+
+
+def three(category: str = "grocery", *, identity: str = ANNA, first: int = 1, at: int = NOW) -> list[Fact]:
+    return [bought(first + n, category, identity=identity, at=at - n * DAY) for n in (2, 1, 0)]
+
+
+def machine() -> list[Fact]:
+    return [
+        *related("company:acme", "machine:m-1", "owns"),
+        *related("email:jo@acme.test", "company:acme", "contact_of"),
+    ]
+
+
+async def test_a_third_purchase_in_a_week_is_answered_with_an_offer_and_why() -> None:
+    world = OutreachWorld()
+
+    [message] = await world.told(*agreed(PUSH), *three())
+
+    [decision] = await world.decisions(ANNA)
+    assert message["to"] == pseudonym(ANNA)
+    assert {name: message[name] for name in ("id", "channel", "service", "trigger")} == {
+        "id": decision.id,
+        "channel": "push",
+        "service": "delivery-flat-rate",
+        "trigger": "bought-three-times",
+    }
+    assert message["reason"]["text"]["en"] == "Bought this kind 3 times in a week."
+    assert message["reason"]["evidence"] == [each.event_key.hex() for each in three()]
+    assert message["valid_until"] == "2026-03-01T13:30:00.000Z"
+    assert len(message["consent"]["evidence"]) == 3
+    assert pseudonym(ANNA) not in str({**message, "to": ""})
+
+
+async def test_two_purchases_are_no_occasion() -> None:
+    world = OutreachWorld()
+    assert await world.told(*agreed(PUSH), *three()[1:]) == []
+    assert await world.decisions(ANNA) == []
+
+
+async def test_the_third_purchase_counts_whichever_identity_made_it_and_whenever_it_is_heard_of() -> None:
+    world = OutreachWorld()
+    first, second, third = three()
+    by_phone = bought(99, identity="card:7", at=second.occurred_at)
+
+    [message] = await world.told(*agreed(PUSH), *linked(ANNA, "card:7"), first, third, by_phone)
+
+    assert message["to"] in {pseudonym(ANNA), pseudonym("card:7")}
+    assert await world.verdicts(ANNA, "card:7") == [("send", "allowed")]
+
+
+async def test_the_same_candidate_twice_is_one_decision_and_one_message() -> None:
+    world = OutreachWorld()
+    published = await world.hear(*agreed(PUSH), *three())
+    await world.settle()
+    for candidate in [*published, *published]:
+        await world.decider.publish(candidate)
+    await world.settle(NOW + MINUTE)
+
+    assert len(world.messages()) == 1
+    assert await world.verdicts(ANNA) == [("send", "allowed")]
+
+
+async def test_a_message_that_was_not_published_is_published_when_the_candidate_is_seen_again() -> None:
+    world = OutreachWorld()
+    *_, candidate = await world.hear(*agreed(PUSH), *three())
+    await world.log.stop()
+    with pytest.raises(LogUnavailable):
+        await world.decider.decide(candidate, now=NOW)
+    assert world.messages() == []
+
+    await world.settle()
+
+    assert len(world.messages()) == 1
+    assert (await world.decisions(ANNA))[0].published
+
+
+async def test_a_silent_person_hears_nothing_and_nothing_about_them_is_kept() -> None:
+    world = OutreachWorld()
+    assert await world.told(*three("baby"), bought(4, "food")) == []
+
+    [decision] = await world.decisions(ANNA)
+    assert (decision.verdict, decision.because) == ("never", "never_asked")
+    assert (decision.service, decision.evidence, decision.count, decision.candidate) == (None, (), 0, None)
+
+
+async def test_a_person_who_refused_hears_nothing() -> None:
+    world = OutreachWorld()
+    refusal = consent("refused", PUSH, identity=ANNA)
+    refusal_too = consent("refused", EMAIL, identity=ANNA)
+    assert await world.told(*agreed(), refusal, refusal_too, *three()) == []
+    assert await world.verdicts(ANNA) == [("never", "refused")]
+
+
+async def test_what_was_refused_once_does_not_stand_in_the_way_of_a_later_yes() -> None:
+    world = OutreachWorld()
+    await world.told(*three())
+    later = agreed(PUSH, at=NOW + MINUTE)
+
+    [message] = await world.told(*later, bought(4, at=NOW + HOUR), at=NOW + HOUR)
+
+    assert message["service"] == "delivery-flat-rate"
+
+
+async def test_the_first_channel_the_person_allows_is_used() -> None:
+    world = OutreachWorld()
+    [message] = await world.told(*agreed(EMAIL), *three())
+    assert message["channel"] == "email"
+
+
+async def test_what_tells_of_children_is_looked_at_with_their_own_consent_alone() -> None:
+    without, with_it = OutreachWorld(), OutreachWorld()
+    assert await without.told(*agreed(PUSH), *three("baby")) == []
+    [message] = await with_it.told(*agreed(PUSH, SENSITIVE), *three("baby"))
+    assert message["service"] == "diapers"
+    assert (message["reason"]["sensitive"], message["reason"]["sayable"]) == (True, False)
+    assert "baby" not in str({**message, "service": "", "say": "", "name": ""})
+
+
+async def test_no_more_messages_than_the_cap_allows_over_all_identities_and_channels() -> None:
+    world = OutreachWorld()
+    await world.told(*agreed(PUSH, EMAIL), *linked(ANNA, "card:7"), *three("food"), *three("grocery", first=11))
+    assert len(world.messages()) == 2
+
+    await world.told(*agreed(SENSITIVE), *three("baby", identity="card:7", first=21))
+
+    assert len(world.messages()) == 2
+    assert ("never", "cap") in await world.verdicts(ANNA, "card:7")
+
+
+async def test_the_same_service_is_offered_once_in_a_window() -> None:
+    world = OutreachWorld(cap={"at_most": 5, "within_days": 7})
+    await world.told(*agreed(PUSH), *three("tools"), *three("grocery", first=11))
+    assert len(world.messages()) == 1
+    assert ("never", "already_told") in await world.verdicts(ANNA)
+
+
+async def test_after_the_window_the_cap_has_room_again() -> None:
+    world = OutreachWorld(cap={"at_most": 1, "within_days": 7})
+    await world.told(*agreed(PUSH), *three("food"))
+    late = NOW + 7 * DAY
+    await world.told(*three("grocery", first=11, at=late), at=late)
+    assert [each["service"] for each in world.messages()].count("delivery-flat-rate") == 1
+
+
+async def test_unlinking_gives_each_identity_its_own_cap_back() -> None:
+    world = OutreachWorld(cap={"at_most": 1, "within_days": 7})
+    both = [*agreed(PUSH), *agreed(PUSH, identity="card:7"), *linked(ANNA, "card:7", at=NOW - DAY)]
+    await world.told(*both, *three("food"))
+    await world.told(*three("grocery", identity="card:7", first=11))
+    assert await world.verdicts("card:7") == [("never", "cap")]
+
+    await world.told(
+        *unlinked(ANNA, "card:7", at=NOW + 1), *three("food", identity="card:7", first=21, at=NOW + 2), at=NOW + 2
+    )
+
+    assert ("send", "allowed") in await world.verdicts("card:7")
+    assert {each["to"] for each in world.messages()} == {pseudonym(ANNA), pseudonym("card:7")}
+
+
+async def test_a_message_sent_counts_even_where_its_decision_is_lost() -> None:
+    world = OutreachWorld(cap={"at_most": 1, "within_days": 7})
+    sent = fact("outreach.sent", outreach="0-lost", trigger="part-runs-hot", service="engineer-visit", at=NOW - DAY)
+    assert await world.told(*agreed(PUSH), sent, *three()) == []
+    assert await world.verdicts(ANNA) == [("never", "cap")]
+
+
+async def test_a_candidate_follows_its_person_to_another_partition() -> None:
+    world = OutreachWorld()
+    facts = three()
+    [candidate] = [c for c in await world.hear(*agreed(PUSH), *facts) if c.key == facts[-1].event_key]
+    stray = replace(candidate, person=pseudonym("app:other"))
+
+    assert await world.decider.decide(stray, now=NOW) == "moved"
+    assert await world.decider.decide(candidate, now=NOW) == "decided"
+
+
+async def test_in_quiet_hours_it_waits_for_the_morning_where_the_person_is() -> None:
+    world = OutreachWorld()
+    night = NOW - 11 * HOUR  # 23:30 in Berlin
+    in_berlin = fact("identity.described", attributes={"timezone": "Europe/Berlin"}, at=NOW - 9 * DAY)
+    assert await world.told(*agreed(PUSH), in_berlin, *three(at=night), at=night) == []
+    assert await world.verdicts(ANNA) == [("hold", "quiet_hours")]
+
+    await world.settle(NOW - 2 * HOUR - 31 * MINUTE)
+    assert world.messages() == []
+    await world.settle(NOW - 2 * HOUR - 30 * MINUTE)  # 08:00 there
+
+    assert len(world.messages()) == 1
+    assert await world.verdicts(ANNA) == [("send", "allowed")]
+
+
+async def test_a_no_during_the_night_ends_what_waits_for_the_morning() -> None:
+    world = OutreachWorld()
+    night = NOW - 11 * HOUR
+    await world.told(*agreed(PUSH), *three(at=night), at=night)
+    await world.told(consent("withdrawn", PUSH, identity=ANNA, at=night + HOUR), at=NOW)
+
+    assert world.messages() == []
+    [decision] = await world.decisions(ANNA)
+    assert (decision.verdict, decision.because, decision.service) == ("never", "withdrawn", None)
+
+
+async def test_what_comes_too_late_is_left() -> None:
+    world = OutreachWorld()
+    await world.hear(*agreed(PUSH), *three())
+    await world.settle(NOW + 2 * DAY)
+    assert await world.verdicts(ANNA) == [("never", "too_late")]
+
+
+async def test_facts_of_long_ago_give_no_candidates() -> None:
+    world = OutreachWorld()
+    old = fact("feedback.complaint_filed", at=NOW - 400 * DAY, received_at=NOW, case_id="case-1")
+    assert await world.hear(old) == []
+
+
+async def test_an_open_complaint_forbids_selling() -> None:
+    world = OutreachWorld()
+    assert await world.told(*agreed(PUSH), complaint(), *three()) == []
+    assert await world.verdicts(ANNA) == [("never", "open_complaint")]
+
+
+async def test_a_held_out_person_hears_nothing_and_stays_held_out_when_linked() -> None:
+    world = OutreachWorld(hold_out_share=0.5)
+    people = [f"app:{number}" for number in range(40)]
+    for number, person in enumerate(people):
+        await world.hear(*agreed(PUSH, identity=person), *three(identity=person, first=10 * number))
+    await world.settle()
+    decided = {person: (await world.decisions(person))[0] for person in people}
+    held_out = [person for person, decision in decided.items() if decision.because == "hold_out"]
+    treated = [person for person, decision in decided.items() if decision.verdict == "send"]
+    assert 8 < len(held_out) < 32
+    assert len(held_out) + len(treated) == 40
+
+    for held, spoken_to in zip(held_out[:4], treated[:4], strict=True):
+        number = 1000 + people.index(held) * 10
+        # The exposures came at one moment, so the smaller id of the two stays what it was.
+        card = f"card:{number}"
+        await world.told(*linked(held, card), *three("food", identity=card, first=number))
+        assert ("never", "hold_out") in await world.verdicts(card)
+        assert decided[spoken_to].arm == "treated"
+
+
+async def test_a_complaint_unsolved_after_a_day_is_a_breach_and_a_task_for_our_staff() -> None:
+    world = OutreachWorld()
+    await world.told(complaint(), at=NOW + 23 * HOUR)
+    assert world.messages() == []
+
+    [task] = await world.told(at=NOW + DAY)
+
+    assert (task["channel"], task["service"], task["consent"]["basis"]) == ("desk", "care-call", "contract")
+    case = world.people.facets[pseudonym(ANNA)].service.cases["case-1"]
+    assert [(cell.at, cell.value) for cell in case.escalated] == [(NOW + DAY, "sla-solution-24h")]
+
+
+async def test_a_complaint_solved_in_time_is_no_breach() -> None:
+    world = OutreachWorld()
+    solved = fact("service.case_resolved", case_id="case-1", at=NOW + 23 * HOUR)
+    assert await world.told(complaint(), solved, at=NOW + 2 * DAY) == []
+    assert await world.decisions(ANNA) == []
+    assert [record for p in range(PARTITIONS) for record in world.log.records(EVENTS, p)] == []
+
+
+async def test_a_breach_told_twice_is_one_fact() -> None:
+    world = OutreachWorld()
+    [candidate] = await world.hear(complaint())
+    await world.decider.decide(replace(candidate, due=NOW), now=NOW + DAY)
+    world.records.__init__()  # type: ignore[misc]
+    await world.decider.decide(replace(candidate, due=NOW), now=NOW + DAY + 1)
+    told = [decode_fact(each.value) for p in range(PARTITIONS) for each in world.log.records(EVENTS, p)]
+    assert len(told) == 2
+    assert len({(each.event_key, each.digest) for each in told}) == 1
+
+
+async def test_an_alert_addresses_the_contact_of_the_machine_s_owner() -> None:
+    world = OutreachWorld()
+
+    [message] = await world.told(*machine(), *agreed(EMAIL, identity="email:jo@acme.test"), alert())
+
+    assert message["to"] == pseudonym("email:jo@acme.test")
+    assert (message["service"], message["channel"]) == ("engineer-visit", "email")
+    assert message["reason"]["evidence"] == [alert().event_key.hex()]
+
+
+async def test_the_machine_s_facts_are_not_lent_and_its_consent_is_not_asked() -> None:
+    world = OutreachWorld()
+    lent = [*agreed(EMAIL, identity="machine:m-1"), *agreed(EMAIL, identity="company:acme")]
+    assert await world.told(*machine(), *lent, alert()) == []
+    [decision] = await world.decisions("email:jo@acme.test")
+    assert (decision.verdict, decision.because) == ("never", "never_asked")
+
+    [message] = await world.told(*agreed(EMAIL, identity="email:jo@acme.test"), alert("alert-2"))
+    assert "spindle" not in str(message)
+    assert pseudonym("machine:m-1") not in str(message)
+    assert await world.decisions("machine:m-1") == []
+
+
+async def test_a_machine_whose_owner_has_no_contact_addresses_the_owner() -> None:
+    world = OutreachWorld()
+    [message] = await world.told(
+        *related("app:owner", "machine:m-1", "owns"), *agreed(EMAIL, identity="app:owner"), alert()
+    )
+    assert message["to"] == pseudonym("app:owner")
+
+
+async def test_an_alert_of_a_machine_nobody_owns_is_told_as_such() -> None:
+    world = OutreachWorld()
+    assert await world.told(alert()) == []
+    assert await world.verdicts("machine:m-1") == [("never", "nobody_to_address")]
+
+
+async def test_who_is_no_contact_any_more_is_not_addressed() -> None:
+    world = OutreachWorld()
+    night = NOW - 11 * HOUR
+    jo = "email:jo@acme.test"
+    await world.told(*machine(), *agreed(EMAIL, identity=jo), alert(at=night), at=night)
+    assert await world.verdicts(jo) == [("hold", "quiet_hours")]
+
+    await world.told(*related(jo, "company:acme", "contact_of", ended=True, at=night + HOUR), at=NOW)
+
+    assert world.messages() == []
+    assert await world.verdicts(jo) == [("never", "nobody_to_address")]
+
+
+async def test_alerts_of_one_machine_are_one_visit_a_week() -> None:
+    world = OutreachWorld()
+    jo = "email:jo@acme.test"
+    await world.told(*machine(), *agreed(EMAIL, identity=jo), alert())
+    await world.told(alert("alert-2", at=NOW + MINUTE), alert("alert-3", kind="noise"), at=NOW + MINUTE)
+    assert len(world.messages()) == 1
+    assert TOPICS.outreach == "rapport.outreach"
