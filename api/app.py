@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from api import consents, customers, events_routes, health, outcomes, suggestions
+from api import consents, customers, events_routes, health, outcomes, outreach_routes, suggestions
 from api.documents import openapi_of
 from api.gate import Gate
 from api.problems import problem_of, respond
@@ -28,7 +28,7 @@ def build_api(services: Services) -> FastAPI:
     )
     gate = Gate(keys=services.keys, metrics=services.metrics, timeout_s=services.timeout_s)
     app.router.routes.append(suggestions.build(services, gate))
-    for room in (events_routes, customers, consents, outcomes, health):
+    for room in (events_routes, customers, consents, outcomes, outreach_routes, health):
         app.include_router(room.build(services, gate))
     app.router.routes.append(_description(app, gate))
     app.add_exception_handler(HTTPException, _unrouted)

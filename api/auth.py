@@ -96,6 +96,9 @@ ROUTES: Final[Mapping[tuple[str, str], Access]] = {
     ("GET", "/v1/customers/{ref}/suggestions"): _for(Role.AGENT, query=("k", "channel", "after")),
     ("GET", "/v1/customers/{ref}/consents"): _for(Role.AGENT, Role.PRIVACY, query=("after",)),
     ("POST", "/v1/customers/{ref}/consents"): _for(Role.AGENT, Role.PRIVACY, query=("after",), body_max=SMALL_BODY),
+    ("GET", "/v1/customers/{ref}/outreach"): _for(Role.AGENT, Role.PRIVACY, query=("after",)),
+    ("POST", "/v1/outreach/{outreach}/claim"): _for(Role.AGENT, Role.MARKETING),
+    ("POST", "/v1/outreach/{outreach}/sent"): _for(Role.AGENT, Role.MARKETING, body_max=SMALL_BODY),
     ("POST", "/v1/suggestions/{decision}/presented"): _for(Role.AGENT, body_max=SMALL_BODY),
     ("POST", "/v1/suggestions/{decision}/answer"): _for(Role.AGENT, body_max=SMALL_BODY),
 }

@@ -56,6 +56,7 @@ CONSENT_EXAMPLES: Final[Examples] = {
 PRESENTED_EXAMPLES: Final[Examples] = {
     "said at the desk": {"services": ["delivery-flat-rate"], "channel": "desk", "agent": "a-12"}
 }
+SENT_EXAMPLES: Final[Examples] = {"just now": {}, "earlier": {"at": "2026-03-01T09:32:00Z"}}
 ANSWER_EXAMPLES: Final[Examples] = {
     "accepted": {"service": "delivery-flat-rate", "answer": "accepted"},
     "declined": {"service": "delivery-flat-rate", "answer": "declined", "reason": "too-expensive"},

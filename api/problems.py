@@ -20,6 +20,7 @@ from consent.holds import ConsentStoreUnavailable
 from events.log import LogRefused, LogUnavailable
 from events.pseudonyms import IdentityInvalid
 from events.tokens import TokenInvalid
+from outreach.records import OutreachUnavailable
 from profiles.person import PersonTooLarge, PersonUnreadable, PersonUnstable
 from profiles.store import ProfileStoreUnavailable, ProfileStoreUnfit
 from recommender.decisions import DecisionsUnavailable
@@ -50,6 +51,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "unknown-outreach": Kind(404, "The message is not known"),
     "method-not-allowed": Kind(405, "The route does not know this method"),
     "another-act": Kind(409, "Another act was recorded under this id"),
+    "not-claimed": Kind(409, "Nobody was told to send this message", "claim it before sending, and keep to the answer"),
     "person-too-large": Kind(409, "Too many identities hang together", "a link is wrong and has to be ended"),
     "too-large": Kind(413, "The body is too large"),
     "not-json-type": Kind(415, "The body must be JSON", "send Content-Type: application/json"),
@@ -96,6 +98,7 @@ BY_EXCEPTION: Final[Mapping[type[Exception], str]] = {
     ProfileStoreUnfit: "store-unfit",
     ConsentStoreUnavailable: "store-unavailable",
     DecisionsUnavailable: "store-unavailable",
+    OutreachUnavailable: "store-unavailable",
     TimeoutError: "too-slow",
 }
 """Exception -> kind of problem; its own words stay inside."""

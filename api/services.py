@@ -10,6 +10,8 @@ from api.waiting import Freshness
 from consent.recording import Recorder
 from events.admission import Admission
 from events.log import EventLog
+from outreach.claiming import Claims
+from outreach.records import OutreachRecords
 from profiles.person import PersonReader
 from recommender.catalogue import Catalogue
 from recommender.decisions import Decisions
@@ -33,6 +35,8 @@ class Services:
     persons: PersonReader
     recorder: Recorder
     decisions: Decisions
+    outreach: OutreachRecords
+    claims: Claims
     model: ServedModel
     catalogue: Catalogue
     keys: ApiKeys

@@ -21,6 +21,7 @@ from api.refs import Refs
 from api.services import Services
 from api.waiting import Freshness
 from commands.clock import now_ms
+from commands.keys import KEYS_FILE
 from commands.lag_board import LagBoard
 from commands.logs import PROFILES, log_identities
 from commands.release import VERSION
@@ -32,6 +33,11 @@ from events.admission import Admission
 from events.log import KafkaLog
 from events.position import Stream
 from events.pseudonyms import Pseudonyms
+from outreach.addressing import Addressing
+from outreach.assessment import Assessment
+from outreach.claiming import Claims
+from outreach.redis_records import RedisRecords
+from outreach.triggers import load_triggers
 from profiles.person import PersonReader
 from profiles.redis_facets import RedisFacets
 from profiles.redis_store import RedisStore
@@ -44,7 +50,6 @@ from streams.lag import too_late
 
 _log = logging.getLogger(__name__)
 
-KEYS_FILE: Final = "api-keys.json"
 STORE_TIMEOUT_S: Final = 2.0
 LOG_TIMEOUT_S: Final = 4.0
 LAG_MAX: Final = 10_000
@@ -117,15 +122,25 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
     partitions = settings.partitions
     holds = RedisHolds(store.client, partitions=partitions)
     catalogue = load_catalogue()
+    triggers = load_triggers(catalogue)
+    persons = PersonReader(RedisFacets(store.client, holds, partitions=partitions))
+    outreach = RedisRecords(store.client, partitions=partitions)
     model = ServedModel(ModelStore(settings.models), fallback=untrained(catalogue, code=VERSION))
     model.refresh()
     return Services(
         admission=Admission(pseudonyms=Pseudonyms(keyring.pseudonym_key, settings.region), partitions=partitions),
         log=log,
         freshness=Freshness(store=store, app=PROFILES, topic=EVENTS, partitions=partitions),
-        persons=PersonReader(RedisFacets(store.client, holds, partitions=partitions)),
+        persons=persons,
         recorder=Recorder(records=RedisActRecords(store.client), holds=holds, log=log, partitions=partitions),
         decisions=RedisDecisions(store.client),
+        outreach=outreach,
+        claims=Claims(
+            addressing=Addressing(persons, triggers),
+            assessment=Assessment(triggers, catalogue),
+            records=outreach,
+            key=keyring.decision_key,
+        ),
         model=model,
         catalogue=catalogue,
         keys=KeyFile(settings.data / KEYS_FILE),

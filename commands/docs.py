@@ -21,6 +21,11 @@ from events import schemas
 from events.admission import Admission
 from events.memory_log import MemoryLog
 from events.pseudonyms import Pseudonyms
+from outreach.addressing import Addressing
+from outreach.assessment import Assessment
+from outreach.claiming import Claims
+from outreach.records import MemoryRecords
+from outreach.triggers import load_triggers
 from profiles.memory_store import MemoryStore
 from profiles.person import PersonReader, StoreFacets
 from profiles.traits.table import traits_page
@@ -63,13 +68,23 @@ def _services(folder: Path) -> Services:
     store = MemoryStore(partitions=1)
     log = MemoryLog(topic=EVENTS, partitions=1)
     catalogue = load_catalogue()
+    triggers = load_triggers(catalogue)
+    persons = PersonReader(StoreFacets(store, holds, 1))
+    outreach = MemoryRecords()
     return Services(
         admission=Admission(pseudonyms=Pseudonyms(bytes(32)), partitions=1),
         log=log,
         freshness=Freshness(store=store, app="profiles", topic=EVENTS, partitions=1),
-        persons=PersonReader(StoreFacets(store, holds, 1)),
+        persons=persons,
         recorder=Recorder(records=MemoryActRecords(), holds=holds, log=log, partitions=1),
         decisions=MemoryDecisions(),
+        outreach=outreach,
+        claims=Claims(
+            addressing=Addressing(persons, triggers),
+            assessment=Assessment(triggers, catalogue),
+            records=outreach,
+            key=bytes(32),
+        ),
         model=ServedModel(ModelStore(folder), fallback=untrained(catalogue, code="")),
         catalogue=catalogue,
         keys=KeyFile(folder / "none"),

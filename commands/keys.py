@@ -8,7 +8,6 @@ from rich.table import Table
 
 from api.auth import Role, make_key
 from api.key_file import KeyFile
-from commands.api import KEYS_FILE
 from commands.clock import now_ms
 from commands.output import JsonOption, console, emit
 from commands.settings import Settings, settings_of
@@ -17,6 +16,8 @@ from events.shape import format_time
 
 app = typer.Typer(name="keys", no_args_is_help=True, help="Keys of the HTTP API.")
 
+KEYS_FILE: Final = "api-keys.json"
+"""In the data folder."""
 DEMO: Final = "demo"
 """The name of the keys `make` makes."""
 DEMO_SOURCE: Final = "crm"

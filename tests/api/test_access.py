@@ -15,7 +15,9 @@ async def test_a_route_lets_in_the_roles_of_the_table_and_no_other(world: World,
     allowed = ROUTES[method, path].roles
 
     for role in [*Role, None]:
-        answer = await world.ask(method, path.format(ref="nobody", decision="none"), key=role and role.value)
+        answer = await world.ask(
+            method, path.format(ref="nobody", decision="none", outreach="none"), key=role and role.value
+        )
 
         if allowed is None or role in allowed:
             assert answer.status_code not in {401, 403}, role
@@ -25,7 +27,7 @@ async def test_a_route_lets_in_the_roles_of_the_table_and_no_other(world: World,
 
 async def test_every_route_of_the_table_is_served(world: World) -> None:
     for method, path in ROUTES:
-        answer = await world.ask(method, path.format(ref="nobody", decision="none"), key="admin")
+        answer = await world.ask(method, path.format(ref="nobody", decision="none", outreach="none"), key="admin")
         assert not (answer.status_code == 404 and problem(answer) == "no-such-route"), (method, path)
 
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from tests.api.world import World, problem
 from tests.builders import (
     DAY,
@@ -12,6 +14,7 @@ from tests.builders import (
     linked,
     money,
     purchased,
+    unlinked,
 )
 
 
@@ -142,3 +145,26 @@ async def test_a_token_of_somebody_else_is_refused(world: World) -> None:
 
 async def test_a_reference_we_did_not_make_is_not_found(world: World) -> None:
     assert problem(await world.ask("GET", "/v1/customers/app:42")) == "unknown-ref"
+
+
+async def test_after_an_unlink_both_sides_are_as_if_never_linked(tmp_path: Path) -> None:
+    phone = "phone:+49301234567"
+    history = [
+        *(consent("given", purpose, at=NOW - 9 * DAY) for purpose in ("profile.build", "suggest.personal")),
+        purchased("order-1", at=NOW - 2 * DAY),
+        complaint("case-1", identity=phone, at=NOW - DAY),
+        purchased("order-2", identity=phone, at=NOW - HOUR),
+    ]
+    told = []
+    for links in ([], [linked("app:42", phone, at=NOW - 3 * DAY), unlinked("app:42", phone, at=NOW - MINUTE)]):
+        world = World(tmp_path)
+        await world.log.start()
+        await world.happened(*links[:1], history)
+        together = [(await world.suggestions(identity)).json()["suggestions"] for identity in ("app:42", phone)]
+        assert (together[0] == together[1]) == bool(links)
+        await world.happened(*links[1:])
+        told.append(
+            [((await world.suggestions(each, k=50)).content, await world.card(each)) for each in ("app:42", phone)]
+        )
+
+    assert told[0] == told[1]

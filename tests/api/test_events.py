@@ -128,14 +128,14 @@ async def test_an_event_that_is_too_large_is_refused_alone(world: World) -> None
 async def test_a_body_that_is_too_large_is_refused_before_it_is_read(world: World) -> None:
     read = 0
 
-    async def endless() -> Any:
+    async def long() -> Any:
         nonlocal read
-        while True:
+        while read < 200:
             read += 1
             yield b" " * 65536
 
     answer = await world.ask(
-        "POST", "/v1/events", key="ingest", content=endless(), headers={"Content-Type": "application/json"}
+        "POST", "/v1/events", key="ingest", content=long(), headers={"Content-Type": "application/json"}
     )
 
     assert problem(answer) == "too-large"

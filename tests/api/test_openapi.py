@@ -7,7 +7,9 @@ import pytest
 from api.auth import ROUTES
 from api.documents import openapi_of
 from commands.docs import main
+from profiles.person import PersonReader
 from tests.api.world import World
+from tests.outreach.world import OutreachWorld, agreed, bought
 
 
 @pytest.fixture
@@ -28,7 +30,17 @@ def test_every_body_has_an_example(document: dict[str, Any]) -> None:
                 assert operation["requestBody"]["content"]["application/json"]["examples"], path
 
 
+async def claimed_message(world: World) -> str:
+    decided = OutreachWorld()
+    [message] = await decided.told(*agreed("outreach.email"), *(bought(number) for number in range(3)))
+    world.with_services(persons=PersonReader(decided.people), outreach=decided.records, claims=decided.claims)
+    answer = await world.ask("POST", f"/v1/outreach/{message['id']}/claim", key="marketing")
+    assert answer.json()["go"] is True
+    return str(message["id"])
+
+
 async def test_every_example_works(world: World, document: dict[str, Any]) -> None:
+    outreach = await claimed_message(world)
     decision = (await world.suggestions(k=50)).json()["decision"]
     ref = await world.ref()
     tried = 0
@@ -36,7 +48,7 @@ async def test_every_example_works(world: World, document: dict[str, Any]) -> No
         for operation in methods.values():
             body = operation.get("requestBody", {"content": {"application/json": {"examples": {}}}})
             for name, example in body["content"]["application/json"]["examples"].items():
-                filled = path.format(ref=ref, decision=decision)
+                filled = path.format(ref=ref, decision=decision, outreach=outreach)
                 answer = await world.ask("POST", filled, key=operation["x-roles"][0], json=example["value"])
                 assert answer.status_code in {200, 202}, (path, name, answer.text)
                 tried += 1

@@ -45,10 +45,9 @@ class Installation:
 
 
 def _service(name: str, words: list[str], settings: Settings, folder: Path, **rest: Any) -> Service:
-    command = f"import typer; from commands.{name} import {name}; typer.run({name})"
     return Service(
         name=name,
-        argv=[sys.executable, "-c", command, *words],
+        argv=[sys.executable, "-c", "import cli; cli.main()", name, *words],
         environment=environment(settings),
         folder=servers.ROOT,
         log=folder / f"{name}.log",

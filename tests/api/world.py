@@ -21,6 +21,11 @@ from consent.recording import Recorder
 from events.fact import Fact
 from events.memory_log import MemoryLog
 from events.position import Stream
+from outreach.addressing import Addressing
+from outreach.assessment import Assessment
+from outreach.claiming import Claims
+from outreach.records import MemoryRecords
+from outreach.triggers import load_triggers
 from profiles.facet_cache import FacetCache
 from profiles.memory_store import MemoryStore
 from profiles.person import PersonReader, StoreFacets
@@ -37,6 +42,7 @@ from tests.builders import ADMISSION, NOW, PARTITIONS, admitted, raw
 
 EVENTS: Final = "rapport.events"
 CATALOGUE: Final = load_catalogue()
+TRIGGERS: Final = load_triggers(CATALOGUE)
 
 
 @dataclass
@@ -74,6 +80,7 @@ class World:
         self.log = MemoryLog(topic=EVENTS, partitions=PARTITIONS, clock=self.clock)
         self.holds = MemoryHolds(partitions=PARTITIONS)
         self.decisions = MemoryDecisions()
+        self.outreach = MemoryRecords()
         self._fold = StreamFold(
             app="profiles",
             topic=EVENTS,
@@ -87,13 +94,21 @@ class World:
                 partitions=PARTITIONS,
             ),
         )
+        persons = PersonReader(StoreFacets(self.store, self.holds, PARTITIONS))
         self.services = Services(
             admission=ADMISSION,
             log=self.log,
             freshness=Freshness(store=self.store, app="profiles", topic=EVENTS, partitions=PARTITIONS, wait_s=0.3),
-            persons=PersonReader(StoreFacets(self.store, self.holds, PARTITIONS)),
+            persons=persons,
             recorder=Recorder(records=MemoryActRecords(), holds=self.holds, log=self.log, partitions=PARTITIONS),
             decisions=self.decisions,
+            outreach=self.outreach,
+            claims=Claims(
+                addressing=Addressing(persons, TRIGGERS),
+                assessment=Assessment(TRIGGERS, CATALOGUE),
+                records=self.outreach,
+                key=b"c" * 32,
+            ),
             model=ServedModel(ModelStore(folder), fallback=untrained(CATALOGUE, code="tests")),
             catalogue=CATALOGUE,
             keys=self.keys,
