@@ -19,6 +19,7 @@ INTAKE: Final = "rapport.intake"
 DECISIONS: Final = "rapport.decisions"
 OUTREACH: Final = "rapport.outreach"
 KEY_FILE: Final = "pseudonym.key"
+RUNNING_FILE: Final = "running.json"
 
 
 class SettingsInvalid(Exception):
@@ -81,11 +82,33 @@ class Settings(BaseSettings):
 
 
 def settings_of(**given: Any) -> Settings:
-    """The settings with what the command line gave on top; SettingsInvalid says what is wrong."""
+    """The settings with what the command line gave on top; SettingsInvalid says what is wrong.
+
+    What neither the command line nor the environment says is taken from the `rapport up` that runs on the data folder.
+    """
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+        running = settings.data / RUNNING_FILE
+        if not running.exists():
+            return settings
+        told = Settings.model_validate_json(running.read_bytes())
     except ValidationError as error:
         raise SettingsInvalid(f"settings: {describe(error)}") from None
+    except OSError as error:
+        raise SettingsInvalid(f"settings: {error.filename} cannot be read") from None
+    return settings.model_copy(
+        update={name: getattr(told, name) for name in told.model_fields_set - settings.model_fields_set}
+    )
+
+
+def tell_running(settings: Settings) -> Path:
+    """Let other commands find this run by its data folder; the file to remove at its end."""
+    running = settings.data / RUNNING_FILE
+    fresh = running.with_suffix(".new")
+    fresh.write_text(
+        settings.model_dump_json(include={"kafka", "redis", "redis_cluster", "partitions", "host", "port"})
+    )
+    return fresh.replace(running)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,12 @@
 """`rapport up`: the whole service on this machine under one supervisor, with a demo world and a first model."""
 
+import errno
+import fcntl
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -13,12 +17,16 @@ from rich.table import Table
 from api.auth import Role
 from commands.keys import demo_keys
 from commands.output import console
-from commands.settings import make_keyring, settings_of
+from commands.settings import make_keyring, settings_of, tell_running
 from commands.up_services import Run, arranged, services
-from embedded.supervisor import Happening, Supervisor
+from embedded.process import NotReady
+from embedded.service import Service
+from embedded.supervisor import Happening, ServiceLost, Supervisor
 
 EMBEDDED_PARTITIONS = 8
 READY_FILE = "ready.json"
+LOCK_FILE = "up.lock"
+_LAST_WORDS = 4096
 
 _WORDS = {
     "store": "store (Valkey, every write on disk)",
@@ -33,7 +41,11 @@ _WORDS = {
 
 
 class PortTaken(Exception):
-    """Something else listens where the API should."""
+    """The API cannot listen where it should, mostly since something else does."""
+
+
+class NotStarted(Exception):
+    """The service could not be started, or ended; the text says why."""
 
 
 def up(
@@ -49,27 +61,80 @@ def up(
 ) -> None:
     """Start everything and stay until Ctrl-C; then drain, stop everything, and leave no process behind."""
     settings = settings_of(data=data.resolve(), port=port, partitions=partitions)
-    make_keyring(settings)
-    keys = demo_keys(settings)
+    with _alone(settings.data):
+        make_keyring(settings)
+        keys = demo_keys(settings)
+        run = _arranged(settings, kafka=kafka, redis=redis, accept_gap=accept_gap, demo=demo)
+        with _told_by([settings.data / READY_FILE, *([ready_file] if ready_file else [])]) as files:
+            _supervised(run, keys, files)
+    console.print("everything is stopped; the data stays in", str(settings.data))
+
+
+def _arranged(settings: Settings, *, kafka: str | None, redis: str | None, accept_gap: bool, demo: bool) -> Run:
     try:
-        run = arranged(settings, kafka=kafka, redis=redis, accept_gap=accept_gap, demo=demo)
+        return arranged(settings, kafka=kafka, redis=redis, accept_gap=accept_gap, demo=demo)
     except OSError as error:
-        raise PortTaken(f"{settings.host}:{settings.port} is taken; choose another with --port") from error
-    files = [settings.data / READY_FILE, *([ready_file] if ready_file else [])]
+        where = f"{settings.host}:{settings.port}"
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(f"{where} is taken; choose another with --port") from error
+        raise PortTaken(f"the API cannot listen on {where}: {error.strerror}") from error
+
+
+def _supervised(run: Run, keys: dict[Role, str], files: list[Path]) -> None:
+    all_of_them = services(run)
     shown = _Shown()
     try:
-        Supervisor(services(run), tell=shown.tell).run(when_ready=lambda: _ready(run, keys, files))
+        Supervisor(all_of_them, tell=shown.tell).run(when_ready=lambda: _ready(run, keys, files))
+    except (NotReady, ServiceLost) as error:
+        logs = {service.name: service.log for service in all_of_them}
+        raise NotStarted(_last_words(logs.get(shown.last)) or str(error)) from error
+
+
+def _last_words(log: Path | None) -> str | None:
+    """The sentence a process of ours ended with, when it ended with one."""
+    if log is None or not log.exists():
+        return None
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _LAST_WORDS))
+        lines = file.read().decode(errors="replace").split("\n")
+    said = next((line for line in reversed(lines) if line), "")
+    return said.removeprefix("rapport: ") if said.startswith("rapport: ") else None
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two stores on one folder would write into each other's file; the lock goes with the process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise NotStarted(f"another `rapport up` runs on {folder}; stop it, or choose another --data") from error
+        yield
+
+
+@contextmanager
+def _told_by(files: list[Path]) -> Iterator[list[Path]]:
+    """Files that exist only while everything is ready: one left by a run that was killed goes first."""
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+    try:
+        yield files
     finally:
         for file in files:
             file.unlink(missing_ok=True)
-    console.print("everything is stopped; the data stays in", str(settings.data))
 
 
 @dataclass
 class _Shown:
-    """Tells a person what happens, one line each."""
+    """Tells a person what happens, one line each; `last` is the service that something happened to before the end."""
+
+    last: str = field(default="", init=False)
 
     def tell(self, happening: Happening) -> None:
+        if happening.what not in {"stopping", "stopped", "killed"}:
+            self.last = happening.service
         words = _WORDS.get(happening.service, happening.service)
         mark = {"ready": "[green]✓[/]", "crashed": "[red]✗[/]", "killed": "[red]✗[/]"}.get(happening.what, "·")
         detail = f" ({happening.detail})" if happening.detail else ""
