@@ -1,0 +1,97 @@
+"""Every command in the README, run as a newcomer would."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.builders import event, money
+from tests.servers import ROOT
+from tests.waiting import until
+
+pytestmark = pytest.mark.servers
+
+README = (ROOT / "README.md").read_text()
+
+
+def commands() -> list[str]:
+    """The lines of the README's shell blocks, without their comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The data folder of a service that `make run` has made ready."""
+    folder = tmp_path_factory.mktemp("readme")
+    ready = folder / "ready"
+    arguments = f"--ready-file {ready} --data {folder / 'data'} --port 0"
+    with (folder / "log").open("w") as log:
+        running = subprocess.Popen(
+            ["make", "run", f"ARGS={arguments}"], cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        until(lambda: ready.exists() or running.poll() is not None, within_s=180, what="a ready service")
+        assert running.poll() is None, (folder / "log").read_text()
+        yield folder / "data"
+    finally:
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGINT)
+            running.wait(90)
+
+
+def run(line: str, data: Path) -> subprocess.CompletedProcess[str]:
+    """A README line, with this service's data folder."""
+    environment = {**os.environ, "RAPPORT_DATA": str(data)}
+    return subprocess.run(
+        shlex.split(line), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=False
+    )
+
+
+def test_the_readme_names_these_commands_and_no_others() -> None:
+    assert commands() == [
+        "make run",
+        "make test",
+        ".venv/bin/rapport tour",
+        ".venv/bin/rapport replay FILE.jsonl",
+        ".venv/bin/rapport replay olist DIR --grant profile.build,suggest.personal",
+    ]
+
+
+def test_make_test_is_what_ci_runs() -> None:
+    assert "exec make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_tour_ends_where_it_began(data: Path) -> None:
+    answer = run(".venv/bin/rapport tour", data)
+
+    assert answer.returncode == 0, answer.stderr
+    assert "to the byte" in " ".join(answer.stdout.split())
+
+
+def test_a_file_of_events_is_replayed(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    bought = event("transaction.purchased", subject="app:readme", source="replay", order_id="1", total=money(5))
+    file.write_bytes(msgspec.json.encode(bought) + b"\n")
+
+    answer = run(f".venv/bin/rapport replay {file} --json", data)
+
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["acknowledged"] == 1
+
+
+def test_olist_is_replayed(data: Path, olist: Path) -> None:
+    answer = run(
+        f".venv/bin/rapport replay olist {olist} --grant profile.build,suggest.personal --limit 500 --json", data
+    )
+
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["acknowledged"] == 500
