@@ -110,6 +110,9 @@ class Decider:
         prior = self._prior(case, occasion.key)
         if prior is not None and (prior.verdict != "hold" or case.now < prior.until):
             return await self._again(prior)
+        if self._new_id(case, occasion.key, case.candidate.identity) in view.service.messages:
+            # The log remembers a message that the store of decisions has lost.
+            return "known"
         return await self._judged(case, view, occasion, prior=prior)
 
     async def _closed(self, case: _Case, view: PersonView | None) -> Never | None:
@@ -169,16 +172,9 @@ class Decider:
 
     def _decision(self, case: _Case, key: str, verdict: Verdict, *, prior: Decision | None) -> Decision:
         identity = case.candidate.identity if prior is None else prior.identity
-        new_id = decision_id(
-            key=self.key,
-            trigger=case.trigger.id,
-            person=case.canonical,
-            occasion=key,
-            partition=self._partition(identity),
-        )
         return Decision(
             format=DECISION_FORMAT,
-            id=new_id if prior is None else prior.id,
+            id=self._new_id(case, key, identity) if prior is None else prior.id,
             occasion=(
                 occasion_hash(key=self.key, trigger=case.trigger.id, occasion=key) if prior is None else prior.occasion
             ),
@@ -188,6 +184,15 @@ class Decider:
             verdict="send" if isinstance(verdict, Send) else "hold" if isinstance(verdict, HoldUntil) else "never",
             because="allowed" if isinstance(verdict, Send) else verdict.because,
             detail=verdict.detail if isinstance(verdict, Never) else "",
+        )
+
+    def _new_id(self, case: _Case, key: str, identity: str) -> str:
+        return decision_id(
+            key=self.key,
+            trigger=case.trigger.id,
+            person=case.canonical,
+            occasion=key,
+            partition=self._partition(identity),
         )
 
     def _room(self, case: _Case, decision: Decision, counted: AbstractSet[str]) -> Room | None:

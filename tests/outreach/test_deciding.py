@@ -1,13 +1,18 @@
 """From a fact to a decision and a message: the three triggers, caps, links, holds and crashes."""
 
+import dataclasses
+
 import pytest
 from msgspec.structs import replace
 
 from consent.purposes import SENSITIVE
 from events.fact import Fact, decode_fact
 from events.log import LogUnavailable
+from outreach.deciding import Decider
+from outreach.facts import sent_fact
+from outreach.records import MemoryRecords
 from tests.builders import DAY, HOUR, MINUTE, NOW, PARTITIONS, complaint, consent, fact, linked, pseudonym, unlinked
-from tests.outreach.world import EVENTS, TOPICS, OutreachWorld, agreed, alert, bought, related
+from tests.outreach.world import EVENTS, OutreachWorld, agreed, alert, bought, related
 
 ANNA = "app:42"
 PUSH, EMAIL = "outreach.push", "outreach.email"
@@ -96,6 +101,15 @@ async def test_a_silent_person_hears_nothing_and_nothing_about_them_is_kept() ->
     assert (decision.service, decision.evidence, decision.count, decision.candidate) == (None, (), 0, None)
 
 
+async def test_what_is_kept_of_a_silent_person_does_not_depend_on_what_they_did() -> None:
+    kept = []
+    for history in ([bought(3)], three("baby"), [*three("food"), bought(4, "wine"), bought(5, "pharmacy")]):
+        world = OutreachWorld()
+        await world.told(*history)
+        kept.append(await world.decisions(ANNA))
+    assert kept[0] == kept[1] == kept[2]
+
+
 async def test_a_person_who_refused_hears_nothing() -> None:
     world = OutreachWorld()
     refusal = consent("refused", PUSH, identity=ANNA)
@@ -175,6 +189,23 @@ async def test_a_message_sent_counts_even_where_its_decision_is_lost() -> None:
     sent = fact("outreach.sent", outreach="0-lost", trigger="part-runs-hot", service="engineer-visit", at=NOW - DAY)
     assert await world.told(*agreed(PUSH), sent, *three()) == []
     assert await world.verdicts(ANNA) == [("never", "cap")]
+
+
+async def test_a_message_the_log_remembers_is_not_decided_on_again() -> None:
+    world = OutreachWorld()
+    [message] = await world.told(*agreed(PUSH), *three())
+    [decision] = await world.decisions(ANNA)
+    *_, candidate = await world.hear(sent_fact(decision, at=NOW, now=NOW), bought(4, at=NOW + 1))
+
+    lost = without_records(world)
+
+    assert await lost.decide(candidate, now=NOW + 1) == "known"
+    assert [each["id"] for each in world.messages()] == [message["id"]]
+
+
+def without_records(world: OutreachWorld) -> Decider:
+    """The decider of a store that lost its decisions."""
+    return dataclasses.replace(world.decider, records=MemoryRecords())
 
 
 async def test_a_candidate_follows_its_person_to_another_partition() -> None:
@@ -277,8 +308,7 @@ async def test_a_breach_told_twice_is_one_fact() -> None:
     world = OutreachWorld()
     [candidate] = await world.hear(complaint())
     await world.decider.decide(replace(candidate, due=NOW), now=NOW + DAY)
-    world.records.__init__()  # type: ignore[misc]
-    await world.decider.decide(replace(candidate, due=NOW), now=NOW + DAY + 1)
+    await without_records(world).decide(replace(candidate, due=NOW), now=NOW + DAY + 1)
     told = [decode_fact(each.value) for p in range(PARTITIONS) for each in world.log.records(EVENTS, p)]
     assert len(told) == 2
     assert len({(each.event_key, each.digest) for each in told}) == 1
@@ -340,4 +370,3 @@ async def test_alerts_of_one_machine_are_one_visit_a_week() -> None:
     await world.told(*machine(), *agreed(EMAIL, identity=jo), alert())
     await world.told(alert("alert-2", at=NOW + MINUTE), alert("alert-3", kind="noise"), at=NOW + MINUTE)
     assert len(world.messages()) == 1
-    assert TOPICS.outreach == "rapport.outreach"
