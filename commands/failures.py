@@ -5,7 +5,7 @@ from commands.dead_letters import LetterUnknown
 from commands.demo import DemoNotLoaded
 from commands.logs import LogNotFollowed
 from commands.settings import SettingsInvalid
-from commands.up import PortTaken
+from commands.up import NotStarted, PortTaken
 from consent.holds import ConsentStoreUnavailable
 from embedded.process import NotReady
 from embedded.supervisor import ServiceLost
@@ -33,6 +33,7 @@ _SAYABLE = (
     LogError,
     LogNotFollowed,
     NotReady,
+    NotStarted,
     PortTaken,
     ProfileStoreError,
     ProgramMissing,

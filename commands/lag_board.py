@@ -2,21 +2,22 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import msgspec
-import redis
-from redis import RedisError
-from redis.asyncio import Redis, RedisCluster
+from redis import Redis, RedisCluster, RedisError
+from redis import asyncio as redis_asyncio
 
 from commands.settings import Settings
-from events.keys import FAMILIES, global_key
+from events.keys import FAMILIES, global_key, outbox_key
+from events.position import Stream
 from streams.lag import PartitionLag
 
 
 class LagBoard:
     """The lags of one app's partitions, as the owners last measured them."""
 
-    def __init__(self, client: Redis | RedisCluster, *, app: str) -> None:
+    def __init__(self, client: redis_asyncio.Redis | redis_asyncio.RedisCluster, *, app: str) -> None:
         self._client = client
         self._key = global_key("lag", app)
 
@@ -24,7 +25,7 @@ class LagBoard:
         """Say how far behind the partitions of this worker are; a store that is away leaves the lag unknown."""
         if not lags:
             return
-        board = {f"{lag.topic}/{lag.partition}": msgspec.json.encode(lag) for lag in lags}
+        board: dict[Any, Any] = {f"{lag.topic}/{lag.partition}": msgspec.json.encode(lag) for lag in lags}
         with suppress(RedisError, OSError):
             await self._client.hset(self._key, mapping=board)
             await self._client.expire(self._key, FAMILIES["lag"].lifetime_s or 60)
@@ -37,10 +38,26 @@ class LagBoard:
 
 def read_board(settings: Settings, *, app: str) -> list[PartitionLag]:
     """The same for whoever does not wait for other things meanwhile; nothing while the store does not answer."""
-    client = redis.RedisCluster if settings.redis_cluster else redis.Redis
     try:
-        with client.from_url(settings.redis, socket_timeout=2.0) as connection:
+        with _connected(settings) as connection:
             board = connection.hgetall(global_key("lag", app))
     except (RedisError, OSError):
         return []
     return [msgspec.json.decode(raw, type=PartitionLag) for raw in board.values()] if isinstance(board, dict) else []
+
+
+def read_outboxes(settings: Settings, *, app: str, topics: Sequence[str]) -> int | None:
+    """How many entries wait in the outboxes of an app; None while the store does not answer."""
+    names = [outbox_key(Stream(app, topic, at)) for topic in topics for at in range(settings.partitions)]
+    try:
+        with _connected(settings) as connection, connection.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.xlen(name)
+            return int(sum(pipeline.execute()))
+    except (RedisError, OSError):
+        return None
+
+
+def _connected(settings: Settings) -> Redis | RedisCluster:
+    client = RedisCluster if settings.redis_cluster else Redis
+    return client.from_url(settings.redis, socket_timeout=2.0)

@@ -17,10 +17,9 @@ from rich.table import Table
 from api.auth import Role
 from commands.keys import demo_keys
 from commands.output import console
-from commands.settings import make_keyring, settings_of, tell_running
+from commands.settings import RUNNING_FILE, Settings, make_keyring, settings_of, tell_running
 from commands.up_services import Run, arranged, services
 from embedded.process import NotReady
-from embedded.service import Service
 from embedded.supervisor import Happening, ServiceLost, Supervisor
 
 EMBEDDED_PARTITIONS = 8
@@ -60,14 +59,14 @@ def up(
     ready_file: Annotated[Path | None, typer.Option(help="where to write the addresses and keys once ready")] = None,
 ) -> None:
     """Start everything and stay until Ctrl-C; then drain, stop everything, and leave no process behind."""
-    settings = settings_of(data=data.resolve(), port=port, partitions=partitions)
-    with _alone(settings.data):
+    folder = data.resolve()
+    with _alone(folder), _told_by([folder / READY_FILE, *([ready_file] if ready_file else [])], folder) as files:
+        settings = settings_of(data=folder, port=port, partitions=partitions)
         make_keyring(settings)
         keys = demo_keys(settings)
         run = _arranged(settings, kafka=kafka, redis=redis, accept_gap=accept_gap, demo=demo)
-        with _told_by([settings.data / READY_FILE, *([ready_file] if ready_file else [])]) as files:
-            _supervised(run, keys, files)
-    console.print("everything is stopped; the data stays in", str(settings.data))
+        _supervised(run, keys, files)
+    console.print("everything is stopped; the data stays in", str(folder))
 
 
 def _arranged(settings: Settings, *, kafka: str | None, redis: str | None, accept_gap: bool, demo: bool) -> Run:
@@ -114,15 +113,16 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _told_by(files: list[Path]) -> Iterator[list[Path]]:
-    """Files that exist only while everything is ready: one left by a run that was killed goes first."""
-    for file in files:
+def _told_by(files: list[Path], folder: Path) -> Iterator[list[Path]]:
+    """Files that exist only while everything is ready: those left by a run that was killed go first."""
+    passing = [*files, folder / RUNNING_FILE]
+    for file in passing:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
     try:
         yield files
     finally:
-        for file in files:
+        for file in passing:
             file.unlink(missing_ok=True)
 
 
@@ -148,6 +148,7 @@ def _ready(run: Run, keys: dict[Role, str], files: list[Path]) -> None:
         "redis": run.settings.redis,
         "keys": {role.value: key for role, key in keys.items()},
     }
+    tell_running(run.settings)
     for file in files:
         _write_private(file, json.dumps(said, indent=1))
     console.print(_addresses(run, keys))

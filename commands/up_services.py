@@ -12,8 +12,10 @@ from signal import SIGTERM
 from typing import Final
 
 from commands.clock import now_ms
-from commands.lag_board import read_board
-from commands.settings import EVENTS, Settings
+from commands.lag_board import read_board, read_outboxes
+from commands.logs import PROFILES
+from commands.settings import DECISIONS, EVENTS, Settings
+from commands.up_drain import Drained
 from embedded.broker import broker_service
 from embedded.ports import free_ports
 from embedded.restart import RestartPolicy
@@ -72,7 +74,7 @@ def services(run: Run) -> list[Service]:
         own.append(_step(run, "log", "log", "follow", *adopt))
     # Both join their groups at once: only the second is waited for.
     history = replace(_worker(run, "history", topics=(EVENTS,)), ready=None)
-    own += [history, _worker(run, "profiles", topics=tuple(run.settings.topics_read))]
+    own += [history, _worker(run, PROFILES, topics=(*run.settings.topics_read, DECISIONS))]
     if run.demo:
         own.append(_step(run, "demo", "demo", "load", timeout_s=300))
     own.append(_step(run, "train", "train", "--json", timeout_s=600))
@@ -92,15 +94,18 @@ def _servers(run: Run, logs: Path) -> list[Service]:
 
 def _worker(run: Run, app: str, *, topics: Sequence[str]) -> Service:
     lags = partial(read_board, run.settings, app=app)
+    waiting = partial(read_outboxes, run.settings, app=app, topics=topics)
+    drained = Drained(lags=lags, waiting=waiting, topics=topics, partitions=run.settings.partitions)
     return Service(
         name=app,
         argv=_rapport("worker", "--app", app),
         environment=environment(run.settings),
         log=run.settings.data / "logs" / f"{app}.log",
-        ready=lambda: _caught_up(lags(), run.settings, topics=topics, limit=10**9),
+        ready=lambda: _is_reading(lags(), run.settings, topics=topics),
         ready_timeout_s=90.0,
         restart=PATIENT,
-        drained=lambda: _caught_up(lags(), run.settings, topics=topics, limit=0),
+        # Nothing is lost by leaving a log that goes on without us.
+        drained=drained if run.own_broker_port is not None else None,
         drain_timeout_s=60.0,
         stop_timeout_s=15.0,
     )
@@ -148,11 +153,11 @@ def environment(settings: Settings) -> Mapping[str, str]:
     return {name: os.environ[name] for name in _INHERITED if name in os.environ} | said
 
 
-def _caught_up(lags: Sequence[PartitionLag], settings: Settings, *, topics: Sequence[str], limit: int) -> bool:
-    """Whether every partition of the topics is owned and at most so many records behind."""
+def _is_reading(lags: Sequence[PartitionLag], settings: Settings, *, topics: Sequence[str]) -> bool:
+    """Whether every partition of the topics is owned, however far behind."""
     return all(
         too_late(
-            [lag for lag in lags if lag.topic == topic], partitions=settings.partitions, limit=limit, now_ms=now_ms()
+            [lag for lag in lags if lag.topic == topic], partitions=settings.partitions, limit=10**9, now_ms=now_ms()
         )
         is None
         for topic in topics
