@@ -9,8 +9,7 @@ from outreach.claiming import Go, NoGo
 from outreach.facts import claimed_fact, sent_fact
 from tests.builders import DAY, HOUR, MINUTE, NOW, complaint, consent, fact
 from tests.consent.test_holds_contract import withdrawn
-from tests.outreach.test_deciding import ANNA, EMAIL, PUSH, machine, three
-from tests.outreach.world import OutreachWorld, agreed, alert, related
+from tests.outreach.world import ANNA, EMAIL, PUSH, OutreachWorld, agreed, alert, machine, related, three
 
 SOON = NOW + MINUTE
 

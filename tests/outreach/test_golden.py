@@ -15,8 +15,7 @@ import pytest
 from consent.purposes import SENSITIVE
 from events.fact import Fact
 from tests.builders import DAY, NOW, complaint
-from tests.outreach.test_deciding import ANNA, EMAIL, PUSH, machine, three
-from tests.outreach.world import OutreachWorld, agreed, alert
+from tests.outreach.world import ANNA, EMAIL, PUSH, OutreachWorld, agreed, alert, machine, three
 
 GOLDEN = Path(__file__).parent / "golden"
 JO = "email:jo@acme.test"

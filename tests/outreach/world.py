@@ -1,5 +1,6 @@
 """A world in which facts are folded and candidates decided on, over memory; the clock stands where it is told to."""
 
+import dataclasses
 import json
 from collections.abc import Iterable
 from typing import Any, Final
@@ -30,6 +31,9 @@ TRIGGERS: Final = load_triggers(CATALOGUE)
 EVENTS: Final = "rapport.events"
 TOPICS: Final = Topics(decisions="rapport.decisions", outreach="rapport.outreach")
 KEY: Final = b"a key for tests only"
+ANNA: Final = "app:42"
+PUSH: Final = "outreach.push"
+EMAIL: Final = "outreach.email"
 
 
 class OutreachWorld:
@@ -151,4 +155,22 @@ def related(identity: str, other: str, kind: str, *, ended: bool = False, at: in
     return [
         fact("identity.related", identity=identity, other=other, **said),
         fact("identity.related", identity=other, other=identity, inverse=True, **said),
+    ]
+
+
+def without_records(world: OutreachWorld) -> Decider:
+    """The decider of a store that lost its decisions."""
+    return dataclasses.replace(world.decider, records=MemoryRecords())
+
+
+def three(category: str = "grocery", *, identity: str = ANNA, first: int = 1, at: int = NOW) -> list[Fact]:
+    """Three orders of one category on three days, the last one `at`."""
+    return [bought(first + n, category, identity=identity, at=at - n * DAY) for n in (2, 1, 0)]
+
+
+def machine() -> list[Fact]:
+    """A machine, the company that owns it, and the company's contact."""
+    return [
+        *related("company:acme", "machine:m-1", "owns"),
+        *related("email:jo@acme.test", "company:acme", "contact_of"),
     ]

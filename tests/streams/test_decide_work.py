@@ -17,8 +17,7 @@ from streams.frame import Frame, Handled, Record
 from streams.memory_dead_letters import MemoryDeadLetters
 from streams.relay import PublishFailed
 from tests.builders import DAY, NOW, PARTITIONS, complaint, pseudonym
-from tests.outreach.test_deciding import ANNA, PUSH, three
-from tests.outreach.world import TOPICS, OutreachWorld, agreed
+from tests.outreach.world import ANNA, PUSH, TOPICS, OutreachWorld, agreed, three
 
 HOME = partition_of(pseudonym(ANNA).encode(), PARTITIONS)
 STREAM = Stream("profiles", TOPICS.decisions, HOME)
