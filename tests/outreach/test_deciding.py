@@ -1,6 +1,5 @@
 """From a fact to a decision and a message: the three triggers, caps, links, holds and crashes."""
 
-
 import pytest
 from msgspec.structs import replace
 
