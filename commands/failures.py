@@ -1,10 +1,12 @@
 """Failures a person can act on, and how they are said."""
 
 from api.key_file import KeysUnreadable
+from commands.client import ApiUnusable
 from commands.dead_letters import LetterUnknown
 from commands.demo import DemoNotLoaded
 from commands.logs import LogNotFollowed
 from commands.settings import SettingsInvalid
+from commands.tour import TourBroken
 from commands.up import NotStarted, PortTaken
 from consent.holds import ConsentStoreUnavailable
 from embedded.process import NotReady
@@ -20,6 +22,7 @@ from streams.admin import BrokerSilentError, TopicDiffersError, TopicMissingErro
 from streams.producer import DeliveryFailed
 
 _SAYABLE = (
+    ApiUnusable,
     ArtifactInvalid,
     BrokerSilentError,
     CatalogueInvalid,
@@ -41,6 +44,7 @@ _SAYABLE = (
     SettingsInvalid,
     TopicDiffersError,
     TopicMissingError,
+    TourBroken,
 )
 
 
