@@ -13,6 +13,8 @@ import msgspec
 
 from streams.frame import Answer, Frame, SeekTo, Stopped
 
+FETCH_WAIT_MS = 50
+"""How long a fetch may wait for records. The embedded broker answers a waiting one only at its end."""
 SHORT_LOG_MS = 3_000
 """After a change of leader a log may for a moment seem to end before what was read from it; longer is a gap."""
 

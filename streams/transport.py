@@ -20,14 +20,13 @@ from mode.threads import ServiceThread, WorkerThread
 from yarl import URL
 
 from streams.frame import Checkpoints, Frame, Record
-from streams.ownership import SHORT_LOG_MS, Handed, Key, Ownership, gap_reason
+from streams.ownership import FETCH_WAIT_MS, SHORT_LOG_MS, Handed, Key, Ownership, gap_reason
 from streams.patience import patiently
 
 _log = logging.getLogger(__name__)
 
-_UNUSED: dict[str, Any] = dict.fromkeys(["headers", "key", "checksum"]) | dict.fromkeys(
-    ["timestamp", "timestamp_type", "serialized_key_size", "serialized_value_size"], 0
-)
+_UNUSED: dict[str, Any] = dict.fromkeys(["headers", "key", "checksum"])
+_UNUSED |= dict.fromkeys(["timestamp", "timestamp_type", "serialized_key_size", "serialized_value_size"], 0)
 """What Faust wants to know of a message that a frame says of each record, or nobody reads."""
 
 
@@ -51,8 +50,9 @@ class FrameThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        # No setting of Faust's reaches this one short of its transactions, which are not used.
+        # No setting of Faust's reaches these (the first short of its transactions, which are not used).
         consumer._isolation_level = "read_committed"  # noqa: SLF001
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001
         return consumer
 
     async def on_thread_stop(self) -> None:
