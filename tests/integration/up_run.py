@@ -1,0 +1,130 @@
+"""`rapport up` as a process, with what a test sees of it: its ready file, its words, every process under it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.servers import ROOT
+from tests.waiting import until
+
+PARTITIONS = 4
+READY_WITHIN_S = 90.0
+_RAPPORT = (sys.executable, "-c", "import cli; cli.main()")
+_ENVIRONMENT = {"PATH": os.defpath, "COLUMNS": "400"}
+
+
+@dataclass(frozen=True)
+class Up:
+    """One run; `said` is its output so far."""
+
+    process: subprocess.Popen[bytes]
+    output: Path
+    ready_file: Path
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def ready(self) -> dict[str, Any]:
+        """The ready file, once it is there."""
+        until(
+            lambda: self.ready_file.exists() or self.process.poll() is not None,
+            within_s=READY_WITHIN_S,
+            what="the ready file",
+        )
+        assert self.process.poll() is None, self.said
+        told: dict[str, Any] = json.loads(self.ready_file.read_text())
+        return told
+
+    def ended(self, number: signal.Signals | None = None, *, within_s: float = 60.0) -> int:
+        """Its exit status, after a signal where one is given."""
+        if number is not None:
+            os.kill(self.process.pid, number)
+        return self.process.wait(within_s)
+
+    def family(self) -> set[tuple[int, str]]:
+        """Every process under it, by id and by when it started."""
+        parents = {pid: fields for pid in _pids() if (fields := _stat(pid)) is not None}
+        found = {self.process.pid}
+        while more := {pid for pid, (parent, _) in parents.items() if parent in found} - found:
+            found |= more
+        return {(pid, parents[pid][1]) for pid in found if pid in parents}
+
+
+def alive(family: set[tuple[int, str]]) -> set[int]:
+    """Which of these processes still run."""
+    return {pid for pid, since in family if (fields := _stat(pid)) is not None and fields[1] == since}
+
+
+@contextmanager
+def up(folder: Path, *words: str) -> Iterator[Up]:
+    """A run on `folder / "data"`; whatever the test did, it is gone after the block."""
+    ready_file, output = folder / "ready" / "up.json", folder / "up.log"
+    argv = [*_RAPPORT, "up", "--data", str(folder / "data"), "--no-demo"]
+    argv += ["--port", "0", "--partitions", str(PARTITIONS), "--ready-file", str(ready_file), *words]
+    with output.open("wb") as out:
+        process = subprocess.Popen(argv, cwd=ROOT, env=_ENVIRONMENT, stdout=out, stderr=out)
+    run = Up(process, output, ready_file)
+    try:
+        yield run
+    finally:
+        if process.poll() is None:
+            family = run.family()
+            run.ended(signal.SIGKILL)
+            until(lambda: not alive(family), within_s=30, what="the end of every process")
+
+
+def rapport(*words: str, data: Path) -> subprocess.CompletedProcess[str]:
+    """One command on a data folder, run to its end."""
+    argv = [*_RAPPORT, *words, "--data", str(data)]
+    return subprocess.run(argv, env=_ENVIRONMENT, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+class Caller:
+    """Somebody with the keys of a run; to be closed."""
+
+    def __init__(self, ready: dict[str, Any]) -> None:
+        self._keys = ready["keys"]
+        self._client = httpx.Client(base_url=ready["api"], timeout=20)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def ask(self, method: str, path: str, *, role: str = "agent", **rest: Any) -> httpx.Response:
+        return self._client.request(method, path, headers={"Authorization": f"Bearer {self._keys[role]}"}, **rest)
+
+    def customer(self, identity: str, *, after: str | None = None) -> dict[str, Any]:
+        """The person as an agent reads it."""
+        ref = self.ask("POST", "/v1/customers/lookup", json={"identity": identity}).json()["ref"]
+        answers: list[httpx.Response] = []
+
+        def is_folded() -> bool:
+            answers.append(self.ask("GET", f"/v1/customers/{ref}", params={"after": after} if after else {}))
+            return answers[-1].status_code != httpx.codes.SERVICE_UNAVAILABLE
+
+        until(is_folded, within_s=30, what="the facts in the profile")
+        assert answers[-1].status_code == httpx.codes.OK, answers[-1].text
+        found: dict[str, Any] = answers[-1].json()
+        return found
+
+
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _stat(pid: int) -> tuple[int, str] | None:
+    """(parent, start time) of a process that has not ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else (int(fields[1]), fields[19])
