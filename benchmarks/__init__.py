@@ -1,0 +1,1 @@
+"""Measurements: ratios against named baselines in the same run, printed with the machine, the versions and the spread."""
