@@ -68,9 +68,9 @@ def state_reads(source: Source) -> list[str]:
     if source.room == "consent":
         return []
     lines: list[int] = []
+    if source.name not in READS_THE_STATE:
+        lines += _attributes_of_the_state(source)
     for node in ast.walk(source.syntax):
-        if isinstance(node, ast.Attribute) and node.attr in STATE and source.name not in READS_THE_STATE:
-            lines.append(node.lineno)
         if isinstance(node, ast.ImportFrom) and node.module == "consent.state":
             allowed = IMPORTS_THE_STATE.get(source.name, set())
             lines.extend(node.lineno for alias in node.names if alias.name not in allowed)
@@ -79,6 +79,23 @@ def state_reads(source: Source) -> list[str]:
         if isinstance(node, ast.Import) and any(alias.name.startswith("consent.") for alias in node.names):
             lines.append(node.lineno)
     return [f"{source.name}:{line}" for line in lines]
+
+
+def _attributes_of_the_state(source: Source) -> list[int]:
+    """Records have no methods of these names, so what is called is something else: a client that asks over HTTP."""
+    calls = [node for node in ast.walk(source.syntax) if isinstance(node, ast.Call)]
+    called = {id(call.func) for call in calls}
+    by_name = [
+        call.lineno
+        for call in calls
+        if _called(call) in {"getattr", "attrgetter"}
+        and any(isinstance(word, ast.Constant) and word.value in STATE for word in call.args)
+    ]
+    return by_name + [
+        node.lineno
+        for node in ast.walk(source.syntax)
+        if isinstance(node, ast.Attribute) and node.attr in STATE and id(node) not in called
+    ]
 
 
 def answers_lost(source: Source) -> list[str]:
@@ -113,11 +130,7 @@ def test_nobody_loses_an_answer_of_the_door() -> None:
 
 def test_who_may_look_still_needs_to() -> None:
     present = {source.name: source for source in product()}
-    idle = [
-        name
-        for name in READS_THE_STATE
-        if not any(isinstance(node, ast.Attribute) and node.attr in STATE for node in ast.walk(present[name].syntax))
-    ]
+    idle = [name for name in READS_THE_STATE if not _attributes_of_the_state(present[name])]
     assert not idle, f"Take them off READS_THE_STATE: {idle}"
 
 
@@ -139,6 +152,9 @@ def test_a_subject_made_elsewhere_is_seen(text: str) -> None:
     "text",
     [
         "if facet.consents.get('profile.build'): ...",
+        "facet.consents['profile.build']",
+        "joined(facet.consents.values())",
+        "getattr(facet, 'consents')",
         "latest = state.grants[0]",
         "from consent.state import standing_grant",
         "from consent.door import combined",
@@ -148,6 +164,11 @@ def test_a_subject_made_elsewhere_is_seen(text: str) -> None:
 )
 def test_a_look_past_the_door_is_seen(text: str) -> None:
     assert state_reads(_read(text))
+
+
+@pytest.mark.parametrize("text", ["client.consents(ref)['profile.build']", "diary.consents(who, purposes, ago=1)"])
+def test_asking_the_service_itself_is_no_look_past_the_door(text: str) -> None:
+    assert not state_reads(_read(text))
 
 
 @pytest.mark.parametrize(
