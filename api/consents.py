@@ -20,6 +20,7 @@ from events.acts import ConsentAct, ConsentGiven, ConsentRefused, ConsentRenewed
 from events.shape import FROM_LOG, Code, RecordId, Shape, Time
 from events.tokens import encode_token
 from profiles.person import PersonUnavailable
+from profiles.view import PersonView
 
 ACTS: Final[Mapping[str, type[ConsentAct]]] = {
     "given": ConsentGiven,
@@ -131,12 +132,21 @@ class ConsentRoutes:
 
     async def _covered(self, ref: str, body: ConsentAct, *, after: str | None) -> tuple[str, ...]:
         try:
-            return (await person(self.services, ref, after=after)).members
+            return (await self._person(ref, body, after=after)).members
         except PersonUnavailable:
             if isinstance(body, Granting):
                 raise
             # A no on any part denies all, so it is not turned away because the other parts cannot be told.
             return (self.services.refs.open(ref),)
+
+    async def _person(self, ref: str, body: ConsentAct, *, after: str | None) -> PersonView:
+        try:
+            return await person(self.services, ref, after=after)
+        except Refusal as refusal:
+            if refusal.kind != "not-folded-yet" or isinstance(body, Granting):
+                raise
+            # A no takes effect whether or not a worker runs: it covers the identities that are known by now.
+            return await person(self.services, ref, after=None)
 
     async def standing(self, ref: Ref, after: After = None) -> Consents:
         """Every purpose with the door's answer and its reason."""

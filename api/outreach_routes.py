@@ -4,15 +4,16 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 
+from api.auth import Role
 from api.customers import After, Ref, person
 from api.documents import SENT_EXAMPLES, examples
-from api.gate import Gate
+from api.gate import Gate, asked
 from api.outcomes import Noted
 from api.refusal import Refusal
 from api.services import Services
-from consent.purposes import SENSITIVE
+from consent.purposes import SENSITIVE, SUGGEST
 from events.admission import AHEAD_MAX_MS
 from events.shape import Shape, Time, format_time
 from events.tokens import encode_token
@@ -21,6 +22,9 @@ from outreach.decision import Decision
 from outreach.facts import claimed_fact, sent_fact
 
 OUTREACH: Final = re.compile(r"[0-9]{1,5}-[0-9a-f]{32}")
+SENDER_REASONS: Final = frozenset({"go", "already_claimed", "expired", "not_a_message", "quiet_hours"})
+"""What a sender has to know to do the right thing next. Every other reason speaks of the person."""
+NOT_PERMITTED: Final = "not_permitted"
 OutreachId = Annotated[str, Path(max_length=64, description="the id of the message")]
 
 
@@ -36,8 +40,9 @@ class ClaimCard(Shape):
 class DecisionCard(Shape):
     """One decision about reaching out: to send, to wait, or never to, and why.
 
-    `grounds` are the event keys (hex) of the consents relied on, `evidence` those of what gave the occasion. A decision
-    that tells of children or health shows neither service nor evidence without consent to that.
+    `grounds` are the event keys (hex) of the consents relied on, `evidence` those of what gave the occasion. A message
+    shows neither service nor evidence once `suggest.personal` is refused, nor does a decision that tells of children or
+    health without consent to that.
     """
 
     id: str
@@ -63,7 +68,10 @@ class Decided(Shape):
 
 
 class Claimed(Shape):
-    """Whether the message may be sent now, and why not otherwise. A go holds for this once."""
+    """Whether the message may be sent now, and why not otherwise. A go holds for this once.
+
+    To a marketer every reason that speaks of the person is `not_permitted`.
+    """
 
     go: bool
     because: str
@@ -117,10 +125,14 @@ class OutreachRoutes:
         """Every decision of the last 90 days, also those not to send, each with its reason."""
         view = await person(self.services, ref, after=after)
         known = await self.services.outreach.decisions_of(view.members)
-        shows_sensitive = bool(view.permits(SENSITIVE, at=view.read_at, known_at=view.read_at))
-        return Decided(decisions=tuple(_card(decision, whole=shows_sensitive) for decision in known))
+        closed = frozenset(
+            purpose
+            for purpose in (SENSITIVE, SUGGEST)
+            if not view.permits(purpose, at=view.read_at, known_at=view.read_at)
+        )
+        return Decided(decisions=tuple(_card(decision, closed=closed) for decision in known))
 
-    async def claim(self, outreach: OutreachId) -> Claimed:
+    async def claim(self, outreach: OutreachId, request: Request) -> Claimed:
         """Consent, caps, time and occasion are asked again. A message is claimed once: without a clear go, do not send.
 
         A message that tells of a store or log that did not answer is not to be sent either; claim it again.
@@ -133,9 +145,10 @@ class OutreachRoutes:
         if decision.claim is not None:
             # Written again by every later claim, so that an answer that was lost is on the log all the same.
             await self.services.log.append([self.services.admission.place(claimed_fact(decision, now=now))])
+        because = "go" if isinstance(answer, Go) else answer.reason
         return Claimed(
             go=bool(answer),
-            because="go" if isinstance(answer, Go) else answer.reason,
+            because=because if because in SENDER_REASONS or not _is_marketer(request) else NOT_PERMITTED,
             receipt=answer.receipt,
             channel=decision.channel,
             service=decision.service if answer else None,
@@ -169,8 +182,15 @@ def _checked(outreach: str) -> str:
     return outreach
 
 
-def _card(decision: Decision, *, whole: bool) -> DecisionCard:
-    claim, hidden = decision.claim, decision.sensitive and not whole
+def _is_marketer(request: Request) -> bool:
+    key = asked(request).key
+    return key is None or key.role is Role.MARKETING
+
+
+def _card(decision: Decision, *, closed: frozenset[str]) -> DecisionCard:
+    # A task for our own staff serves the contract; a message, which counts, was made from the profile.
+    needs = ((SENSITIVE, decision.sensitive), (SUGGEST, decision.counts))
+    claim, hidden = decision.claim, any(needed and purpose in closed for purpose, needed in needs)
     return DecisionCard(
         id=decision.id,
         trigger=decision.trigger,

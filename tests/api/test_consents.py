@@ -63,6 +63,19 @@ async def test_a_no_is_acknowledged_while_the_log_is_silent(world: World) -> Non
     assert not (await standing(world))["allowed"]
 
 
+async def test_a_no_does_not_wait_for_a_worker_and_a_yes_does(world: World) -> None:
+    await world.happened(consent("given", PURPOSE, at=NOW - DAY))
+    unfolded = (await say(world, "given", "profile.build")).json()["after"]
+    path = f"/v1/customers/{await world.ref()}/consents"
+
+    yes = await world.ask("POST", path, params={"after": unfolded}, json={"act": "given", "purpose": "model.train"})
+    no = await world.ask("POST", path, params={"after": unfolded}, json={"act": "withdrawn", "purpose": PURPOSE})
+
+    assert (yes.status_code, problem(yes)) == (503, "not-folded-yet")
+    assert (no.status_code, no.json()["effective"]) == (202, "now")
+    assert (await standing(world))["because"] == "held"
+
+
 async def test_an_act_covers_every_verified_identity(world: World) -> None:
     await world.happened(linked("app:42", "phone:+49301234567"))
 

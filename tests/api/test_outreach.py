@@ -7,7 +7,7 @@ import pytest
 
 from profiles.person import PersonReader, StoreFacets
 from tests.api.world import World, problem
-from tests.builders import DAY, HOUR, NOW, PARTITIONS, consent, pseudonym
+from tests.builders import DAY, HOUR, NOW, PARTITIONS, complaint, consent, pseudonym
 from tests.outreach.world import OutreachWorld, agreed, bought
 
 OFFER = [bought(number, at=NOW - number * HOUR) for number in range(1, 4)]
@@ -28,8 +28,8 @@ async def decided(world: World, identity: str = "app:42", *, key: str = "agent")
     return found
 
 
-async def claim(world: World, outreach_id: str) -> httpx.Response:
-    return await world.ask("POST", f"/v1/outreach/{outreach_id}/claim", key="marketing")
+async def claim(world: World, outreach_id: str, *, key: str = "marketing") -> httpx.Response:
+    return await world.ask("POST", f"/v1/outreach/{outreach_id}/claim", key=key)
 
 
 async def test_a_message_is_told_with_what_it_rests_on_and_claimed_once(told: tuple[World, OutreachWorld]) -> None:
@@ -72,6 +72,45 @@ async def test_a_withdrawal_between_decision_and_claim_is_a_no_go(told: tuple[Wo
     assert answer.json()["go"] is False
     assert answer.json()["service"] is None
     assert answer.json()["receipt"]
+
+
+async def test_a_message_shows_nothing_of_the_profile_once_suggestions_are_refused(
+    told: tuple[World, OutreachWorld],
+) -> None:
+    world, outreach = told
+    await outreach.told(*agreed("outreach.email"), *OFFER)
+    [before] = await decided(world)
+    await outreach.hear(consent("withdrawn", "suggest.personal", at=NOW))
+
+    [after] = await decided(world)
+
+    assert before["service"]
+    assert before["evidence"]
+    assert (after["id"], after["verdict"], after["grounds"]) == (before["id"], "send", before["grounds"])
+    assert (after["service"], after["evidence"]) == (None, [])
+
+
+async def test_a_task_is_shown_whatever_was_agreed_to(told: tuple[World, OutreachWorld]) -> None:
+    world, outreach = told
+    await outreach.told(complaint("case-1", at=NOW), at=NOW + DAY)
+
+    [card] = await decided(world)
+
+    assert card["service"] == "care-call"
+    assert card["evidence"]
+
+
+@pytest.mark.parametrize(("key", "because"), [("agent", "withdrawn"), ("marketing", "not_permitted")])
+async def test_why_a_person_may_not_be_written_to_is_not_told_to_a_marketer(
+    told: tuple[World, OutreachWorld], key: str, because: str
+) -> None:
+    world, outreach = told
+    [message] = await outreach.told(*agreed("outreach.email"), *OFFER)
+    await outreach.hear(consent("withdrawn", "outreach.email", at=NOW))
+
+    answer = await claim(world, message["id"], key=key)
+
+    assert (answer.json()["go"], answer.json()["because"]) == (False, because)
 
 
 async def test_a_message_out_of_date_is_a_no_go(told: tuple[World, OutreachWorld]) -> None:
