@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -44,7 +44,7 @@ class Client:
     """Asks the API; ApiUnusable says why there is no answer. What is not folded yet is waited for, bounded."""
 
     http: httpx.Client
-    keys: Mapping[Role, str]
+    keys: Mapping[Role, str] = field(repr=False)
 
     def ref(self, identity: str, *, role: Role = Role.AGENT) -> str:
         """The reference of a clear identity."""

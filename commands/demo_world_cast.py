@@ -35,8 +35,8 @@ def _supermarket(diary: Diary) -> list[PersonTruth]:
         diary.consents(card, purposes, ago=YEARS)
         diary.linked(who, card, ago=YEARS - HOUR)
         diary.order(who, GROCERIES, ago=40 * DAY, channel="app")
-        for ago, subject, channel in ((6, who, "app"), (4, card, "store"), (1, who, "app")):
-            diary.order(subject, (FORMULA, *GROCERIES), ago=ago * DAY, channel=channel)
+        for ago, subject, channel in ((6 * DAY, who, "app"), (4 * DAY, card, "store"), (5 * HOUR, who, "app")):
+            diary.order(subject, (FORMULA,), ago=ago, channel=channel)
         consent = "whole" if purposes is WHOLE else "part"
         people.append(
             _truth(who, card, segment="young family", consent=consent, wants=("diapers",), story=1, about=about)

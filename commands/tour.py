@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from commands.client import Client, DataOption, Document, ReadyFileOption, client_of
+from commands.clock import now_ms
 from commands.output import JsonOption, console, emit
 from commands.show import suggestion_panel
 from consent.purposes import PROFILE, SUGGEST
@@ -16,6 +17,8 @@ from consent.purposes import PROFILE, SUGGEST
 UNDECIDED: Final = "app:jon"
 """The person of the demo world who was never asked."""
 CHANNEL: Final = "desk"
+WALK_MS: Final = 5000
+"""How long a walk takes at most, with some to spare."""
 _PURPOSES: Final = (PROFILE, SUGGEST)
 
 
@@ -54,6 +57,7 @@ class Walk:
         if self.client.consents(ref)[SUGGEST]["allowed"]:
             self._say(ref, "withdrawn", (SUGGEST,))
             self.tell("They agreed on an earlier walk; to begin at the beginning that is taken back first.", None)
+        self._wait_for_a_bucket(ref)
         before = self._ask(ref, "no consent", mode="general", after=None)
         self.tell("1. Nobody has their yes: what everyone may hear.", before)
         personal = self._ask(ref, "given", mode="personal", after=self._say(ref, "given", _PURPOSES))
@@ -65,6 +69,12 @@ class Walk:
         same = "the same answer as in the beginning, to the byte" if again == before else "what everyone may hear"
         self.tell(f"3. They take it back: {took_ms} ms later it is {same}.", again)
         self._prove(ref, after=withdrawn, took_ms=took_ms, same=again == before)
+
+    def _wait_for_a_bucket(self, ref: str) -> None:
+        """Answers hold until a moment they name; a walk across it would see another answer for that reason alone."""
+        left_ms = int(self.client.suggestions(ref, channel=CHANNEL)["valid_until"]) - now_ms()
+        if left_ms < WALK_MS:
+            time.sleep(max(left_ms, 0) / 1000 + 0.1)
 
     def _meet(self, ref: str) -> None:
         card = self.client.card(ref)
