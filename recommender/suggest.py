@@ -93,8 +93,12 @@ def _ground(
         known = Known(channel=channel, is_staff=is_staff, at=at, restraints=person.restraints)
         return _Ground(known, popularity_shares(artifact, catalogue), {}, ())
     held = holdings(facts.service, catalogue)
-    needs = tuple(needs_found(facts, catalogue=catalogue, held=held, at=at))
-    features = person_features(facts, held=held, at=at)
+    # A service that tells of children or health still rules itself out, but speaks for nothing while that is closed.
+    spoken = {
+        each: taking for each, taking in held.items() if facts.has_sensitive or not catalogue.by_id[each].sensitive
+    }
+    needs = tuple(needs_found(facts, catalogue=catalogue, held=spoken, at=at))
+    features = person_features(facts, held=spoken, at=at)
     known = Known(
         channel=channel,
         is_staff=is_staff,

@@ -292,6 +292,25 @@ def test_other_facts_do_not_stand_in_for_sensitive_ones_that_may_not_be_used() -
     assert share(SENSITIVE, held="s0") > share(SENSITIVE, held="s1")
 
 
+def test_a_sensitive_service_that_was_taken_speaks_for_nothing_where_that_may_not_be_used() -> None:
+    #   who has s0 tends to take s2; nobody may say "because you have s0" without data.sensitive
+    words = {"en": "They have it.", "zh": "已有"}
+    needs = [{"id": "has-s0", "when": [{"op": "holds", "services": ["s0"]}], "suggests": {"s4": 1.0}, "reason": words}]
+    marked = catalogue_of(*(f"s{number}" for number in range(10)), needs=needs, s0={"sensitive": True})
+    artifact = trained(CHECKED, catalogue=marked)
+
+    def said(*purposes: str, held: str) -> dict[str, object]:
+        given = answer(
+            person(*agreed(SUGGEST, PROFILE, *purposes), subscribed(held)), artifact=artifact, catalogue=marked
+        )
+        return {each.service: (each.score, each.reasons) for each in given.suggestions if each.service in ("s2", "s4")}
+
+    fresh = "s-not-of-the-catalogue"
+    assert artifact.manifest.ranker == "lightfm"
+    assert said(held="s0") == said(held=fresh)
+    assert said(SENSITIVE, held="s0") != said(SENSITIVE, held=fresh)
+
+
 def test_a_service_new_to_the_catalogue_is_offered_by_its_starting_evidence() -> None:
     grown = catalogue_of(*(f"s{number}" for number in range(10)), "fresh", fresh={"prior": 1000})
     artifact = trained(CHECKED, catalogue=CHECKERBOARD)
