@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 
-class ActRecord(msgspec.Struct, frozen=True, array_like=True):
+class ActRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One act. `facts` are the encoded facts, one per identity, all under `event_key` (8 bytes).
 
     `digest` (4 bytes) tells another payload under the same act id apart; `restricts` says that it is a no;

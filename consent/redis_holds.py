@@ -15,7 +15,7 @@ from events.partitioning import partition_of
 FAMILY: Final = "hold"
 
 
-class _Stored(msgspec.Struct, frozen=True, array_like=True):
+class _Stored(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     purpose: str
     fact: bytes
     made_at: int

@@ -17,7 +17,7 @@ GRANTS_MAX: Final = 8
 """Grants kept per purpose, the last in effect; forgetting an older one can only refuse."""
 
 
-class Grant(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
+class Grant(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False, forbid_unknown_fields=True):
     """An act that allows. Times in ms; `expires_at` 0 means never; `key` is the event key of the act."""
 
     effective_at: int
@@ -27,7 +27,7 @@ class Grant(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
     evidence: str = "recorded"
 
 
-class No(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
+class No(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False, forbid_unknown_fields=True):
     """An explicit no: refused or withdrawn."""
 
     effective_at: int
@@ -36,7 +36,7 @@ class No(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
     withdrawn: bool
 
 
-class PurposeState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class PurposeState(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """What is on record for one purpose. `no_received_at` is the latest receipt of any no, -1 for none."""
 
     grants: tuple[Grant, ...] = ()

@@ -59,7 +59,7 @@ class FactUndecodable(ValueError):
 _Millis = Annotated[int, msgspec.Meta(ge=0, le=TIME_MAX)]
 
 
-class _Wire(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class _Wire(msgspec.Struct, array_like=True, frozen=True, gc=False, forbid_unknown_fields=True):
     format: int
     type: str
     body_version: Annotated[int, msgspec.Meta(ge=1)]

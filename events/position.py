@@ -35,7 +35,7 @@ class Position(NamedTuple):
         return self.epoch * EPOCH_STRIDE + self.offset
 
 
-class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
+class Checkpoint(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """How far one stream is folded.
 
     `offset` is the next offset to read; `fingerprint` is that of the record before it (empty where none was read yet);

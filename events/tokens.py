@@ -19,7 +19,7 @@ class TokenInvalid(ValueError):
     """The text is not a token this program made."""
 
 
-class _Wire(msgspec.Struct, array_like=True, frozen=True):
+class _Wire(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     version: int
     positions: tuple[tuple[int, int, int], ...]
 

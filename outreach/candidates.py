@@ -16,7 +16,7 @@ from outreach.triggers import Triggers
 CANDIDATE_FORMAT: Final = 1
 
 
-class Candidate(msgspec.Struct, frozen=True, array_like=True):
+class Candidate(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """An occasion to be looked at when it is `due` (ms). It holds ids and times only.
 
     `about` is the identity the fact was about, `record` the fact's case, order or alert, `at` when it took effect (ms),

@@ -19,7 +19,7 @@ VerdictName = Literal["send", "hold", "never"]
 Arm = Literal["treated", "held_out"]
 
 
-class Claim(msgspec.Struct, frozen=True, array_like=True):
+class Claim(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What the sender was told immediately before sending, and the receipt of that."""
 
     at: int
@@ -28,7 +28,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True):
     receipt: str
 
 
-class Decision(msgspec.Struct, frozen=True, array_like=True):
+class Decision(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One decision about one identity. Times are ms.
 
     `occasion` is a keyed hash that recognises the same occasion under any identity of the person. Where the door

@@ -1,4 +1,4 @@
-"""Facets as bytes: a format byte-compatible across versions, older blobs are lifted when read."""
+"""Facets as bytes: the format stands first; older blobs are lifted when read, newer ones refused."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -17,6 +17,8 @@ class FacetUnreadable(ValueError):
     """The blob is not a facet this program can read; nothing may be decided or written over it."""
 
 
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Facet)
 
@@ -27,34 +29,34 @@ def encode_facet(facet: Facet) -> bytes:
 
 
 def decode_facet(blob: bytes, *, lifts: Lifts = LIFTS) -> Facet:
-    """The facet of a blob in this or an older format; FacetUnreadable otherwise."""
+    """The facet of a blob in this or an older format; FacetUnreadable otherwise, a newer program's blob included.
+
+    Fields that this program does not know are never dropped in silence: it could not write them back.
+    """
     if len(blob) < 2:
         # An empty array would be read as a facet of defaults alone, as if the person were unknown.
         raise FacetUnreadable("the stored facet is empty")
     try:
         facet = _decoder.decode(blob)
-    except msgspec.MsgspecError as error:
-        lifted = _lift(blob, lifts)
-        if lifted is None:
-            raise FacetUnreadable("the stored facet cannot be read") from error
-        return lifted
-    if facet.format != FACET_FORMAT:
-        lifted = _lift(blob, lifts)
-        if lifted is None:
-            raise FacetUnreadable(f"facet format {facet.format} is not known")
-        return lifted
-    return facet
+    except _UNREADABLE:
+        return _lifted(blob, lifts)
+    return facet if facet.format == FACET_FORMAT else _lifted(blob, lifts)
 
 
-def _lift(blob: bytes, lifts: Lifts) -> Facet | None:
+def _lifted(blob: bytes, lifts: Lifts) -> Facet:
     try:
         fields = msgspec.msgpack.decode(blob, type=list[Any])
-        version = fields[0] if fields else None
-        if not isinstance(version, int) or version not in lifts:
-            return None
+    except _UNREADABLE as error:
+        raise FacetUnreadable("the stored facet cannot be read") from error
+    version = fields[0] if fields else None
+    if type(version) is not int or version == FACET_FORMAT:
+        raise FacetUnreadable("the stored facet cannot be read")
+    if version not in lifts:
+        raise FacetUnreadable(f"facet format {version} is not known, this program writes {FACET_FORMAT}")
+    try:
         while version < FACET_FORMAT:
             fields = lifts[version](fields)
             version = fields[0]
         return msgspec.convert(fields, Facet)
-    except (msgspec.MsgspecError, KeyError, IndexError, TypeError, ValueError):
-        return None
+    except (*_UNREADABLE, KeyError, IndexError, TypeError, ValueError) as error:
+        raise FacetUnreadable("the stored facet cannot be lifted") from error

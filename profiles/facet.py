@@ -15,13 +15,15 @@ FACET_FORMAT: Final = 1
 CELLS_MAX: Final = 16
 LINES_MAX: Final = 24
 """Order lines kept per order."""
+TEXTS_MAX: Final = 64
+"""Texts kept per person, the newest: each may have thousands of characters."""
 
 V = TypeVar("V")
 
 Scalar = str | int | bool
 
 
-class Cell(msgspec.Struct, Generic[V], frozen=True, array_like=True, gc=False):
+class Cell(msgspec.Struct, Generic[V], frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """A value with the time (ms) and key (8 bytes) of the event that said so."""
 
     at: int
@@ -29,7 +31,7 @@ class Cell(msgspec.Struct, Generic[V], frozen=True, array_like=True, gc=False):
     value: V
 
 
-class Line(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Line(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """An order line; amount in minor units of the order's currency."""
 
     item: str
@@ -38,7 +40,7 @@ class Line(msgspec.Struct, frozen=True, array_like=True, gc=False):
     amount: int
 
 
-class Placed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Placed(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """An order as it was placed."""
 
     amount: int
@@ -47,14 +49,14 @@ class Placed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     channel: str | None = None
 
 
-class Sum(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Sum(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """Money in minor units."""
 
     amount: int
     currency: str
 
 
-class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Order(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """An order and its way; steps are named as in `service.delivery_step`."""
 
     placed: Cell[Placed] | None = None
@@ -68,20 +70,20 @@ class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
     refunds: tuple[Cell[Sum], ...] = ()
 
 
-class Payment(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Payment(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """A payment; the value is the sum and the order it was for."""
 
     paid: Cell[tuple[Sum, str | None]] | None = None
 
 
-class Subscription(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Subscription(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """A running service; active while it was subscribed later than cancelled."""
 
     subscribed: Cell[str] | None = None
     cancelled: Cell[str | None] | None = None
 
 
-class Opened(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Opened(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """What a case was opened with."""
 
     topics: tuple[str, ...]
@@ -90,7 +92,7 @@ class Opened(msgspec.Struct, frozen=True, array_like=True, gc=False):
     channel: str | None
 
 
-class Case(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Case(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """A request or complaint. `replies` holds our answers only."""
 
     opened: Cell[Opened] | None = None
@@ -101,7 +103,7 @@ class Case(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reopened: tuple[Cell[None], ...] = ()
 
 
-class Started(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Started(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """How a contact began."""
 
     topics: tuple[str, ...]
@@ -109,7 +111,7 @@ class Started(msgspec.Struct, frozen=True, array_like=True, gc=False):
     channel: str | None
 
 
-class Ended(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Ended(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """How a contact ended; `wait_ms` until somebody answered."""
 
     topics: tuple[str, ...]
@@ -118,40 +120,40 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reached: bool
 
 
-class Contact(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Contact(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """A call, a chat, a visit to the desk."""
 
     started: Cell[Started] | None = None
     ended: Cell[Ended] | None = None
 
 
-class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """An equipment alert: kind, component, severity."""
 
     raised: Cell[tuple[str, str | None, str]] | None = None
 
 
-class Survey(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Survey(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """A survey: the kind it was sent with, and kind and score of the answer."""
 
     sent: Cell[str] | None = None
     answered: Cell[tuple[str, int]] | None = None
 
 
-class Review(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Review(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """A review: what it is about, and its stars."""
 
     posted: Cell[tuple[str | None, int]] | None = None
 
 
-class Suggestion(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Suggestion(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """A suggestion of one service under one decision: presented, and the answer with its reason."""
 
     presented: Cell[str] | None = None
     answered: Cell[tuple[str, str, str | None]] | None = None
 
 
-class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Message(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """An outreach message: sent (trigger, service), claimed (go), answered."""
 
     sent: Cell[tuple[str, str | None]] | None = None
@@ -159,25 +161,25 @@ class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
     answered: Cell[str] | None = None
 
 
-class Attribute(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Attribute(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """A described attribute."""
 
     stated: Cell[Scalar] | None = None
 
 
-class Words(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Words(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """Free text of a review, a survey answer, a complaint."""
 
     written: Cell[str] | None = None
 
 
-class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """The last contacts of any kind: event type and channel."""
 
     points: tuple[Cell[tuple[str, str | None]], ...] = ()
 
 
-class LinkAct(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class LinkAct(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """A link said, or taken back (`strength` None), and when we came to know (ms)."""
 
     strength: str | None
@@ -185,19 +187,19 @@ class LinkAct(msgspec.Struct, frozen=True, array_like=True, gc=False):
     received_at: int
 
 
-class Edge(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Edge(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """This identity's half of a link to another: the acts, newest first by the time they took effect."""
 
     acts: tuple[Cell[LinkAct], ...] = ()
 
 
-class Relation(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Relation(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """A typed tie that lends neither facts nor consent; the value says whether it has ended."""
 
     said: Cell[bool] | None = None
 
 
-class ServiceSection(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class ServiceSection(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """Purpose `service.fulfil`: what the contract needs. `latest_at` is the greatest event time folded."""
 
     latest_at: int = 0
@@ -215,15 +217,15 @@ class ServiceSection(msgspec.Struct, frozen=True, array_like=True, gc=False):
     touch: dict[str, Touch] = {}
 
 
-class AttributeSection(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class AttributeSection(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """Purposes `profile.build`, `data.sensitive` and `legal.records`: described attributes."""
 
     latest_at: int = 0
     attributes: dict[str, Attribute] = {}
 
 
-class FeedbackSection(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Purpose `feedback.analyse`: free text."""
+class FeedbackSection(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
+    """Purpose `feedback.analyse`: free text, the newest `TEXTS_MAX` of it."""
 
     latest_at: int = 0
     words: dict[str, Words] = {}
@@ -247,7 +249,7 @@ Record = (
 )
 
 
-class Facet(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Facet(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """The facts of one identity, folded: one section per purpose, beside consents, links and the window of known ids.
 
     `recent` holds 12 bytes (event key, payload digest) for each of the last facts, oldest first. Sections other than

@@ -22,15 +22,22 @@ from profiles.facet import (
     Section,
     ServiceSection,
 )
-from profiles.joining import horizon, trim, with_record
+from profiles.joining import bounded, horizon, trim, with_record
 
 KNOWN_MAX: Final = 1024
 """Events remembered per facet: a repeat among them counts once."""
 RECORDS_MAX: Final = 2000
-"""Records a facet may hold; a fact that would add one more is set aside as `full`, one about a held record is not."""
+"""Records a facet may hold; a fact that would add one more is set aside as `full`, one about a held record is not.
+
+Cases, suggestions and messages are counted apart: they keep us from offering and writing, so a long list of orders
+must not crowd them out.
+"""
 EDGES_MAX: Final = 256
 """Links, and relations, a facet may hold; counted apart, so that links take no room from what happened."""
-_SIZES_MAX: Final = (RECORDS_MAX, EDGES_MAX, EDGES_MAX)
+_SIZES_MAX: Final = (RECORDS_MAX, RECORDS_MAX, EDGES_MAX, EDGES_MAX)
+_RESTRAINING: Final = ("cases", "suggestions", "messages")
+_COUNTED: Final = ("orders", "payments", "subscriptions", "contacts", "alerts", "surveys", "reviews")
+"""Kinds of the service section; the two that are left, touch and attributes, are few by name."""
 _ENTRY: Final = 12
 
 Fate = Literal["applied", "repeated", "conflict", "full", "unknown_purpose"]
@@ -60,9 +67,9 @@ def fold(facet: Facet, fact: Fact) -> Folded:
     if isinstance(fact.body, ConsentAct) and fact.body.purpose not in PURPOSES:
         return Folded(facet, "unknown_purpose")
     folded = _with_fact(facet, fact)
-    # What restricts is never refused for want of room: neither the end of a link, nor a consent or legal attribute,
-    # which are few by name and not counted.
-    if not isinstance(fact.body, Unlinked) and _outgrows(facet, folded):
+    # What restricts finds room: consents and legal attributes are few by name and not counted, and the end of a link
+    # is about a link that is held, or about one that is refused as well.
+    if _outgrows(facet, folded):
         return Folded(facet, "full")
     entry = fact.event_key + fact.digest
     return Folded(replace(folded, recent=(facet.recent + entry)[-KNOWN_MAX * _ENTRY :]), "applied")
@@ -95,12 +102,12 @@ def _outgrows(before: Facet, after: Facet) -> bool:
     return any(size > most and size > was for was, size, most in rows)
 
 
-def _sizes(facet: Facet) -> tuple[int, int, int]:
-    records = 0
-    for section in (facet.service, facet.build, facet.sensitive, facet.feedback):
-        if section is not None:
-            records += sum(len(getattr(section, kind)) for kind in section.__struct_fields__[1:])
-    return records, len(facet.edges), len(facet.relations)
+def _sizes(facet: Facet) -> tuple[int, int, int, int]:
+    """Records, restraining records, links, relations. Legal attributes and texts are bounded in other ways."""
+    restraining = sum(len(getattr(facet.service, kind)) for kind in _RESTRAINING)
+    records = sum(len(getattr(facet.service, kind)) for kind in _COUNTED)
+    records += sum(len(section.attributes) for section in (facet.build, facet.sensitive) if section is not None)
+    return records, restraining, len(facet.edges), len(facet.relations)
 
 
 def _with_act(facet: Facet, fact: Fact, act: ConsentAct) -> Facet:
@@ -157,5 +164,5 @@ def _with_delta(section: Section, delta: Delta, occurred_at: int) -> Section:
     records = with_record(getattr(section, delta.kind), delta.id, delta.record)
     latest_at = max(section.latest_at, occurred_at)
     is_due = horizon(latest_at) > horizon(section.latest_at) and section.latest_at > 0
-    section = replace(section, latest_at=latest_at, **{delta.kind: records})
+    section = bounded(replace(section, latest_at=latest_at, **{delta.kind: records}))
     return trim(section) if is_due else section

@@ -8,7 +8,9 @@ early or late ends in the same value.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
-from profiles.facet import CELLS_MAX, Cell, Record, Section
+from msgspec.structs import replace
+
+from profiles.facet import CELLS_MAX, TEXTS_MAX, Cell, FeedbackSection, Record, Section, Words
 
 HORIZON_MS: Final = 1096 * 24 * 3600 * 1000
 """A cell older than this before the section's greatest event time is forgotten."""
@@ -53,12 +55,12 @@ def with_record(records: Mapping[str, R], record_id: str, record: R) -> dict[str
 
 
 def join_sections(first: S, second: S) -> S:
-    """All records of both, joined by id; then trimmed to the common horizon."""
+    """All records of both, joined by id; then bounded, and trimmed to the common horizon."""
     values: dict[str, Any] = {"latest_at": max(first.latest_at, second.latest_at)}
     for kind in first.__struct_fields__[1:]:
         mine, other = getattr(first, kind), getattr(second, kind)
         values[kind] = _union(mine, other)
-    return trim(type(first)(**values))
+    return trim(bounded(type(first)(**values)))
 
 
 def _union(first: dict[str, R], second: dict[str, R]) -> dict[str, R]:
@@ -69,6 +71,22 @@ def _union(first: dict[str, R], second: dict[str, R]) -> dict[str, R]:
         known = union.get(record_id)
         union[record_id] = record if known is None else join_records(known, record)
     return union
+
+
+def bounded(section: S) -> S:
+    """The section with the newest `TEXTS_MAX` of its texts.
+
+    This is a join too: what is pushed out stays out, since the texts that pushed it out are only ever replaced by
+    newer ones.
+    """
+    if not isinstance(section, FeedbackSection) or len(section.words) <= TEXTS_MAX:
+        return section
+    kept = sorted(section.words, key=lambda record_id: (_written(section.words[record_id]), record_id), reverse=True)
+    return replace(section, words={record_id: section.words[record_id] for record_id in kept[:TEXTS_MAX]})
+
+
+def _written(words: Words) -> tuple[int, bytes]:
+    return (-1, b"") if words.written is None else (words.written.at, words.written.key)
 
 
 def horizon(latest_at: int) -> int:

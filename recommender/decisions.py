@@ -7,7 +7,7 @@ import msgspec
 from recommender.suggestion import Answer
 
 
-class Decision(msgspec.Struct, frozen=True, array_like=True):
+class Decision(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """An answer as it is remembered. `identity` is the pseudonym that was asked about; `valid_until` is ms."""
 
     id: str

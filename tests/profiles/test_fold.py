@@ -13,9 +13,9 @@ from consent.purposes import FEEDBACK, LEGAL, PROFILE, SENSITIVE, SERVICE
 from events.fact import Fact
 from events.vocabulary import BODIES
 from profiles.deltas import deltas
-from profiles.facet import CELLS_MAX, Facet
+from profiles.facet import CELLS_MAX, TEXTS_MAX, Facet, FeedbackSection
 from profiles.fold import EDGES_MAX, KNOWN_MAX, RECORDS_MAX, fold
-from profiles.joining import HORIZON_MS
+from profiles.joining import HORIZON_MS, join_sections
 from tests.builders import (
     DAY,
     NOW,
@@ -145,8 +145,8 @@ def test_a_record_loses_its_old_fields_one_by_one() -> None:
     assert trimmed.service.cases["case-1"].resolved
 
 
-FULL: Final = folded(*(purchased(f"o-{number}", at=NOW + number) for number in range(RECORDS_MAX - 1)))
-"""One touch record and the orders: no room for another one."""
+FULL: Final = folded(*(purchased(f"o-{number}", at=NOW + number) for number in range(RECORDS_MAX)))
+"""No room for another order."""
 
 
 def test_a_full_facet_sets_aside_what_would_add_a_record() -> None:
@@ -164,8 +164,19 @@ def test_a_full_facet_still_takes_everything_that_restricts() -> None:
         consent("withdrawn", PROFILE),
         fact("identity.described", attributes={"restricted": True}),
         unlinked(ME, "card:7")[0],
+        complaint("case-1", text="too slow"),
+        fact("feedback.suggestion_answered", decision="d-1", service="loan", answer="declined"),
+        fact("outreach.sent", outreach="m-1", trigger="care", channel="email"),
     ]
-    assert [fold(FULL, each).fate for each in restricting] == ["applied"] * 3
+    assert [fold(FULL, each).fate for each in restricting] == ["applied"] * 6
+    assert set(folded(*restricting, into=FULL).service.cases) == {"case-1"}
+
+
+def test_cases_suggestions_and_messages_are_bounded_together() -> None:
+    many = folded(*(complaint(f"case-{number}") for number in range(RECORDS_MAX)))
+    assert fold(many, fact("outreach.sent", outreach="m-1", trigger="care", channel="email")).fate == "full"
+    assert fold(many, fact("service.case_resolved", case_id="case-1")).fate == "applied"
+    assert fold(many, purchased("o-1")).fate == "applied"
 
 
 def test_links_take_no_room_from_what_happened() -> None:
@@ -178,12 +189,10 @@ def test_links_take_no_room_from_what_happened() -> None:
     assert fold(facet, linked(ME, "card:0", at=NOW + 1)[0]).fate == "applied"
 
 
-def test_the_end_of_a_link_is_taken_even_beyond_the_limit_and_hinders_nothing_else() -> None:
-    ends = [unlinked(ME, f"card:{number}")[0] for number in range(EDGES_MAX + 1)]
-    facet = folded(*ends)
-    assert len(facet.edges) == EDGES_MAX + 1
-    assert fold(facet, purchased("o-1")).fate == "applied"
-    assert fold(facet, linked(ME, "card:new")[0]).fate == "full"
+def test_a_link_that_is_held_can_always_be_ended_and_the_end_of_one_that_is_not_is_refused_like_it() -> None:
+    facet = folded(*(linked(ME, f"card:{number}")[0] for number in range(EDGES_MAX)))
+    assert fold(facet, unlinked(ME, "card:0", at=NOW + 1)[0]).fate == "applied"
+    assert [fold(facet, half(ME, "card:new")[0]).fate for half in (linked, unlinked)] == ["full", "full"]
 
 
 def test_what_is_kept_for_other_purposes_fills_a_facet_too() -> None:
@@ -253,6 +262,35 @@ def test_a_no_that_came_late_but_was_said_before_the_yes_still_closes() -> None:
 def test_an_act_about_an_unknown_purpose_is_set_aside() -> None:
     act = consent("given", "world.domination")
     assert fold(Facet(), act) == (Facet(), "unknown_purpose")
+
+
+def written(number: int) -> Fact:
+    return complaint(f"case-{number}", at=NOW + number // 3, text=f"complaint {number}", event_id=f"e-{number}")
+
+
+@given(st.lists(st.integers(0, 2 * TEXTS_MAX), min_size=TEXTS_MAX, unique=True), st.randoms(use_true_random=False))
+@settings(max_examples=20)
+def test_the_newest_texts_are_kept_whatever_came_first(numbers: list[int], chance: random.Random) -> None:
+    said = [written(number) for number in numbers]
+    facet = folded(OPENING[2], *said)
+    shuffled = list(said)
+    chance.shuffle(shuffled)
+    assert content(folded(OPENING[2], *shuffled)) == content(facet)
+    newest_first = sorted(said, key=lambda each: each.order, reverse=True)
+    assert facet.feedback is not None
+    kept = {words.written.key for words in facet.feedback.words.values() if words.written}
+    assert kept == {each.event_key for each in newest_first[:TEXTS_MAX]}
+
+
+@given(st.lists(st.tuples(st.integers(0, 2 * TEXTS_MAX), st.integers(0, 2)), min_size=TEXTS_MAX, unique=True))
+@settings(max_examples=20)
+def test_texts_told_to_several_identities_join_as_if_told_to_one(told: list[tuple[int, int]]) -> None:
+    parts = [folded(OPENING[2], *(written(n) for n, part in told if part == which)).feedback for which in range(3)]
+    first, second, third = (part or FeedbackSection() for part in parts)
+    whole = folded(OPENING[2], *(written(number) for number, _ in told)).feedback
+    assert join_sections(join_sections(first, second), third) == whole
+    assert join_sections(third, join_sections(second, first)) == whole
+    assert join_sections(join_sections(first, second), second) == join_sections(second, first)
 
 
 def test_one_review_id_about_two_orders_is_two_reviews() -> None:

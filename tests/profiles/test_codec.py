@@ -1,0 +1,191 @@
+"""A facet as bytes: what stands in stores is read for ever, and what this program does not know it refuses."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consent.purposes import FEEDBACK, PROFILE, PURPOSES, SENSITIVE
+from consent.state import GRANTS_MAX, Grant, No, PurposeState
+from events.fact import Fact
+from profiles import facet as shapes
+from profiles.codec import FacetUnreadable, decode_facet, encode_facet
+from profiles.facet import (
+    CELLS_MAX,
+    FACET_FORMAT,
+    LINES_MAX,
+    TEXTS_MAX,
+    Case,
+    Cell,
+    Edge,
+    Facet,
+    FeedbackSection,
+    Line,
+    LinkAct,
+    Opened,
+    Order,
+    Placed,
+    Relation,
+    ServiceSection,
+    Sum,
+    Words,
+)
+from profiles.fold import EDGES_MAX, KNOWN_MAX, RECORDS_MAX, fold
+from tests.builders import DAY, NOW, complaint, consent, fact, linked, money
+
+FORMAT_PAGE: Final = Path(__file__).with_name("facet_format_1.txt")
+GOLDEN: Final = Path(__file__).with_name("facet_format_1.hex")
+
+
+def said() -> list[Fact]:
+    """One life that leaves something in every section."""
+    line = {"item": "milk", "category": "dairy", "quantity": 2, "amount": 199}
+    return [
+        *(consent("given", purpose, at=NOW - DAY, event_id=purpose) for purpose in (PROFILE, SENSITIVE, FEEDBACK)),
+        consent("refused", "model.train", at=NOW - DAY, event_id="no"),
+        fact("transaction.purchased", event_id="e-1", order_id="o-1", total=money(398), lines=[line], channel="app"),
+        fact("service.delivery_step", event_id="e-2", at=NOW + 1, order_id="o-1", step="delivered"),
+        fact("transaction.refunded", event_id="e-3", at=NOW + 2, order_id="o-1", refund=money(99)),
+        complaint("case-1", event_id="e-4", at=NOW + 3, text="too slow", topics=["delivery"]),
+        fact("service.case_replied", event_id="e-5", at=NOW + 4, case_id="case-1"),
+        fact("feedback.suggestion_presented", event_id="e-6", at=NOW + 5, decision="d-1", service="loan"),
+        fact("outreach.sent", event_id="e-7", at=NOW + 6, outreach="m-1", trigger="care", channel="email"),
+        fact(
+            "identity.described",
+            event_id="e-8",
+            at=NOW + 7,
+            attributes={"hobby": "sailing", "health": "good", "country": "DE", "minor": False},
+        ),
+        linked("app:42", "card:7", at=NOW + 8, event_id="e-9")[0],
+        fact("identity.related", event_id="e-10", at=NOW + 9, other="machine:9", kind="owns"),
+    ]
+
+
+def folded() -> Facet:
+    facet = Facet()
+    for each in said():
+        facet = fold(facet, each).facet
+    return facet
+
+
+def described(kind: type[msgspec.Struct]) -> str:
+    names = (f"{field.name}: {field.type}" for field in msgspec.structs.fields(kind))
+    return f"{kind.__name__}({', '.join(names)})".replace("profiles.facet.", "").replace("consent.state.", "")
+
+
+def stored_shapes() -> list[type[msgspec.Struct]]:
+    kept = [each for each in vars(shapes).values() if isinstance(each, type) and issubclass(each, msgspec.Struct)]
+    return sorted({*kept, PurposeState, Grant, No}, key=lambda kind: kind.__name__)
+
+
+def test_no_field_of_a_facet_changes_without_another_format() -> None:
+    now = "\n".join(map(described, stored_shapes())) + "\n"
+    assert (FACET_FORMAT, now) == (1, FORMAT_PAGE.read_text(encoding="utf-8")), (
+        "stores hold facets of format 1: raise FACET_FORMAT, add the step to profiles.codec.LIFTS, and keep this page"
+        " beside one for the new format"
+    )
+
+
+def test_a_facet_written_long_ago_is_read_and_written_as_it_was() -> None:
+    blob = bytes.fromhex(GOLDEN.read_text(encoding="ascii"))
+    assert decode_facet(blob) == folded()
+    assert encode_facet(folded()) == blob
+
+
+def test_fields_added_at_the_end_have_their_defaults_in_older_blobs() -> None:
+    fields = msgspec.msgpack.decode(encode_facet(folded()))
+    older = Facet(*msgspec.structs.astuple(folded())[:4])
+    assert decode_facet(msgspec.msgpack.encode(fields[:4])) == older
+
+
+@pytest.mark.parametrize("version", [FACET_FORMAT + 1, 0, -1, 2**40])
+def test_a_format_that_is_not_known_is_refused_by_its_number(version: int) -> None:
+    _, *rest = msgspec.msgpack.decode(encode_facet(folded()))
+    with pytest.raises(FacetUnreadable, match=f"format {version} is not known"):
+        decode_facet(msgspec.msgpack.encode([version, *rest, "a field of tomorrow"]))
+
+
+def test_a_field_that_is_not_known_is_refused_wherever_it_stands_and_never_dropped() -> None:
+    whole = msgspec.msgpack.decode(encode_facet(folded()))
+    places = list(arrays(whole))
+    assert len(places) > 30
+    for place in places:
+        place.append("a field of tomorrow")
+        with pytest.raises(FacetUnreadable):
+            decode_facet(msgspec.msgpack.encode(whole))
+        place.pop()
+    assert decode_facet(msgspec.msgpack.encode(whole)) == folded()
+
+
+def arrays(value: Any) -> Iterator[list[Any]]:
+    """Every array of a decoded facet to which one more text would not be one more topic."""
+    if isinstance(value, list) and not (value and all(isinstance(each, str) for each in value)):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from arrays(inner)
+
+
+@given(st.binary(max_size=80) | st.binary(max_size=80).map(lambda more: encode_facet(folded())[:40] + more))
+def test_any_bytes_are_a_facet_or_unreadable(blob: bytes) -> None:
+    with suppress(FacetUnreadable):
+        assert isinstance(decode_facet(blob), Facet)
+
+
+def test_text_that_is_not_utf8_is_unreadable() -> None:
+    blob = encode_facet(folded()).replace(b"sailing", b"\xff\xfe\xfd\xff\xff\xff\xff")
+    with pytest.raises(FacetUnreadable):
+        decode_facet(blob)
+
+
+HEAVIEST_MB: Final = 30
+"""As docs/reference/redis-format.md says."""
+
+BIG: Final = 2**53
+KEY: Final = b"\xff" * 8
+CODE: Final = "c" * 64
+ID: Final = "i" * 96
+PSEUDONYM_SIZED: Final = "n" * 51
+
+
+def cell(value: Any = None) -> Cell[Any]:
+    return Cell(BIG, KEY, value)
+
+
+def heaviest() -> Facet:
+    """Every record as heavy as events can make it: orders weigh most of what is counted with them."""
+    lines = (Line(ID, CODE, BIG, BIG),) * LINES_MAX
+    order = Order(
+        *(cell(Placed(BIG, "EUR", lines, CODE)), cell(BIG), *(cell(),) * 5, cell(CODE)),
+        refunds=(cell(Sum(BIG, "EUR")),) * CELLS_MAX,
+    )
+    opened = cell(Opened((CODE,) * 16, "urgent", ID, CODE))
+    codes = (cell(CODE),) * CELLS_MAX
+    case = Case(opened, opened, (cell(),) * CELLS_MAX, codes, codes, (cell(),) * CELLS_MAX)
+    words = Words(cell("\U0001f642" * (2 * 8000 + 1)))
+    act = cell(LinkAct("verified", CODE, BIG))
+    grants = (Grant(BIG, BIG, BIG, KEY),) * GRANTS_MAX
+    return Facet(
+        recent=b"\xff" * 12 * KNOWN_MAX,
+        consents=dict.fromkeys(PURPOSES, PurposeState(grants, No(BIG, BIG, KEY, withdrawn=True), BIG)),
+        edges={f"{PSEUDONYM_SIZED}{number}": Edge((act,) * CELLS_MAX) for number in range(EDGES_MAX)},
+        relations={
+            f"contact_of from {PSEUDONYM_SIZED}{number}": Relation(cell(value=False)) for number in range(EDGES_MAX)
+        },
+        service=ServiceSection(
+            orders={f"{ID}{number}": order for number in range(RECORDS_MAX)},
+            cases={f"{ID}{number}": case for number in range(RECORDS_MAX)},
+        ),
+        feedback=FeedbackSection(words={f"survey {ID}{number}": words for number in range(TEXTS_MAX)}),
+    )
+
+
+def test_the_heaviest_facet_weighs_no_more_than_the_page_says() -> None:
+    weight = len(encode_facet(heaviest()))
+    page = Path("docs/reference/redis-format.md").read_text(encoding="utf-8")
+    assert HEAVIEST_MB - 5 < weight / 1e6 < HEAVIEST_MB
+    assert f"at most {HEAVIEST_MB} MB" in page
