@@ -15,7 +15,10 @@ _WITH_A_MEANING: Final = frozenset("{}*?[]\\ ")
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A kind of key: can the log rebuild it, how long does it live (None: as long as the data it belongs to)."""
+    """A kind of key: can the log rebuild it, how long does it live (None: as long as the data it belongs to).
+
+    A family may have an index beside its values; `docs/reference/redis-format.md` has a row for each.
+    """
 
     name: str
     origin: Literal["derived", "primary"]
@@ -32,15 +35,13 @@ FAMILIES: Final = {
         Family("epochs", "primary", None, "the list of logs this store has followed"),
         Family("dead", "primary", 14 * 24 * 3600, "dead letters, raw bytes encrypted under a daily key"),
         Family("dead-key", "primary", 14 * 24 * 3600, "the daily key of the dead letters"),
-        Family("hold", "primary", None, "a withdrawal acknowledged and not yet folded"),
+        Family("hold", "primary", None, "withdrawals acknowledged and not yet folded"),
         Family("act", "primary", 24 * 3600, "a consent act being written to every identity it covers"),
-        Family("ref", "primary", 30 * 24 * 3600, "an opaque reference to an identity"),
         Family("decision", "primary", 30 * 24 * 3600, "a decision with what it relied on"),
         Family("cap", "primary", 8 * 24 * 3600, "messages reserved for an identity"),
         Family("outreach", "primary", 90 * 24 * 3600, "outreach decisions of an identity"),
         Family("due", "primary", None, "timers by due time"),
         Family("lag", "derived", 60, "the lag a worker measured"),
-        Family("trained", "derived", None, "the name of the model that is served"),
     )
 }
 

@@ -132,7 +132,7 @@ def test_a_hostile_part_never_gets_into_a_key(part: str) -> None:
     with pytest.raises(ValueError, match="key part"):
         partition_key("hold", 3, "good", part)
     with pytest.raises(ValueError, match="key part"):
-        global_key("trained", part)
+        global_key("decision", part)
 
 
 def test_a_family_nobody_declared_has_no_keys() -> None:

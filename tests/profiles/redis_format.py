@@ -3,35 +3,39 @@
 import re
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "redis-format.md"
 _ROW = re.compile(
-    r"^\| (?P<name>[a-z-]+) \| `(?P<shape>rapport:[^`]+)` \| (?P<value>.+) \| (?P<origin>\w+) \| (?P<lifetime>.+) \|$"
+    r"^\| (?P<family>[a-z-]+) \| `(?P<shape>rapport:[^`]+)` \| (?P<kind>string|hash|zset|stream) \| (?P<value>.+)"
+    r" \| (?P<origin>\w+) \| (?P<lifetime>.+) \|$"
 )
+_PARTS: Final = {"<identity>": "[a-z][a-z0-9_]*:[a-z2-7]{26}", "<partition>": "[0-9]+", "<day>": "[0-9]+"}
 
 
-class DocumentedFamily(NamedTuple):
+class DocumentedKey(NamedTuple):
     """A row of the page."""
 
-    name: str
+    family: str
     shape: str
+    kind: str
     origin: str
     lifetime: str
 
     def fits(self, key: str) -> bool:
         """Whether a key has the shape."""
-        pattern = re.escape(self.shape).replace(r"\[", "(").replace(r"\]", ")?").replace("…", "(:.+)?")
-        return re.fullmatch(re.sub("<[a-z]+>", "[^{}]+", pattern), key) is not None
+        parts = re.split(r"(<[a-z-]+>)", self.shape)
+        pattern = (_PARTS.get(part, "[^:{}]+") if part.startswith("<") else re.escape(part) for part in parts)
+        return re.fullmatch("".join(pattern), key) is not None
 
 
 @cache
-def documented_families() -> dict[str, DocumentedFamily]:
-    """The rows of the page by family."""
+def documented_keys() -> tuple[DocumentedKey, ...]:
+    """The rows of the page."""
     rows = filter(None, map(_ROW.match, PAGE.read_text(encoding="utf-8").splitlines()))
-    return {row["name"]: DocumentedFamily(row["name"], row["shape"], row["origin"], row["lifetime"]) for row in rows}
+    return tuple(DocumentedKey(*row.group("family", "shape", "kind", "origin", "lifetime")) for row in rows)
 
 
-def family_of(key: str) -> str | None:
-    """The documented family a key belongs to."""
-    return next((row.name for row in documented_families().values() if row.fits(key)), None)
+def row_of(key: str) -> DocumentedKey | None:
+    """The row that a key has the shape of."""
+    return next((row for row in documented_keys() if row.fits(key)), None)

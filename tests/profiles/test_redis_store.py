@@ -318,7 +318,7 @@ async def test_a_user_who_may_not_call_functions_is_told_so(own: Valkey) -> None
 
 
 async def test_the_permissions_the_page_lists_are_enough(own: Valkey) -> None:
-    listed = re.findall(r"\+[a-z|]+", PAGE.read_text(encoding="utf-8").partition("and in a cluster")[0])
+    listed = re.findall(r"\+[a-z|]+", PAGE.read_text(encoding="utf-8").partition("the rooms beside it")[0])
     resp.ask(LOOPBACK, own.port, "ACL", "SETUSER", "rapport", "on", ">word", "~rapport:*", *listed)
 
     async with connected(own.url.replace("//", "//rapport:word@")) as store:

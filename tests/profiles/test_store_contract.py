@@ -17,10 +17,10 @@ from events.position import Checkpoint, Stream, encode_checkpoint
 from profiles.codec import FacetUnreadable, decode_facet, encode_facet
 from profiles.facet import FACET_FORMAT, Facet
 from profiles.fold import fold
-from profiles.store import FACETS_MAX, Commit, Committed, Mismatch, OutboxEntry, ProfileStoreUnfit
+from profiles.store import FACETS_MAX, Commit, Committed, Mismatch, OutboxEntry, ProfileStoreUnfit, Standing
 from tests.builders import complaint, pseudonym, purchased
 from tests.profiles.backends import PARTITIONS, Backend, memory_backend, redis_backend
-from tests.profiles.redis_format import documented_families, family_of
+from tests.profiles.redis_format import row_of
 
 APP = pseudonym("app:42")
 PARTITION = partition_of(APP.encode(), PARTITIONS)
@@ -47,8 +47,8 @@ async def backend(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
 
 
 def _all_documented(keys: list[str]) -> None:
-    strangers = [key for key in keys if family_of(key) not in documented_families()]
-    assert not strangers, f"docs/reference/redis-format.md knows no family for {strangers}"
+    strangers = [key for key in keys if row_of(key) is None]
+    assert not strangers, f"docs/reference/redis-format.md has no row for {strangers}"
 
 
 def at(offset: int, **rest: Any) -> Checkpoint:
@@ -83,6 +83,15 @@ async def test_a_first_commit_expects_no_checkpoint(backend: Backend) -> None:
 
     assert await backend.store.checkpoint(STREAM) == at(3)
     assert await backend.store.load(PARTITION, [APP, pseudonym("app:43")]) == {APP: SHOP}
+
+
+async def test_facets_are_read_together_with_the_checkpoint(backend: Backend) -> None:
+    assert await backend.store.load_standing(STREAM, [APP]) == Standing(None, {})
+    await backend.store.commit(step(None, at(1), facets={APP: SHOP}))
+
+    assert await backend.store.load_standing(STREAM, [APP, pseudonym("app:43")]) == Standing(at(1), {APP: SHOP})
+    assert await backend.store.load_standing(STREAM, []) == Standing(at(1), {})
+    assert (await backend.store.load_standing(STREAM._replace(topic="rapport.intake"), [])).checkpoint is None
 
 
 async def test_a_commit_that_expects_something_of_an_empty_store_writes_nothing(backend: Backend) -> None:
