@@ -6,9 +6,22 @@ the owner then drops the whole partition.
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
+from events.position import Checkpoint, Stream
 from profiles.facet import Facet
 from profiles.store import ProfileStore
+
+
+class Read(NamedTuple):
+    """Facets, and the checkpoint that stood in the store while some of them were read there; none for all from memory.
+
+    Who folds them must expect that very checkpoint. Else, should the store go back in time to the checkpoint a commit
+    expects, that commit would carry facets from a future that is lost.
+    """
+
+    facets: dict[str, Facet]
+    stood: tuple[Checkpoint | None, ...] = ()
 
 
 class FacetCache:
@@ -24,17 +37,19 @@ class FacetCache:
     def __len__(self) -> int:
         return sum(map(len, self._held.values()))
 
-    async def load(self, partition: int, identities: Collection[str]) -> dict[str, Facet]:
+    async def load(self, stream: Stream, identities: Collection[str]) -> Read:
         """The facets that exist, from memory where they are held. Errors are the store's own."""
-        held = self._held.setdefault(partition, OrderedDict())
+        held = self._held.setdefault(stream.partition, OrderedDict())
         found = {identity: held[identity] for identity in identities if identity in held}
         missing = [identity for identity in identities if identity not in found]
-        if missing:
-            # Should the partition be dropped meanwhile, `held` is no longer looked at and what comes is not kept.
-            loaded = await self._store.load(partition, missing)
-            found |= loaded
+        if not missing:
+            self._keep(held, found)
+            return Read(found)
+        # Should the partition be dropped meanwhile, `held` is no longer looked at and what comes is not kept.
+        standing = await self._store.load_standing(stream, missing)
+        found |= standing.facets
         self._keep(held, found)
-        return found
+        return Read(found, (standing.checkpoint,))
 
     def put(self, partition: int, facets: Mapping[str, Facet]) -> None:
         """Hold facets that now stand in the store."""

@@ -9,7 +9,7 @@ from events.position import Checkpoint, Stream, encode_checkpoint
 from profiles.codec import decode_facet, encode_facet
 from profiles.commit_checks import OUTBOX_AHEAD, check_commit, entry_id, entry_order, read_checkpoint
 from profiles.facet import Facet
-from profiles.store import Commit, Committed, Mismatch, OutboxEntry, ProfileStoreUnfit
+from profiles.store import Commit, Committed, Mismatch, OutboxEntry, ProfileStoreUnfit, Standing
 
 _NEVER: Final = (-1, -1)
 
@@ -47,6 +47,10 @@ class MemoryStore:
         """See `ProfileStore`."""
         blobs = {identity: self.values.get(facet_key(partition, identity)) for identity in identities}
         return {identity: self._decode(blob) for identity, blob in blobs.items() if blob is not None}
+
+    async def load_standing(self, stream: Stream, identities: Collection[str]) -> Standing:
+        """See `ProfileStore`."""
+        return Standing(await self.checkpoint(stream), await self.load(stream.partition, identities))
 
     async def commit(self, commit: Commit) -> Committed | Mismatch:
         """See `ProfileStore`; ValueError as `profiles.commit_checks` says."""

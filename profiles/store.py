@@ -51,6 +51,14 @@ class Mismatch:
     found: Checkpoint | None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Facets as they stood at one moment, and the checkpoint that stood there with them."""
+
+    checkpoint: Checkpoint | None
+    facets: dict[str, Facet]
+
+
 class ProfileStoreError(Exception):
     """The store could not be asked or did not answer; the outcome of a commit is then unknown and it is sent again."""
 
@@ -72,6 +80,10 @@ class ProfileStore(Protocol):
 
     async def load(self, partition: int, identities: Collection[str]) -> dict[str, Facet]:
         """The facets that exist; identities without one are absent. `profiles.codec.FacetUnreadable` for a bad blob."""
+        ...
+
+    async def load_standing(self, stream: Stream, identities: Collection[str]) -> Standing:
+        """The same of a stream's partition, read at one moment with the stream's checkpoint."""
         ...
 
     async def commit(self, commit: Commit) -> Committed | Mismatch:

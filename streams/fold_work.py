@@ -11,7 +11,8 @@ from events.fact import Fact, FactUndecodable, decode_fact
 from events.partitioning import partition_of
 from events.position import Position, Stream
 from profiles.facet import Facet
-from profiles.fold import fold
+from profiles.facet_cache import Read
+from profiles.fold import Folded, fold
 from profiles.store import OutboxEntry
 from streams.dead_letters import Undertaker
 from streams.folding import Step
@@ -29,8 +30,8 @@ _EMPTY: Final = Facet()
 class Facets(Protocol):
     """The facets of one partition, some held in memory."""
 
-    async def load(self, partition: int, identities: Collection[str]) -> dict[str, Facet]:
-        """The facets that exist."""
+    async def load(self, stream: Stream, identities: Collection[str]) -> Read:
+        """The facets that exist, and the checkpoint that stood while they were read."""
         ...
 
     def put(self, partition: int, facets: Mapping[str, Facet]) -> None:
@@ -58,19 +59,20 @@ class FoldWork:
     candidates: Candidates
     clock: Clock
     partitions: int
+    fold: Callable[[Facet, Fact], Folded] = fold
 
     async def step(self, stream: Stream, epoch: int, records: Sequence[Record]) -> Step:
         """Fold the records in order; what cannot be folded becomes a dead letter and harms nothing else."""
         facts = [self._decode(stream, record) for record in records]
         identities = {fact.identity for fact in facts if isinstance(fact, Fact)}
-        facets = await self.facets.load(stream.partition, identities)
+        facets, stood = await self.facets.load(stream, identities)
         changed: dict[str, Facet] = {}
         outbox: list[OutboxEntry] = []
         for record, fact in zip(records, facts, strict=True):
             if not isinstance(fact, Fact):
                 outbox.append(await self._set_aside(stream, epoch, record, reason="undecodable", detail=fact))
                 continue
-            folded = fold(changed.get(fact.identity) or facets.get(fact.identity, _EMPTY), fact)
+            folded = self.fold(changed.get(fact.identity) or facets.get(fact.identity, _EMPTY), fact)
             if folded.fate == "applied":
                 changed[fact.identity] = folded.facet
             if folded.fate in ("applied", "repeated"):
@@ -78,7 +80,7 @@ class FoldWork:
                 outbox.extend(self._following(fact, position, is_new=folded.fate == "applied"))
             else:
                 outbox.append(await self._set_aside(stream, epoch, record, reason=folded.fate, detail=fact.type))
-        return Step(changed, outbox)
+        return Step(changed, outbox, stood)
 
     def committed(self, stream: Stream, step: Step) -> None:
         """See `streams.folding.Work`."""

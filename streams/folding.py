@@ -25,10 +25,14 @@ OUTBOX_MAX = 10_000
 
 
 class Step(NamedTuple):
-    """What some records change: facets to set, entries for the outbox."""
+    """What some records change: facets to set, entries for the outbox.
+
+    `stood` is the checkpoint that stood in the store while it was read for this step; empty when nothing was read.
+    """
 
     facets: Mapping[str, Facet] = {}
     outbox: Sequence[OutboxEntry] = ()
+    stood: Sequence[Checkpoint | None] = ()
 
 
 class Work(Protocol):
@@ -97,6 +101,9 @@ class StreamFold:
         records = [record for record in frame.records if record.offset >= start.offset]
         for chunk, end in chunks(records, end=frame.end):
             step = await self.work.step(stream, start.epoch, chunk)
+            for found in step.stood:
+                if found != expected:
+                    return self._mismatched(stream, Mismatch(found))
             await self._wait_for_room(stream, step)
             following = start = start.advanced(offset=end, fingerprint=fingerprint_of(chunk))
             commit = Commit(stream=stream, expected=expected, next=following, facets=step.facets, outbox=step.outbox)

@@ -18,6 +18,10 @@ def numbered(number: int) -> Facet:
     return Facet(recent=number.to_bytes(4, "big"))
 
 
+async def loaded(cache: FacetCache, identities: Collection[str], *, partition: int = 3) -> dict[str, Facet]:
+    return (await cache.load(STREAM._replace(partition=partition), identities)).facets
+
+
 class CountingStore(MemoryStore):
     """A store that counts what it is asked for, and may keep the caller waiting."""
 
@@ -44,27 +48,34 @@ async def store() -> CountingStore:
 
 async def test_what_is_held_is_not_asked_for_again(store: CountingStore) -> None:
     cache = FacetCache(store)
-    assert await cache.load(3, {"a", "b"}) == {"a": numbered(0), "b": numbered(1)}
+    assert await loaded(cache, {"a", "b"}) == {"a": numbered(0), "b": numbered(1)}
     cache.put(3, {"z": numbered(9)})
 
-    assert await cache.load(3, ["a", "c", "z"]) == {"a": numbered(0), "c": numbered(2), "z": numbered(9)}
+    assert await loaded(cache, ["a", "c", "z"]) == {"a": numbered(0), "c": numbered(2), "z": numbered(9)}
 
     assert sorted(store.asked) == ["a", "b", "c"]
 
 
+async def test_what_is_loaded_comes_with_the_checkpoint_that_stood_there(store: CountingStore) -> None:
+    cache = FacetCache(store)
+
+    assert (await cache.load(STREAM, ["a"])).stood == (Checkpoint(1, 1),)
+    assert (await cache.load(STREAM, ["a"])).stood == ()
+
+
 async def test_a_facet_that_was_put_replaces_the_one_that_was_loaded(store: CountingStore) -> None:
     cache = FacetCache(store)
-    await cache.load(3, ["a"])
+    await loaded(cache, ["a"])
     cache.put(3, {"a": numbered(7)})
 
-    assert await cache.load(3, ["a"]) == {"a": numbered(7)}
+    assert await loaded(cache, ["a"]) == {"a": numbered(7)}
 
 
 async def test_somebody_unknown_is_asked_for_until_there_is_a_facet(store: CountingStore) -> None:
     cache = FacetCache(store)
 
-    assert await cache.load(3, ["nobody"]) == {}
-    assert await cache.load(3, ["nobody"]) == {}
+    assert await loaded(cache, ["nobody"]) == {}
+    assert await loaded(cache, ["nobody"]) == {}
 
     assert store.asked == ["nobody", "nobody"]
 
@@ -77,14 +88,14 @@ async def test_a_dropped_partition_is_asked_for_again_and_others_are_kept(store:
     cache.drop(3)
     cache.drop(5)
 
-    assert await cache.load(3, ["a"]) == {"a": numbered(0)}
-    assert await cache.load(4, ["a"]) == {"a": numbered(8)}
+    assert await loaded(cache, ["a"]) == {"a": numbered(0)}
+    assert await loaded(cache, ["a"], partition=4) == {"a": numbered(8)}
 
 
 async def test_what_arrives_after_the_partition_was_dropped_is_not_held(store: CountingStore) -> None:
     cache = FacetCache(store)
     store.held_up = asyncio.Event()
-    loading = asyncio.create_task(cache.load(3, ["a"]))
+    loading = asyncio.create_task(loaded(cache, ["a"]))
     await asyncio.wait([loading], timeout=0.01)
     assert store.asked == ["a"]
 
@@ -97,14 +108,14 @@ async def test_what_arrives_after_the_partition_was_dropped_is_not_held(store: C
 
 async def test_the_least_recently_used_go_first(store: CountingStore) -> None:
     cache = FacetCache(store, facets_max=3)
-    await cache.load(3, ["a", "b", "c"])
-    await cache.load(3, ["a"])
+    await loaded(cache, ["a", "b", "c"])
+    await loaded(cache, ["a"])
     cache.put(3, {"d": numbered(3)})
     store.asked.clear()
 
-    await cache.load(3, ["a", "c", "d"])
+    await loaded(cache, ["a", "c", "d"])
     assert store.asked == []
-    await cache.load(3, ["b"])
+    await loaded(cache, ["b"])
     assert store.asked == ["b"]
     assert len(cache) == 3
 
@@ -115,13 +126,13 @@ async def test_a_quiet_partition_is_not_emptied_by_a_busy_one(store: CountingSto
     cache.put(3, {str(number): numbered(number) for number in range(100)})
 
     assert len(cache) == 10
-    assert await cache.load(4, ["quiet"]) == {"quiet": numbered(1)}
+    assert await loaded(cache, ["quiet"], partition=4) == {"quiet": numbered(1)}
 
 
 async def test_more_than_fit_are_still_all_given(store: CountingStore) -> None:
     cache = FacetCache(store, facets_max=2)
 
-    assert len(await cache.load(3, "abcdef")) == 6
+    assert len(await loaded(cache, "abcdef")) == 6
     assert len(cache) == 2
 
 

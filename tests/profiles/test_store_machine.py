@@ -1,7 +1,7 @@
 """Exactly once, whatever happens in which order."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 import pytest
@@ -18,22 +18,28 @@ from hypothesis.stateful import (
 from msgspec.structs import replace
 
 from events.keys import checkpoint_key
+from events.position import Stream
+from profiles.facet_cache import FacetCache, Read
 from profiles.memory_store import MemoryStore
 from profiles.redis_store import RedisStore
 from profiles.store import Commit, Committed, Mismatch, ProfileStoreUnfit
 from tests.profiles.owners import (
     PEOPLE,
     STREAM,
+    MakeFacets,
     MemoryVault,
     Owner,
+    Pause,
     Receiver,
     RedisVault,
     Told,
     Vault,
     assert_every_record_counted_once,
+    few_facets,
 )
 
 OWNERS = st.integers(0, 2)
+PAUSES: list[Pause] = ["load", "commit"]
 MakeVault = Callable[[], Coroutine[Any, Any, Vault]]
 
 
@@ -66,35 +72,24 @@ class World(RuleBasedStateMachine):
         self.log.append(Told(end + hole, identity, len(self.log)))
 
     @rule(who=OWNERS, records=st.integers(0, 5))
-    def an_owner_folds_a_frame_and_sends_it(self, who: int, records: int) -> None:
-        self.loop.run(self.owners[who].prepare(records=records))
-        self.loop.run(self.owners[who].send())
+    def an_owner_folds_a_frame(self, who: int, records: int) -> None:
+        self.loop.run(self.owners[who].takes(records=records))
 
-    @rule(who=OWNERS, records=st.integers(1, 5))
-    def an_owner_folds_a_frame_and_falls_asleep(self, who: int, records: int) -> None:
-        self.loop.run(self.owners[who].prepare(records=records))
-
-    @rule(who=OWNERS)
-    def a_sleeper_wakes_and_sends(self, who: int) -> None:
-        self.loop.run(self.owners[who].send())
+    @rule(who=OWNERS, records=st.integers(1, 5), before=st.sampled_from(PAUSES))
+    def an_owner_falls_asleep_over_a_frame(self, who: int, records: int, before: Pause) -> None:
+        self.loop.run(self.owners[who].takes(records=records, sleeps_before=before))
 
     @rule(who=OWNERS)
-    def an_owner_crashes_before_it_sends(self, who: int) -> None:
-        self.owners[who] = self._newcomer()
+    def a_sleeper_wakes(self, who: int) -> None:
+        self.loop.run(self.owners[who].wakes())
+
+    @rule(who=OWNERS)
+    def an_owner_crashes(self, who: int) -> None:
+        self.loop.run(self.owners[who].crashes())
 
     @rule(who=OWNERS, records=st.integers(1, 5))
-    def an_owner_crashes_after_it_sends(self, who: int, records: int) -> None:
-        self.loop.run(self.owners[who].prepare(records=records))
-        self.loop.run(self.owners[who].send())
-        self.owners[who] = self._newcomer()
-
-    @rule(who=OWNERS, records=st.integers(1, 5))
-    def an_answer_is_lost_and_the_commit_sent_again(self, who: int, records: int) -> None:
-        owner = self.owners[who]
-        self.loop.run(owner.prepare(records=records))
-        if owner.prepared is not None:
-            self.loop.run(self.vault.store.commit(owner.prepared))
-        self.loop.run(owner.send())
+    def an_answer_is_lost_and_the_frame_handed_over_again(self, who: int, records: int) -> None:
+        self.loop.run(self.owners[who].takes(records=records, loses_answer=True))
 
     @precondition(lambda self: len(self.snapshots) < 5)
     @rule()
@@ -131,9 +126,10 @@ class World(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             # Whatever happened, an owner alone gets to the end: it learns where it stands, and folds the rest.
+            for owner in self.owners:
+                self.loop.run(owner.crashes())
             for _ in range(2):
-                self.loop.run(self.owners[0].prepare(records=len(self.log)))
-                self.loop.run(self.owners[0].send())
+                self.loop.run(self.owners[0].takes(records=len(self.log)))
             self.every_record_up_to_the_checkpoint_counted_once()
             assert self.least == (self.log[-1].offset + 1 if self.log else 0)
         finally:
@@ -142,9 +138,10 @@ class World(RuleBasedStateMachine):
             self.loop.close()
 
 
-def explore(vault: MakeVault, *, examples: int, steps: int, **rest: Any) -> None:
+def explore(vault: MakeVault, *, examples: int, steps: int, facets: MakeFacets = few_facets, **rest: Any) -> None:
     class Explored(World):
         make_vault = staticmethod(vault)
+        make_facets = staticmethod(facets)
 
     limits = settings(
         max_examples=examples,
@@ -212,3 +209,34 @@ def test_the_machine_would_notice_a_store_that_does_less(faulty: type[MemoryStor
 
     with pytest.raises((AssertionError, ProfileStoreUnfit)):
         explore(empty, examples=200, steps=40, phases=[Phase.generate], verbosity=Verbosity.quiet, database=None)
+
+
+class ForgetsWhatStood(FacetCache):
+    """Facets whose reader does not learn at which checkpoint they were read."""
+
+    async def load(self, stream: Stream, identities: Collection[str]) -> Read:
+        return Read((await super().load(stream, identities)).facets)
+
+
+async def _world_whose_store_goes_back(facets: MakeFacets) -> None:
+    #   one folds 0-2 · another folds 2-5 · one reads what stands then · the store goes back to 2 · one commits 2-4
+    vault = MemoryVault(MemoryStore())
+    log = [Told(at, PEOPLE[0] if at < 2 else PEOPLE[1], at) for at in range(5)]
+    one = await Owner(vault.store, log, facets).assigned()
+    await one.takes(records=2)
+    before = await vault.snapshot()
+    another = await Owner(vault.store, log, facets).assigned()
+    await another.takes(records=3)
+    await one.takes(records=2, sleeps_before="commit")
+    await vault.restore(before)
+    await one.wakes()
+    await assert_every_record_counted_once(vault.store, log, Receiver())
+
+
+async def test_facets_of_a_lost_future_are_not_committed() -> None:
+    await _world_whose_store_goes_back(few_facets)
+
+
+async def test_an_owner_that_does_not_look_at_what_stood_would_commit_them() -> None:
+    with pytest.raises(AssertionError):
+        await _world_whose_store_goes_back(lambda store: ForgetsWhatStood(store, facets_max=2))

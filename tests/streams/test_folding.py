@@ -1,5 +1,6 @@
 """Frames against the checkpoint: what is folded, what is refused, what a mismatch leads to."""
 
+import itertools
 from collections.abc import Sequence
 
 import pytest
@@ -7,8 +8,8 @@ import pytest
 from events.fact import Fact, encode_fact
 from events.position import Checkpoint, Stream
 from profiles.facet_cache import FacetCache
-from profiles.memory_store import MemoryStore
-from profiles.store import Commit
+from profiles.memory_store import MemoryStore, Snapshot
+from profiles.store import Commit, Committed, Mismatch
 from streams.dead_letters import Undertaker, decode_letter, unseal
 from streams.fold_work import FoldWork
 from streams.folding import LogIdentity, StoredCheckpoints, StreamFold, fingerprint_of
@@ -19,6 +20,24 @@ from tests.builders import NOW, PARTITIONS, admitted, consent, purchased
 LOG = LogIdentity(epoch=1, topic_id="a log")
 PARTITION = admitted(purchased()).partition
 STREAM = Stream("profiles", "rapport.events", PARTITION)
+
+
+NEIGHBOUR = next(
+    name
+    for name in (f"app:neighbour-{number}" for number in itertools.count())
+    if admitted(purchased(identity=name)).partition == PARTITION
+)
+
+
+class LosesTheFuture(MemoryStore):
+    """A store that goes back in time just before the next commit, where it is told to."""
+
+    before_commit: Snapshot | None = None
+
+    async def commit(self, commit: Commit) -> Committed | Mismatch:
+        if self.before_commit is not None:
+            self.restore(self.before_commit)
+        return await super().commit(commit)
 
 
 class World:
@@ -127,6 +146,20 @@ async def test_a_paused_owner_that_wakes_up_writes_nothing() -> None:
 
     assert await handed(sleeper, orders(2, first=2), start=2, end=4) == SeekTo(5)
     assert world.store.snapshot() == before
+
+
+async def test_facets_of_a_future_that_the_store_lost_are_not_committed() -> None:
+    #   owner folds 0-2 · another folds 2-5 · owner reads then · the store goes back to 2 · owner commits 2-4
+    world = World(LosesTheFuture())
+    await handed(world.fold, orders(2), start=0, end=2)
+    assert isinstance(world.store, LosesTheFuture)
+    older = world.store.snapshot()
+    theirs = [record(offset, purchased(f"order-{offset}", identity=NEIGHBOUR)) for offset in range(2, 5)]
+    await handed(world.owner(), theirs, start=2, end=5)
+    world.store.before_commit = older
+
+    assert await handed(world.fold, theirs[:2], start=2, end=4) == SeekTo(5)
+    assert await world.store.checkpoint(STREAM) == Checkpoint(1, 5, "a log", fingerprint_of(theirs))
 
 
 async def test_a_raised_incarnation_makes_the_owner_read_everything_again() -> None:
