@@ -1,16 +1,20 @@
 """What others send becomes facts: admit each record of an intake topic, append the facts, set the rest aside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from events.admission import Admission, Admitted, Door, EventRefused
+from events.log import LogRefused
 from events.position import Stream
 from profiles.store import OutboxEntry
 from streams.dead_letters import Undertaker
 from streams.fold_work import Clock
 from streams.folding import Step
 from streams.frame import Record
+
+LOG_REFUSED: Final = "log_refused"
+"""Why a record was set aside whose facts the log will not take, however often it is asked."""
 
 
 class Appends(Protocol):
@@ -36,28 +40,42 @@ class AdmitWork:
     clock: Clock
 
     async def step(self, stream: Stream, epoch: int, records: Sequence[Record]) -> Step:
-        """Admit the records in order; a refused one becomes a dead letter."""
+        """Admit the records in order; one that admission or the log refuses becomes a dead letter."""
         admitted: list[Admitted] = []
-        outbox: list[OutboxEntry] = []
-        for record in records:
+        origins: list[int] = []
+        refused: dict[int, tuple[str, str]] = {}
+        for place, record in enumerate(records):
             # When the broker took it is when we heard of it, so a second admission stamps the same time.
             answer = self.admission.admit(record.value or b"", door=self.door, received_at=record.timestamp_ms)
             if isinstance(answer, EventRefused):
-                entry = await self.undertaker.entry(
-                    stream=stream,
-                    epoch=epoch,
-                    record=record,
-                    index=0,
-                    at=self.clock(),
-                    reason=answer.code,
-                    detail=answer.detail,
-                )
-                outbox.append(entry)
+                refused[place] = (answer.code, answer.detail)
             else:
                 admitted.extend(answer)
+                origins.extend([place] * len(answer))
         if admitted:
-            await self.log.append(admitted)
-        return Step(outbox=outbox)
+            try:
+                await self.log.append(admitted)
+            except LogRefused as error:
+                # All others were acknowledged.
+                refused |= {origins[index]: (LOG_REFUSED, why) for index, why in error.failed.items()}
+        return Step(outbox=await self._set_aside(stream, epoch, records, refused))
+
+    async def _set_aside(
+        self, stream: Stream, epoch: int, records: Sequence[Record], refused: Mapping[int, tuple[str, str]]
+    ) -> list[OutboxEntry]:
+        """The dead letters of some records, given by place with reason and detail."""
+        return [
+            await self.undertaker.entry(
+                stream=stream,
+                epoch=epoch,
+                record=records[place],
+                index=0,
+                at=self.clock(),
+                reason=reason,
+                detail=detail,
+            )
+            for place, (reason, detail) in sorted(refused.items())
+        ]
 
     def committed(self, stream: Stream, step: Step) -> None:
         """Nothing is remembered."""

@@ -1,5 +1,7 @@
 """Intake records become facts on the log; facts become history; outboxes are published and emptied."""
 
+import asyncio
+import itertools
 import json
 from collections.abc import Sequence
 
@@ -7,17 +9,19 @@ import pytest
 
 from events.admission import INTAKE, Admitted, Door
 from events.fact import Fact
+from events.log import LogRefused
 from events.position import Checkpoint, Stream
 from profiles.memory_store import MemoryStore
-from profiles.store import Commit, OutboxEntry
+from profiles.store import Commit, EntryKind, OutboxEntry
 from streams.admit_work import AdmitWork
 from streams.archive_work import ArchivedPositions, Archiver
 from streams.dead_letters import Undertaker, decode_letter
 from streams.folding import LogIdentity, Step
 from streams.frame import Frame, Handled, Record, SeekTo
 from streams.memory_dead_letters import MemoryDeadLetters
-from streams.relay import PublishFailed, Relay
-from tests.builders import ADMISSION, NOW, event
+from streams.relay import Publish, PublishFailed, Relay
+from tests.builders import ADMISSION, NOW, TRUSTED, event, pseudonym
+from tests.waiting import eventually
 
 LOG = LogIdentity(epoch=1, topic_id="a log")
 INTAKE_STREAM = Stream("profiles", "rapport.intake", 0)
@@ -74,6 +78,42 @@ async def test_a_refused_event_is_set_aside_with_its_code_and_the_others_go_on()
 
     assert reasons(step) == [(0, "not_json"), (1, "type_not_allowed"), (3, "not_json")]
     assert [fact.type for fact in log.facts] == ["service.visited"]
+
+
+class Choosy(Appended):
+    """A log that will not take facts about some; the others of a call are acknowledged."""
+
+    unwanted: tuple[str, ...] = ()
+
+    async def append(self, admitted: Sequence[Admitted]) -> None:
+        refused = {at: "too large" for at, one in enumerate(admitted) if one.fact.identity in self.unwanted}
+        await super().append([one for at, one in enumerate(admitted) if at not in refused])
+        if refused:
+            raise LogRefused(f"{len(refused)} records were refused", failed=refused)
+
+
+async def test_what_the_log_will_never_take_is_set_aside_and_the_worker_goes_on() -> None:
+    log = Choosy()
+    log.unwanted = (pseudonym("app:huge"),)
+    records = [
+        sent(3, event("identity.linked", subject="app:1", other="app:2", strength="verified", reason="tests")),
+        sent(5, event("service.visited", subject="app:huge", place="shop")),
+        Record(6, NOW, None, b"{"),
+        sent(8, event("service.visited", subject="app:3", place="shop")),
+    ]
+
+    step = await admitting(log, TRUSTED).step(INTAKE_STREAM, 1, records)
+
+    assert reasons(step) == [(5, "log_refused"), (6, "not_json")]
+    assert len(log.facts) == 3
+
+
+async def test_a_log_that_is_away_is_no_reason_to_set_anything_aside() -> None:
+    log = Appended()
+    log.away = True
+
+    with pytest.raises(ConnectionError):
+        await admitting(log).step(INTAKE_STREAM, 1, [sent(0, event("service.visited", place="shop"))])
 
 
 async def test_a_bound_intake_takes_consents_of_its_source_only() -> None:
@@ -173,3 +213,34 @@ async def test_an_entry_that_could_not_be_published_stays() -> None:
     with pytest.raises(PublishFailed):
         await relay.drain(stream)
     assert await store.outbox_length(stream) == 2
+
+
+async def test_a_receiver_that_is_away_is_waited_for_and_holds_up_no_other_outbox() -> None:
+    store = MemoryStore()
+    stream = await with_entries(store, 2)
+    other = Stream("profiles", "rapport.events", 1)
+    letter = OutboxEntry(offset=0, index=0, kind="dead_letter", payload=b"letter")
+    await store.commit(Commit(stream=other, expected=None, next=Checkpoint(1, 1), outbox=[letter]))
+    arrived: list[bytes] = []
+    tries = itertools.count(1)
+
+    async def away_twice(_stream: Stream, entries: Sequence[OutboxEntry]) -> None:
+        if next(tries) <= 2:
+            raise PublishFailed("nobody is there")
+        arrived.extend(entry.payload for entry in entries)
+
+    async def keep(_stream: Stream, entries: Sequence[OutboxEntry]) -> None:
+        arrived.extend(entry.payload for entry in entries)
+
+    publish: dict[EntryKind, Publish] = {"candidate": away_twice, "dead_letter": keep}
+    relay = Relay(store=store, publish=publish, owned=lambda: [stream, other], idle_s=0.01)
+    running = asyncio.create_task(relay.run())
+    await eventually(lambda: _is_empty(store, stream))
+    running.cancel()
+
+    assert arrived == [b"letter", b"0", b"1"]
+    assert await store.outbox_length(other) == 0
+
+
+async def _is_empty(store: MemoryStore, stream: Stream) -> bool:
+    return await store.outbox_length(stream) == 0
