@@ -7,9 +7,9 @@ import msgspec
 import typer
 from rich.table import Table
 
-from commands.logs import LogNotFollowed, adopt_log, known_epochs, see_log
+from commands.logs import LogNotFollowed, adopt_log, followed_epochs, known_epochs, log_identities, see_log
 from commands.output import JsonOption, console, emit
-from commands.settings import Settings, keyring_of, settings_of
+from commands.settings import Keyring, Settings, keyring_of, settings_of
 from events.epochs import Adopted, AnotherLog, Epoch, NotAdopted, recognise
 from profiles.redis_store import RedisStore
 from streams.admin import ensure_topics, wait_for_broker
@@ -46,9 +46,6 @@ def adopt(
     """Open the next epoch on a topic that was made anew; only if history holds all that was folded."""
     settings = settings_of(kafka=kafka, redis=redis, data=data, partitions=partitions)
     answer = asyncio.run(_adopt(settings, accept_gap=accept_gap))
-    if isinstance(answer, NotAdopted):
-        hint = "; `--accept-gap` goes on without it" if answer.missing else ""
-        raise LogNotFollowed(answer.reason + hint)
     if json:
         emit(msgspec.to_builtins({"epoch": answer.epochs[-1].epoch, "lost": answer.lost}))
         return
@@ -70,11 +67,11 @@ async def _follow(settings: Settings, *, accept_gap: bool) -> None:
     keyring = keyring_of(settings)
     store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
     try:
-        known, seen = await known_epochs(store), await see_log(settings, keyring=keyring)
+        known, seen = await followed_epochs(settings, store), await see_log(settings, keyring=keyring)
         if isinstance(recognise(known, seen), AnotherLog):
-            answer = await adopt_log(settings, keyring=keyring, store=store, accept_gap=accept_gap)
-            if isinstance(answer, NotAdopted):
-                raise LogNotFollowed(answer.reason + ("; `--accept-gap` goes on without it" if answer.missing else ""))
+            await _opened(settings, keyring=keyring, store=store, accept_gap=accept_gap)
+        # Here, so that a log that cannot be followed is told before anything that reads it is started.
+        await log_identities(settings, keyring=keyring, store=store)
     finally:
         await store.close()
 
@@ -87,9 +84,16 @@ async def _known(settings: Settings) -> tuple[Epoch, ...]:
         await store.close()
 
 
-async def _adopt(settings: Settings, *, accept_gap: bool) -> Adopted | NotAdopted:
+async def _adopt(settings: Settings, *, accept_gap: bool) -> Adopted:
     store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
     try:
-        return await adopt_log(settings, keyring=keyring_of(settings), store=store, accept_gap=accept_gap)
+        return await _opened(settings, keyring=keyring_of(settings), store=store, accept_gap=accept_gap)
     finally:
         await store.close()
+
+
+async def _opened(settings: Settings, *, keyring: Keyring, store: RedisStore, accept_gap: bool) -> Adopted:
+    answer = await adopt_log(settings, keyring=keyring, store=store, accept_gap=accept_gap)
+    if isinstance(answer, NotAdopted):
+        raise LogNotFollowed(answer.reason + ("; `--accept-gap` goes on without it" if answer.missing else ""))
+    return answer

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from commands.clock import now_ms
@@ -36,7 +36,7 @@ from streams.admin import broker_hints, log_bounds, topic_ids, wait_for_broker
 from streams.dead_letters import Undertaker
 from streams.fold_work import FoldWork
 from streams.folding import FRAME_RECORDS, LogIdentity, StreamFold
-from streams.frame import Frame, Record, Stopped
+from streams.frame import Frame, Handled, Record, Stopped
 from streams.redis_dead_letters import RedisDeadLetters
 
 PROFILES = "profiles"
@@ -51,7 +51,7 @@ class LogNotFollowed(Exception):
 async def log_identities(settings: Settings, *, keyring: Keyring, store: RedisStore) -> dict[str, LogIdentity]:
     """The log behind each topic; LogNotFollowed when the facts' topic is another log than the one followed."""
     seen = await see_log(settings, keyring=keyring)
-    known = await known_epochs(store)
+    known = await followed_epochs(settings, store)
     match recognise(known, seen):
         case First():
             await _refuse_lost_store(settings)
@@ -60,7 +60,7 @@ async def log_identities(settings: Settings, *, keyring: Keyring, store: RedisSt
                 raise LogNotFollowed(answer.reason)
             known = await _remember(settings, store, answer.epochs)
         case Same():
-            known = await _remember(settings, store, progressed(known, await _checkpoints(settings, store)))
+            known = await _remember(settings, store, progressed(known, await _reached(settings, store, known[-1])))
         case AnotherLog(reason):
             raise LogNotFollowed(f"{reason}; `rapport log adopt` opens the next epoch on it")
         case Refused(reason):
@@ -73,15 +73,17 @@ async def adopt_log(
     settings: Settings, *, keyring: Keyring, store: RedisStore, accept_gap: bool = False
 ) -> Adopted | NotAdopted:
     """Open the next epoch by the rule of `events.epochs.adopt`, folding first what only history holds."""
-    known = await known_epochs(store)
+    known = await followed_epochs(settings, store)
+    if not known:
+        await _refuse_lost_store(settings)
     seen = await see_log(settings, keyring=keyring)
-    archived = await asyncio.to_thread(_archived, settings, known)
-    ends = await _checkpoints(settings, store)
-    checkpoints = [ends.get(partition, 0) for partition in range(settings.partitions)]
+    archived = await asyncio.to_thread(_archived, settings, known[-1:])
+    reached = await _reached(settings, store, known[-1]) if known else {}
+    checkpoints = [reached.get(partition, 0) for partition in range(settings.partitions)]
     answer = adopt(known, seen, archived=archived, checkpoints=checkpoints, accept_gap=accept_gap)
     if isinstance(answer, Adopted):
-        if known:
-            await _fold_history(settings, store, epoch=known[-1], ranges=answer.unfolded)
+        for epoch in known:
+            await _fold_history(settings, store, epoch=epoch)
         await _remember(settings, store, answer.epochs)
     return answer
 
@@ -108,8 +110,22 @@ async def see_log(settings: Settings, *, keyring: Keyring) -> SeenLog:
 async def known_epochs(store: RedisStore) -> tuple[Epoch, ...]:
     """The logs followed so far, as the store has them."""
     with faults():
-        raw: bytes | None = await store.client.get(global_key("epochs"))
-    return decode_epochs(raw)
+        raw = await store.client.get(global_key("epochs"))
+    return decode_epochs(raw if isinstance(raw, bytes) else None)
+
+
+async def followed_epochs(settings: Settings, store: RedisStore) -> tuple[Epoch, ...]:
+    """The logs followed so far, as the store or the history folder has them, whichever remembers more.
+
+    A store put back from an older copy knows fewer: an epoch opened under a number that history has used already would
+    mix two logs. An empty store knows nothing, which is for the caller to judge.
+    """
+    stored = await known_epochs(store)
+    path = epochs_file(settings)
+    archived = decode_epochs(await asyncio.to_thread(path.read_bytes) if path.exists() else None)
+    if any(one.topic_id != other.topic_id for one, other in zip(stored, archived, strict=False)):
+        raise LogNotFollowed(f"the store and {settings.history} remember different logs: they do not belong together")
+    return archived if stored and len(archived) > len(stored) else stored
 
 
 async def _remember(settings: Settings, store: RedisStore, epochs: Sequence[Epoch]) -> tuple[Epoch, ...]:
@@ -141,22 +157,27 @@ async def _refuse_lost_store(settings: Settings) -> None:
         raise LogNotFollowed(f"the store is empty, yet {where}: it lost its data; put it back from a copy")
 
 
-async def _checkpoints(settings: Settings, store: RedisStore) -> dict[int, int]:
-    ends = {}
+async def _reached(settings: Settings, store: RedisStore, epoch: Epoch) -> dict[int, int]:
+    """The next offset of one log to fold, by partition: 0 where an earlier log is still the last that was folded."""
+    reached = {}
     for partition in range(settings.partitions):
         checkpoint = await store.checkpoint(Stream(PROFILES, EVENTS, partition))
-        ends[partition] = 0 if checkpoint is None else checkpoint.offset
-    return ends
+        if checkpoint is None or checkpoint.epoch < epoch.epoch:
+            reached[partition] = 0
+        elif checkpoint.epoch == epoch.epoch:
+            reached[partition] = checkpoint.offset
+    return reached
 
 
-def _archived(settings: Settings, known: Sequence[Epoch]) -> list[int]:
+def _archived(settings: Settings, epochs: Sequence[Epoch]) -> list[int]:
     history = History(settings.history)
-    epoch = known[-1].epoch if known else 0
-    return [history.contiguous_end(epoch, partition) for partition in range(settings.partitions)]
+    return [
+        history.contiguous_end(epoch.epoch, partition) for epoch in epochs for partition in range(settings.partitions)
+    ]
 
 
-async def _fold_history(settings: Settings, store: RedisStore, *, epoch: Epoch, ranges: Iterable[Missing]) -> None:
-    """Fold what the old log held and only history still has, as the worker would have."""
+async def _fold_history(settings: Settings, store: RedisStore, *, epoch: Epoch) -> None:
+    """Fold what only history still has of a log, as the worker would have; without what outreach would follow."""
     log = LogIdentity(epoch=epoch.epoch, topic_id=epoch.topic_id)
     work = FoldWork(
         facets=FacetCache(store),
@@ -166,11 +187,16 @@ async def _fold_history(settings: Settings, store: RedisStore, *, epoch: Epoch, 
         partitions=settings.partitions,
     )
     fold = StreamFold(app=PROFILES, topic=EVENTS, log=log, store=store, work=work)
-    for missing in ranges:
+    ends = await asyncio.to_thread(_archived, settings, [epoch])
+    for partition, start in (await _reached(settings, store, epoch)).items():
+        if start >= ends[partition]:
+            continue
+        missing = Missing(partition, start, ends[partition])
         for frame in await asyncio.to_thread(_frames, settings, epoch.epoch, missing):
             answer = await fold(frame)
-            if isinstance(answer, Stopped):
-                raise LogNotFollowed(f"history could not be folded: {answer.reason}")
+            if not isinstance(answer, Handled):
+                why = answer.reason if isinstance(answer, Stopped) else "a worker folds too; stop it first"
+                raise LogNotFollowed(f"history could not be folded: {why}")
 
 
 def _frames(settings: Settings, epoch: int, missing: Missing) -> list[Frame]:
