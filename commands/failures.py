@@ -7,6 +7,7 @@ from commands.demo import DemoNotLoaded
 from commands.logs import LogNotFollowed
 from commands.settings import SettingsInvalid
 from commands.tour import TourBroken
+from commands.train_input import HistoryBehind
 from commands.up import NotStarted, PortTaken
 from consent.holds import ConsentStoreUnavailable
 from embedded.process import NotReady
@@ -30,6 +31,7 @@ _SAYABLE = (
     DeliveryFailed,
     DemoNotLoaded,
     EpochsUnreadable,
+    HistoryBehind,
     HistoryDamaged,
     KeysUnreadable,
     LetterUnknown,

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import time
-from collections import defaultdict
 from typing import Annotated, Any
 
 import typer
@@ -11,12 +10,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from commands.clock import now_ms
+from commands.logs import known_epochs
 from commands.output import JsonOption, console, emit
 from commands.release import VERSION
 from commands.settings import Settings, settings_of
+from commands.train_input import held_beyond_history
 from consent.redis_holds import RedisHolds
 from events.history import History
-from profiles.redis_store import redis_client
+from profiles.redis_store import RedisStore
 from recommender.catalogue import load_catalogue
 from recommender.model_store import ModelStore
 from recommender.training import Progress as Told
@@ -99,25 +100,25 @@ def _train(settings: Settings, told: Told) -> Trained:
         catalogue=load_catalogue(),
         at=now_ms(),
         code=VERSION,
-        held=asyncio.run(_held(settings)),
+        held=asyncio.run(_held(settings, history)),
         progress=told,
     )
     ModelStore(settings.models).publish(trained.artifact, record=trained.record)
     return trained
 
 
-async def _held(settings: Settings) -> dict[str, frozenset[str]]:
-    """Withdrawals that are acknowledged and not yet in history."""
-    client = redis_client(settings.redis, cluster=settings.redis_cluster)
+async def _held(settings: Settings, history: History) -> dict[str, frozenset[str]]:
+    store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
     try:
-        holds = RedisHolds(client, partitions=settings.partitions)
-        held: defaultdict[str, set[str]] = defaultdict(set)
-        for partition in range(settings.partitions):
-            for hold in await holds.waiting(partition):
-                held[hold.identity].add(hold.purpose)
-        return {identity: frozenset(purposes) for identity, purposes in held.items()}
+        return await held_beyond_history(
+            store=store,
+            holds=RedisHolds(store.client, partitions=settings.partitions),
+            history=history,
+            epoch=max((epoch.epoch for epoch in await known_epochs(store)), default=0),
+            partitions=settings.partitions,
+        )
     finally:
-        await client.aclose()
+        await store.close()
 
 
 def _said(trained: Trained) -> dict[str, Any]:
