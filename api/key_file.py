@@ -1,7 +1,9 @@
 """API keys in a file: hashes only, readable by its owner only, replaced in one step and read anew when it changed."""
 
+import fcntl
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -52,18 +54,32 @@ class KeyFile:
 
     def add(self, *added: ApiKey) -> None:
         """Let keys in from now on."""
-        self._write([*self.all().values(), *added])
+        with self._alone():
+            self._write([*self.all().values(), *added])
 
     def revoke(self, *key_ids: str) -> list[str]:
         """Let keys in no longer; those that were there."""
-        known = self.all()
-        gone = [key_id for key_id in key_ids if key_id in known]
-        self._write(key for key in known.values() if key.id not in gone)
+        with self._alone():
+            known = self.all()
+            gone = [key_id for key_id in key_ids if key_id in known]
+            self._write(key for key in known.values() if key.id not in gone)
         return gone
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else changes the file meanwhile: a key revoked by one command must not come back with another's."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._path.with_name(f".{self._path.name}.lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # What was read before the lock may be of the same instant and size as what stands there now.
+            self._stamp = None
+            yield
+        finally:
+            os.close(descriptor)
 
     def _write(self, keys: Iterable[ApiKey]) -> None:
         content = _Kept(keys=tuple(keys)).model_dump_json(indent=1, exclude_defaults=False)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -71,3 +87,8 @@ class KeyFile:
             file.flush()
             os.fsync(descriptor)
         fresh.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

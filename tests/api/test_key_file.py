@@ -1,4 +1,5 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,21 @@ def test_a_key_that_was_added_opens_and_is_not_in_the_file(path: Path) -> None:
     assert authenticate(f"Bearer {new.shown}", KeyFile(path)) == new.kept
     assert new.shown.split("_", 2)[2] not in path.read_text()
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_keys_added_and_revoked_at_the_same_time_are_all_heeded(path: Path) -> None:
+    new = [make_key(name=f"desk {each}", role=Role.AGENT, now=NOW).kept for each in range(24)]
+    old = [make_key(name=f"old {each}", role=Role.AGENT, now=NOW).kept for each in range(24)]
+    KeyFile(path).add(*old)
+
+    def change(each: int) -> None:
+        KeyFile(path).add(new[each])
+        KeyFile(path).revoke(old[each].id)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(change, range(24)))
+
+    assert set(KeyFile(path).all()) == {key.id for key in new}
 
 
 def test_a_key_revoked_by_another_process_opens_nothing_from_the_next_request_on(path: Path) -> None:
