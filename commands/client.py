@@ -9,11 +9,12 @@ from typing import Annotated, Any, Final
 
 import httpx
 import typer
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from api.auth import Role
 from commands.settings import settings_of
 from commands.up import READY_FILE
+from events.shape import IdentityText
 
 TRIES: Final = 10
 """How often something that is not folded yet is asked for again."""
@@ -25,7 +26,20 @@ ReadyFileOption = Annotated[
     Path | None, typer.Option("--ready-file", help="file of a running `rapport up`; by default the data folder's")
 ]
 DataOption = Annotated[str | None, typer.Option("--data", help="data folder of the running `rapport up`")]
-IdentityArgument = Annotated[str, typer.Argument(metavar="IDENTITY", help="one identity of the person, as in app:42")]
+_identities: Final = TypeAdapter[str](IdentityText)
+
+
+def identity_of(text: str) -> str:
+    """The text, if it has the form of an identity; typer.BadParameter otherwise."""
+    try:
+        return _identities.validate_python(text)
+    except ValidationError:
+        raise typer.BadParameter("an identity is written namespace:value, as in app:42") from None
+
+
+IdentityArgument = Annotated[
+    str, typer.Argument(metavar="IDENTITY", help="one identity of the person, as in app:42", callback=identity_of)
+]
 
 
 class ApiUnusable(Exception):

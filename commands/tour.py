@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.markup import escape
 
-from commands.client import Client, DataOption, Document, ReadyFileOption, client_of
+from commands.client import Client, DataOption, Document, ReadyFileOption, client_of, identity_of
 from commands.clock import now_ms
 from commands.output import JsonOption, console, emit
 from commands.show import suggestion_panel
@@ -27,7 +27,9 @@ class TourBroken(Exception):
 
 
 def tour(
-    identity: Annotated[str, typer.Argument(metavar="[IDENTITY]", help="whom to walk with")] = UNDECIDED,
+    identity: Annotated[
+        str, typer.Argument(metavar="[IDENTITY]", help="whom to walk with", callback=identity_of)
+    ] = UNDECIDED,
     *,
     data: DataOption = None,
     ready_file: ReadyFileOption = None,

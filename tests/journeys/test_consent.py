@@ -5,6 +5,7 @@ import time
 import pytest
 
 from api.auth import Role
+from commands.demo import SEED
 from commands.demo_world import world
 from commands.demo_world_crowd import PersonTruth, latent
 from consent.purposes import PROFILE, SUGGEST
@@ -81,7 +82,7 @@ def test_a_marketer_sees_no_person(desk: Desk) -> None:
 
 def test_personal_suggestions_find_what_people_want_more_often_than_general_ones(desk: Desk) -> None:
     """The demo world's truth is known: who would still take which service."""
-    crowd = [person for person in latent(world(seed=7, now=now()).people) if person.story is None]
+    crowd = [person for person in latent(world(seed=SEED, now=now()).people) if person.story is None]
     asked = [person for person in crowd if person.consent == "whole"][:60]
     general = set(services(desk.next_for("app:stranger", k=3)))
 

@@ -64,6 +64,7 @@ def test_consent_is_given_refused_and_withdrawn(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("show", "anna"), "an identity is written namespace:value, as in app:42"),
         (("show", "phone:nobody"), "rapport: The identity cannot be read"),
         (("suggest", "app:1", "--channel", "no word"), "rapport: The request is not valid: channel is not"),
         (("tour", "app:stranger"), "rapport: app:stranger is not known here; `rapport demo load`"),
