@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from consent.door import Allowed, Refused
-from consent.purposes import FEEDBACK, PROFILE, PURPOSES, SENSITIVE, attribute_purpose, category_purpose
+from consent.purposes import FIELD_PURPOSES, PROFILE, PURPOSES, SENSITIVE, attribute_purpose, category_purpose
 from consent.state import opens
 from events.acts import ConsentAct, Erased, Refolded
 from events.fact import Fact
-from events.feedback import ComplaintFiled, ReviewPosted, SurveyAnswered
 from events.identity import Described, Linked, Related, Unlinked
 from events.position import Position
 from events.shape import Body
@@ -26,7 +25,13 @@ from profiles.view import Loaded, PersonView, view_of
 Facts = Callable[[], Iterator[tuple[Position, Fact]]]
 """Reads history from its beginning each time it is called, in offset order per partition."""
 
-_FIELD_PURPOSES: Final = (PROFILE, SENSITIVE, FEEDBACK)
+_OF_FIELDS: Final = (PROFILE, SENSITIVE, *sorted({*FIELD_PURPOSES.values()} - {PROFILE, SENSITIVE}))
+"""The purposes that a field may need beside that of its event: by its content, or by the table of fields."""
+_FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
+    event_type: {name: purpose for (of, name), purpose in FIELD_PURPOSES.items() if of == event_type}
+    for event_type, _ in FIELD_PURPOSES
+}
+"""Event type -> field -> its own purpose."""
 
 
 class Permitted(NamedTuple):
@@ -70,7 +75,7 @@ def permit_at(facts: Facts, *, purpose: str, at: int, held: Mapping[str, frozens
     for view in _views(facets, held, at):
         if _answer(view, purpose, at):
             person_of.update(dict.fromkeys(view.members, view.canonical))
-            fields[view.canonical] = frozenset(field for field in _FIELD_PURPOSES if _answer(view, field, at))
+            fields[view.canonical] = frozenset(field for field in _OF_FIELDS if _answer(view, field, at))
         else:
             refused += 1
     return Permit(person_of, fields, closed, refused)
@@ -137,17 +142,15 @@ def _redacted(body: Body, usable: frozenset[str]) -> Body | None:
             if len(kept) == len(body.attributes):
                 return body
             return body.model_copy(update={"attributes": kept}) if kept else None
-        case ReviewPosted() if FEEDBACK not in usable:
-            return body.model_copy(update={"text": None, "title": None})
-        case SurveyAnswered() | ComplaintFiled() if FEEDBACK not in usable:
-            return body.model_copy(update={"text": None})
         case _:
-            return body
+            unusable = (name for name, purpose in _FIELDS.get(body.event_type, {}).items() if purpose not in usable)
+            emptied = {name: None for name in unusable if getattr(body, name) is not None}
+            return body.model_copy(update=emptied) if emptied else body
 
 
 def _is_usable(attribute: str, usable: frozenset[str]) -> bool:
     needed = attribute_purpose(attribute)
-    return needed in usable or needed not in _FIELD_PURPOSES
+    return needed in usable or needed not in _OF_FIELDS
 
 
 def _replayed(facts: Facts) -> tuple[dict[str, Facet], dict[tuple[str, str], Position]]:
