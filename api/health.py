@@ -1,6 +1,7 @@
 """Is it alive, may it be relied on, what did it count."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,6 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from api.gate import Gate
+from api.metrics import Lag
 from api.services import Probe, Services
 from events.shape import Shape
 
@@ -61,8 +63,16 @@ class HealthRoutes:
         return JSONResponse(readiness.model_dump(mode="json"), 503 if reasons else 200)
 
     async def metrics(self) -> PlainTextResponse:
-        """All counters in Prometheus' text format."""
+        """All counters in Prometheus' text format, and the lag of the workers as they last said it."""
+        self.services.metrics.behind(await self._lags())
         return PlainTextResponse(self.services.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def _lags(self) -> Mapping[str, Sequence[Lag]]:
+        try:
+            async with asyncio.timeout(PROBE_S):
+                return await self.services.lags()
+        except Exception:  # noqa: BLE001 - whatever is wrong, the lag is unknown, and the counters help to see why
+            return {}
 
     def _notes(self) -> tuple[str, ...]:
         model = self.services.model

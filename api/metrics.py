@@ -1,14 +1,27 @@
 """What the HTTP process counts: by route, status and outcome, never by person."""
 
-from typing import Final
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 SECONDS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
+class Lag(Protocol):
+    """How many records one partition of a topic is behind; None where that is not known."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def lag(self) -> int | None: ...
+
+
 class Metrics:
-    """The counters of one API process."""
+    """The counters of one API process, and how far behind the workers are."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -24,6 +37,12 @@ class Metrics:
         )
         self._events = Counter("rapport_events", "events sent to us, by outcome", ("outcome",), registry=self._registry)
         self._answers = Counter("rapport_suggestions", "suggestions answered", ("mode",), registry=self._registry)
+        self._lag = Gauge(
+            "rapport_lag_records",
+            "records between the checkpoint and the end of the log; NaN where it is unknown",
+            ("app", "topic", "partition"),
+            registry=self._registry,
+        )
 
     def answered(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered; `route` is the template, never the path."""
@@ -37,6 +56,12 @@ class Metrics:
     def suggested(self, mode: str) -> None:
         """Suggestions were answered in a mode (general, personal)."""
         self._answers.labels(mode).inc()
+
+    def behind(self, lags: Mapping[str, Sequence[Lag]]) -> None:
+        """So far are the workers of each app behind; what is not in it any more is not told any more."""
+        self._lag.clear()
+        for app, lag in ((app, lag) for app, of_app in lags.items() for lag in of_app):
+            self._lag.labels(app, lag.topic, str(lag.partition)).set(math.nan if lag.lag is None else lag.lag)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""

@@ -1,10 +1,10 @@
 """What the HTTP process needs of the rooms below it: handed in, so that tests run it over memory."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from api.auth import ApiKeys
-from api.metrics import Metrics
+from api.metrics import Lag, Metrics
 from api.refs import Refs
 from api.waiting import Freshness
 from consent.recording import Recorder
@@ -19,6 +19,15 @@ from recommender.model_store import ServedModel
 
 Probe = Callable[[], Awaitable[str | None]]
 """Asks something the service rests on; the reason it cannot be relied on, or None."""
+
+
+Lags = Callable[[], Awaitable[Mapping[str, Sequence[Lag]]]]
+"""Asks how far behind the workers of each app are, by partition."""
+
+
+async def nobody_measures() -> Mapping[str, Sequence[Lag]]:
+    """No lag is known."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,4 +54,5 @@ class Services:
     decision_key: bytes = field(repr=False)
     probes: Mapping[str, Probe] = field(default_factory=dict)
     metrics: Metrics = field(default_factory=Metrics)
+    lags: Lags = nobody_measures
     timeout_s: float = 5.0

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +14,7 @@ import typer
 import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
+from msgspec.structs import replace
 
 from api.app import build_api
 from api.key_file import KeyFile
@@ -25,7 +26,7 @@ from commands.keys import KEYS_FILE
 from commands.lag_board import LagBoard
 from commands.logs import PROFILES, log_identities
 from commands.release import VERSION
-from commands.settings import EVENTS, Keyring, Settings, keyring_of, settings_of
+from commands.settings import EVENTS, HISTORY, Keyring, Settings, keyring_of, settings_of
 from consent.recording import Recorder
 from consent.redis_act_records import RedisActRecords
 from consent.redis_holds import RedisHolds
@@ -46,7 +47,7 @@ from recommender.catalogue import load_catalogue
 from recommender.model_store import ModelStore, ServedModel
 from recommender.redis_decisions import RedisDecisions
 from streams.admin import ensure_topics, topic_ids, wait_for_broker
-from streams.lag import too_late
+from streams.lag import PartitionLag, too_late
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ STORE_TIMEOUT_S: Final = 2.0
 LOG_TIMEOUT_S: Final = 4.0
 LAG_MAX: Final = 10_000
 """Records a partition may be behind before what is read is too old to rely on."""
+LAG_FRESH_MS: Final = 10_000
 MODEL_EVERY_S: Final = 1.0
 PROBE_FRESH_S: Final = 5.0
 
@@ -114,11 +116,11 @@ async def serving(settings: Settings) -> AsyncIterator[Services]:
         log = KafkaLog(brokers=settings.kafka, topic=EVENTS, epoch=logs[EVENTS].epoch, timeout_s=LOG_TIMEOUT_S)
         await log.start()
         stack.push_async_callback(log.stop)
-        yield services_of(settings, keyring=keyring, store=store, log=log)
+        yield services_of(settings, keyring=keyring, store=store, log=log, topic_id=logs[EVENTS].topic_id)
 
 
-def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log: KafkaLog) -> Services:
-    """The services of the routes over a store and a log that are connected."""
+def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log: KafkaLog, topic_id: str) -> Services:
+    """The services of the routes over a store and a log that are connected; `topic_id` is that of the facts' topic."""
     partitions = settings.partitions
     holds = RedisHolds(store.client, partitions=partitions)
     catalogue = load_catalogue()
@@ -149,9 +151,10 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
         decision_key=keyring.decision_key,
         probes={
             "store": partial(_store, store),
-            "log": Recently(partial(_broker, settings)),
+            "log": Recently(partial(log_probe, settings, topic_id)),
             "profiles": partial(_lag, LagBoard(store.client, app=PROFILES), partitions),
         },
+        lags=partial(_lags, [(app, LagBoard(store.client, app=app)) for app in (PROFILES, HISTORY)]),
     )
 
 
@@ -175,13 +178,27 @@ async def _store(store: RedisStore) -> None:
     await store.checkpoint(Stream(PROFILES, EVENTS, 0))
 
 
-async def _broker(settings: Settings) -> None:
-    await asyncio.to_thread(topic_ids, settings.brokers, [EVENTS])
+async def log_probe(settings: Settings, topic_id: str) -> str | None:
+    """Why the log is not to be relied on; None: it answers, and its topic is still the one of that id.
+
+    What is written to another one would be told as a position of this one, and waited for in vain or not at all.
+    """
+    found = await asyncio.to_thread(topic_ids, settings.brokers, [EVENTS])
+    return None if found[EVENTS] == topic_id else f"{EVENTS} was made anew; start this process again"
 
 
 async def _lag(board: LagBoard, partitions: int) -> str | None:
     lags = [lag for lag in await board.read() if lag.topic == EVENTS]
     return too_late(lags, partitions=partitions, limit=LAG_MAX, now_ms=now_ms())
+
+
+async def _lags(boards: Sequence[tuple[str, LagBoard]]) -> Mapping[str, Sequence[PartitionLag]]:
+    """What the workers said last, by app; what was measured too long ago is not known."""
+    oldest = now_ms() - LAG_FRESH_MS
+    return {
+        app: [lag if lag.measured_at_ms >= oldest else replace(lag, lag=None) for lag in await board.read()]
+        for app, board in boards
+    }
 
 
 async def _refresh(model: ServedModel) -> None:

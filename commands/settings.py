@@ -18,6 +18,8 @@ EVENTS: Final = "rapport.events"
 INTAKE: Final = "rapport.intake"
 DECISIONS: Final = "rapport.decisions"
 OUTREACH: Final = "rapport.outreach"
+HISTORY: Final = "history"
+"""The app that archives facts."""
 KEY_FILE: Final = "pseudonym.key"
 RUNNING_FILE: Final = "running.json"
 

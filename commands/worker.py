@@ -17,7 +17,7 @@ from redis import RedisError
 from commands.clock import now_ms
 from commands.lag_board import LagBoard
 from commands.logs import PROFILES, log_identities
-from commands.settings import DECISIONS, EVENTS, Keyring, Settings, keyring_of, settings_of
+from commands.settings import DECISIONS, EVENTS, HISTORY, Keyring, Settings, keyring_of, settings_of
 from commands.worker_outreach import OutreachPlant, outreach_plant
 from consent.holds import ConsentStoreUnavailable
 from consent.recording import Recorder
@@ -51,8 +51,6 @@ from streams.timers import TimerWatch
 from streams.watchdog import watch
 
 _log = logging.getLogger(__name__)
-
-HISTORY = "history"
 
 
 class AppName(StrEnum):

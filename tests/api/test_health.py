@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import dataclass
 
 import pytest
 
@@ -66,6 +67,39 @@ async def test_metrics_count_by_route_and_never_by_person(world: World) -> None:
     assert 'rapport_suggestions_total{mode="general"} 1.0' in text
     assert ref not in text
     assert "anna" not in text
+
+
+@dataclass(frozen=True)
+class Measured:
+    topic: str
+    partition: int
+    lag: int | None
+
+
+async def test_the_lag_of_the_workers_is_told_and_forgotten_when_they_are_silent(world: World) -> None:
+    said = {"profiles": [Measured("rapport.events", 0, 12), Measured("rapport.events", 1, None)]}
+
+    async def lags() -> dict[str, list[Measured]]:
+        return said
+
+    world.with_services(lags=lags)
+    first = (await world.ask("GET", "/metrics", key="admin")).text
+    said = {}
+    second = (await world.ask("GET", "/metrics", key="admin")).text
+
+    assert 'rapport_lag_records{app="profiles",partition="0",topic="rapport.events"} 12.0' in first
+    assert 'rapport_lag_records{app="profiles",partition="1",topic="rapport.events"} NaN' in first
+    assert "rapport_lag_records{" not in second
+
+
+async def test_counters_are_told_while_the_lag_cannot_be_asked(world: World) -> None:
+    async def lags() -> dict[str, list[Measured]]:
+        raise OSError("redis://user:password@host")
+
+    answer = await world.with_services(lags=lags).ask("GET", "/metrics", key="admin")
+
+    assert answer.status_code == 200
+    assert "password" not in answer.text
 
 
 async def test_without_consent_history_changes_no_count(world: World) -> None:

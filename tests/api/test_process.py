@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from api.auth import Role
+from commands.api import log_probe
 from commands.keys import demo_keys
 from commands.settings import Settings, make_keyring, settings_of
 from commands.up_services import environment
@@ -32,6 +33,7 @@ class Installation:
     """One installation with its worker and its API."""
 
     def __init__(self, settings: Settings, api: Process, store: servers.Valkey) -> None:
+        self.settings = settings
         self.api = api
         self.store = store
         self.keys = demo_keys(settings)
@@ -133,6 +135,22 @@ def test_a_decision_is_remembered_and_its_outcome_counts(installation: Installat
     ).json()
 
     assert {entry["service"]: entry["because"] for entry in after["withheld"]}[chosen] == "declined lately"
+
+
+def test_the_lag_of_the_worker_can_be_watched(installation: Installation) -> None:
+    def told() -> list[str]:
+        text = installation.ask("GET", "/metrics", role=Role.ADMIN).text
+        return [line for line in text.splitlines() if line.startswith('rapport_lag_records{app="profiles"')]
+
+    until(lambda: sum('topic="rapport.events"' in line for line in told()) == PARTITIONS, what="all partitions")
+
+
+async def test_a_topic_made_anew_is_no_log_to_rely_on(installation: Installation) -> None:
+    """That the one it began with is, is what its readiness rests on."""
+    reason = await log_probe(installation.settings, "the id it had")
+
+    assert reason is not None
+    assert "made anew" in reason
 
 
 def test_a_store_that_stops_answering_is_told_in_time_and_comes_back_with_the_right_answers(
