@@ -1,0 +1,59 @@
+"""A store that goes away for a while: the worker waits, and goes on where it was."""
+
+import os
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from commands.settings import INTAKE, make_keyring, settings_of
+from embedded.ports import free_port
+from streams.admin import ensure_topics
+from tests.builders import event, money
+from tests.installation import PARTITIONS, Installation
+from tests.servers import embedded_broker, embedded_store
+from tests.waiting import until
+
+pytestmark = pytest.mark.servers
+
+ORDERS = 3000
+PEOPLE = 20
+
+
+def order(number: int) -> dict[str, object]:
+    subject, order_id = f"app:{number % PEOPLE}", f"order-{number}"
+    return event("transaction.purchased", subject=subject, event_id=order_id, order_id=order_id, total=money(100))
+
+
+def folded(made: Installation) -> int:
+    return sum(len(made.facet(f"app:{person}").service.orders) for person in range(PEOPLE))
+
+
+def test_a_store_that_is_away_for_seconds_costs_nothing_but_time(tmp_path: Path) -> None:
+    port = free_port()
+    with ExitStack() as running:
+        kafka = running.enter_context(embedded_broker(tmp_path))
+        store = running.enter_context(embedded_store(tmp_path / "store", port=port))
+        settings = settings_of(kafka=kafka, redis=store.url, data=tmp_path / "data", partitions=PARTITIONS)
+        ensure_topics(settings.brokers, settings.topics, replication=1)
+        made = Installation(settings, make_keyring(settings), store)
+        made.send([order(number) for number in range(ORDERS)])
+        worker = running.enter_context(made.worker())
+        until(lambda: 0 < folded(made) < ORDERS, within_s=60, what="some work done and some left")
+
+        os.kill(store.pid, signal.SIGKILL)
+        log = settings.data / "profiles.log"
+        # It has tried for more than four seconds by then.
+        until(lambda: "again in 5.0 s" in log.read_text(), within_s=30, what="the last try but one")
+        running.enter_context(embedded_store(tmp_path / "store", port=port))
+
+        until(lambda: folded(made) == ORDERS, within_s=60, what="all orders")
+        until(lambda: made.done(INTAKE) == ORDERS, within_s=10, what="the intake at its end")
+        # What was appended and could not be committed was appended again, and counted once.
+        until(lambda: made.done() >= ORDERS, within_s=10, what="the log at its end")
+        assert folded(made) == ORDERS
+        assert worker.exit_status is None
+        os.kill(worker.pid, signal.SIGTERM)
+        until(lambda: worker.exit_status is not None, within_s=20, what="the end")
+        assert worker.exit_status == 0
