@@ -45,8 +45,11 @@ class AdmitWork:
         origins: list[int] = []
         refused: dict[int, tuple[str, str]] = {}
         for place, record in enumerate(records):
-            # When the broker took it is when we heard of it, so a second admission stamps the same time.
-            answer = self.admission.admit(record.value or b"", door=self.door, received_at=record.timestamp_ms)
+            # When the broker took it is when we heard of it, so a second admission stamps the same time. On a topic
+            # that others made it is what the sender's clock says: never later than now, or a time to come would pass
+            # for the present and all that happened before it for long past.
+            received_at = min(record.timestamp_ms, self.clock())
+            answer = self.admission.admit(record.value or b"", door=self.door, received_at=received_at)
             if isinstance(answer, EventRefused):
                 refused[place] = (answer.code, answer.detail)
             else:

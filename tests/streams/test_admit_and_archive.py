@@ -20,7 +20,7 @@ from streams.folding import LogIdentity, Step
 from streams.frame import Frame, Handled, Record, SeekTo
 from streams.memory_dead_letters import MemoryDeadLetters
 from streams.relay import Publish, PublishFailed, Relay
-from tests.builders import ADMISSION, NOW, TRUSTED, event, pseudonym
+from tests.builders import ADMISSION, DAY, NOW, TRUSTED, event, pseudonym
 from tests.waiting import eventually
 
 LOG = LogIdentity(epoch=1, topic_id="a log")
@@ -63,6 +63,20 @@ async def test_an_admitted_event_stands_on_the_log_before_the_checkpoint_moves()
     assert [fact.type for fact in log.facts] == ["transaction.purchased"]
     assert log.facts[0].received_at == NOW
     assert step.outbox == []
+
+
+async def test_a_sender_cannot_make_a_time_to_come_pass_for_the_present() -> None:
+    log = Appended()
+    visit = event("service.visited", place="shop", at=NOW + 365 * DAY)
+    records = [
+        Record(0, NOW + 365 * DAY, b"app:42", json.dumps(visit).encode()),
+        Record(1, NOW + 365 * DAY, b"app:42", json.dumps(event("service.visited", place="shop")).encode()),
+    ]
+
+    step = await admitting(log).step(INTAKE_STREAM, 1, records)
+
+    assert reasons(step) == [(0, "bad_time")]
+    assert [fact.received_at for fact in log.facts] == [NOW]
 
 
 async def test_a_refused_event_is_set_aside_with_its_code_and_the_others_go_on() -> None:
