@@ -76,12 +76,20 @@ class Supervisor:
             self._tell(Happening(service.name, "starting"))
             kept = _Kept(service, Process(service))
             self._kept.append(kept)
-            kept.process.wait_ready(called_off=lambda: self._asked_to_stop)
+            kept.process.wait_ready(called_off=self._look_after_the_others)
             self._tell(Happening(service.name, "ready"))
 
     def tend(self, *, now: float) -> None:
         """Look after every service once, at `now` on the monotonic clock."""
-        for kept in self._kept:
+        self._tend(self._kept, now=now)
+
+    def _look_after_the_others(self) -> bool:
+        """While one service starts, those before it may crash; answers whether to stop waiting."""
+        self._tend(self._kept[:-1], now=time.monotonic())
+        return self._asked_to_stop
+
+    def _tend(self, services: Sequence[_Kept], *, now: float) -> None:
+        for kept in services:
             if kept.due_s is not None:
                 if now >= kept.due_s:
                     self._start_again(kept, now=now)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from embedded.process import NotReady, Process, running
+from embedded.restart import RestartPolicy
 from embedded.service import Service
 from embedded.supervisor import Happening, Supervisor
 from tests.servers import ROOT
@@ -193,3 +194,30 @@ def test_every_service_is_ended_even_when_one_cannot_say_whether_it_is_drained()
 
     assert [each.service for each in told if each.what == "stopping"] == ["above", "below"]
     assert told[-1] == Happening("below", "stopped")
+
+
+def test_a_service_that_crashes_while_a_later_one_starts_is_started_again(tmp_path: Path) -> None:
+    once, again = tmp_path / "once", tmp_path / "again"
+    code = f"""
+import pathlib, signal, sys
+once, again = pathlib.Path({str(once)!r}), pathlib.Path({str(again)!r})
+if not once.exists():
+    once.touch(); sys.exit(1)
+again.touch(); signal.pause()
+"""
+    policy = RestartPolicy(backoff_s=0.05)
+    crashing = Service(name="crashing", argv=[sys.executable, "-c", code], restart=policy)
+    waiting = Service(
+        name="waiting",
+        argv=[sys.executable, "-c", "import signal; signal.pause()"],
+        ready=again.exists,
+        ready_timeout_s=20,
+    )
+    told: list[Happening] = []
+    supervisor = Supervisor([crashing, waiting], tell=told.append)
+    try:
+        supervisor.start()
+    finally:
+        supervisor.stop()
+
+    assert ("crashing", "restarting") in [(happening.service, happening.what) for happening in told]
