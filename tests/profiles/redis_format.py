@@ -39,3 +39,9 @@ def documented_keys() -> tuple[DocumentedKey, ...]:
 def row_of(key: str) -> DocumentedKey | None:
     """The row that a key has the shape of."""
     return next((row for row in documented_keys() if row.fits(key)), None)
+
+
+def listed_rights() -> list[str]:
+    """What the user of a single server may do, as the page has it."""
+    _, _, rights = PAGE.read_text(encoding="utf-8").partition("## What the server's user may do")
+    return re.findall(r"\+[a-z|]+", rights.partition("- in a cluster")[0])

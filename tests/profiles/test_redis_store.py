@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import shutil
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -24,7 +23,6 @@ from profiles.redis_library import FUNCTION, LIBRARY, library_code
 from profiles.redis_store import RedisStore
 from profiles.store import Commit, Committed, Mismatch, OutboxEntry, ProfileStoreUnavailable, ProfileStoreUnfit
 from tests.builders import pseudonym
-from tests.profiles.redis_format import PAGE
 from tests.servers import Valkey, ValkeyCluster, embedded_store, store_cluster
 from tests.waiting import eventually, until
 
@@ -315,17 +313,6 @@ async def test_a_user_who_may_not_call_functions_is_told_so(own: Valkey) -> None
 
     with pytest.raises(ProfileStoreUnfit, match="name or password"):
         await RedisStore.connect(own.url.replace("//", "//reader:wrong@"))
-
-
-async def test_the_permissions_the_page_lists_are_enough(own: Valkey) -> None:
-    listed = re.findall(r"\+[a-z|]+", PAGE.read_text(encoding="utf-8").partition("the rooms beside it")[0])
-    resp.ask(LOOPBACK, own.port, "ACL", "SETUSER", "rapport", "on", ">word", "~rapport:*", *listed)
-
-    async with connected(own.url.replace("//", "//rapport:word@")) as store:
-        await store.commit(generation(1))
-        assert await standing_generation(store) == 1
-        await store.drop_outbox(STREAM, [name for name, _ in await store.outbox(STREAM, limit=1)])
-        assert await store.outbox_length(STREAM) == 0
 
 
 async def test_a_server_that_evicts_is_refused(own: Valkey) -> None:
