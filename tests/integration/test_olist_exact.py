@@ -1,109 +1,26 @@
 """Olist, all of it: the profiles equal an independent recount of the files, person by person."""
 
-import json
-import os
 import random
-import signal
-import subprocess
-import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 
-import msgspec
 import pytest
-from kafka import KafkaConsumer, TopicPartition
 
-from commands.olist import read_olist
-from commands.olist_events import olist_events
-from commands.settings import EVENTS, INTAKE
-from consent.redis_holds import RedisHolds
-from events.admission import Admission, Door, EventRefused
-from events.fact import decode_fact, encode_fact
 from events.pseudonyms import Pseudonyms
-from profiles.facet import Facet, ServiceSection
-from profiles.fold import fold
-from profiles.person import PersonReader
-from profiles.redis_facets import RedisFacets
-from profiles.redis_store import redis_client
-from profiles.view import Loaded
-from streams.admin import log_bounds
-from tests.installation import Installation, installation_in
-from tests.integration.recount import Figures, recount
-from tests.servers import ROOT
-from tests.waiting import until
-
-PEOPLE, ORDERS, EVENTS_SENT = 29_158, 29_469, 218_974
-SOURCE = "replay"
-BOUND_INTAKE = f"{INTAKE}.{SOURCE}"
-PARTITIONS = 8
-NOW_MS = 1_800_000_000_000
-KILLS = 5
-
-
-class Facets:
-    """Facets that were read before, as a source of persons."""
-
-    def __init__(self, loaded: Mapping[str, Loaded]) -> None:
-        self._loaded = loaded
-
-    async def load_many(self, identities: Collection[str]) -> dict[str, Loaded]:
-        return {identity: self._loaded.get(identity, Loaded()) for identity in identities}
-
-
-def figures(section: ServiceSection) -> Figures:
-    """The recount's figures, read from a folded section."""
-    orders = [order for order in section.orders.values() if order.placed]
-    delivered = [order for order in orders if order.delivered]
-    scores = [review.posted.value[1] for review in section.reviews.values() if review.posted]
-    return Figures(
-        orders=len(orders),
-        revenue=sum(order.placed.value.amount for order in orders if order.placed),
-        deliveries=len(delivered),
-        late=sum(o.delivered.at > o.promised.value for o in delivered if o.delivered and o.promised),
-        reviews=len(scores),
-        score_sum=sum(scores),
-    )
-
-
-async def differences(
-    loaded: Mapping[str, Loaded], expected: Mapping[str, Figures], *, pseudonyms: Pseudonyms
-) -> dict[str, tuple[Figures, Figures]]:
-    """Each person whose figures differ, with what the person view holds and what was expected."""
-    reader = PersonReader(Facets(loaded))
-    differ: dict[str, tuple[Figures, Figures]] = {}
-    for person, wanted in expected.items():
-        view = await reader.read(pseudonyms.of(f"olist:{person}"), now=NOW_MS)
-        found = figures(view.service)
-        if found != wanted:
-            differ[person] = (found, wanted)
-    return differ
-
-
-def sent(folder: Path) -> Iterator[bytes]:
-    for event in olist_events(read_olist(folder)):
-        yield msgspec.json.encode(event.cloud_event(source=SOURCE))
-
-
-def folded(lines: Iterable[bytes], *, pseudonyms: Pseudonyms) -> dict[str, Loaded]:
-    """The whole way in one process: admission, the log's bytes, the fold."""
-    admission = Admission(pseudonyms=pseudonyms, partitions=PARTITIONS)
-    door = Door(name=BOUND_INTAKE, source=SOURCE)
-    facets: dict[str, Facet] = {}
-    for raw in lines:
-        admitted = admission.admit(raw, door=door, received_at=NOW_MS)
-        assert not isinstance(admitted, EventRefused), admitted
-        for each in admitted:
-            fact = decode_fact(encode_fact(each.fact))
-            done = fold(facets.get(fact.identity, Facet()), fact)
-            assert done.fate == "applied"
-            facets[fact.identity] = done.facet
-    return {identity: Loaded(facet) for identity, facet in facets.items()}
-
-
-@pytest.fixture(scope="module")
-def expected(olist: Path) -> dict[str, Figures]:
-    return recount(olist)
+from tests.installation import Installation
+from tests.integration.olist_world import (
+    EVENTS_SENT,
+    ORDERS,
+    PEOPLE,
+    SOURCE,
+    differences,
+    folded,
+    none_set_aside,
+    replay,
+    sent,
+    stored,
+    wait_until_all_is_folded,
+)
+from tests.integration.recount import Figures
 
 
 def test_the_recount_finds_the_people_and_late_deliveries_the_data_is_known_for(
@@ -124,119 +41,23 @@ async def test_profiles_folded_in_one_process_equal_the_recount(olist: Path, exp
     assert await differences(loaded, expected, pseudonyms=pseudonyms) == {}
 
 
-@pytest.fixture
-def installation(tmp_path: Path) -> Iterator[Installation]:
-    with installation_in(tmp_path, partitions=PARTITIONS) as made:
-        yield made
-
-
-def replay(installation: Installation, *words: str) -> dict[str, object]:
-    """Run the replay to its end, in a process of its own; its summary."""
-    argv = [sys.executable, "-c", "from commands.replay import app; app()", *words, "--json"]
-    done = subprocess.run(
-        argv,
-        env=dict(installation.environment),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    summary: dict[str, object] = json.loads(done.stdout)
-    return summary
-
-
-def end_of(installation: Installation, topic: str) -> int:
-    """The next offsets of a topic's partitions, summed; from fetches, since the embedded broker tells a lower end."""
-    consumer = KafkaConsumer(bootstrap_servers=installation.settings.brokers, group_id=None, enable_auto_commit=False)
-    try:
-        return sum(
-            _end(consumer, TopicPartition(*at), last=bounds.end - 1)
-            for at, bounds in log_bounds(installation.settings.brokers, [topic]).items()
-            if bounds.end > bounds.first
-        )
-    finally:
-        consumer.close()
-
-
-def _end(consumer: KafkaConsumer, partition: TopicPartition, *, last: int) -> int:
-    consumer.assign([partition])
-    consumer.seek(partition, last)
-    until(lambda: consumer.poll(timeout_ms=500) and True, within_s=20, what="a fetch of the last batch")
-    return int(consumer.highwater(partition))
-
-
-def wait_until_all_is_folded(installation: Installation, *, sends: int) -> None:
-    until(lambda: installation.done(BOUND_INTAKE) >= sends, within_s=400, what="the intake at its end")
-    end = end_of(installation, EVENTS)
-    until(lambda: installation.done(EVENTS) >= end, within_s=400, what="the log at its end")
-    assert installation.done(EVENTS) == end
-
-
-def works_up_to(installation: Installation, enough: int) -> bool:
-    return installation.done(EVENTS) > enough
-
-
-async def stored(installation: Installation, olist: Path) -> dict[str, Loaded]:
-    """Every facet of the store that the files speak of."""
-    rows = [order.customer for order in read_olist(olist).orders]
-    identities = {f"olist:{row['customer_unique_id']}" for row in rows}
-    identities |= {f"olist_order:{row['customer_id']}" for row in rows}
-    client = redis_client(installation.settings.redis, cluster=False)
-    try:
-        source = RedisFacets(client, RedisHolds(client, partitions=PARTITIONS), partitions=PARTITIONS)
-        loaded: dict[str, Loaded] = {}
-        names = [installation.pseudonyms.of(identity) for identity in sorted(identities)]
-        for first in range(0, len(names), 500):
-            loaded |= await source.load_many(names[first : first + 500])
-        return loaded
-    finally:
-        await client.aclose()
-
-
-def none_set_aside(installation: Installation) -> bool:
-    return bool(json.loads(installation.rapport("dead-letters", "list", "--json").stdout) == [])
-
-
 @pytest.mark.servers
 @pytest.mark.timeout(900)
 async def test_profiles_in_the_store_equal_the_recount_and_still_do_after_a_tenth_came_again(
-    installation: Installation, olist: Path, expected: dict[str, Figures], tmp_path: Path
+    olist_installation: Installation, olist: Path, expected: dict[str, Figures], tmp_path: Path
 ) -> None:
     chance = random.Random(5)
     tenth = tmp_path / "tenth.jsonl"
     tenth.write_bytes(b"\n".join(line for line in sent(olist) if chance.random() < 0.1))
-    with installation.worker():
-        assert replay(installation, "olist", str(olist))["sent"] == EVENTS_SENT
-        wait_until_all_is_folded(installation, sends=EVENTS_SENT)
-        once = await stored(installation, olist)
-        assert await differences(once, expected, pseudonyms=installation.pseudonyms) == {}
+    with olist_installation.worker():
+        assert replay(olist_installation, "olist", str(olist))["sent"] == EVENTS_SENT
+        wait_until_all_is_folded(olist_installation, sends=EVENTS_SENT)
+        once = await stored(olist_installation, olist)
+        assert await differences(once, expected, pseudonyms=olist_installation.pseudonyms) == {}
 
-        again = replay(installation, str(tenth), "--source", SOURCE)["sent"]
+        again = replay(olist_installation, str(tenth), "--source", SOURCE)["sent"]
         assert isinstance(again, int)
         assert again > EVENTS_SENT // 11
-        wait_until_all_is_folded(installation, sends=EVENTS_SENT + again)
-        assert await stored(installation, olist) == once
-        assert none_set_aside(installation)
-
-
-@pytest.mark.servers
-@pytest.mark.timeout(900)
-async def test_profiles_equal_the_recount_after_five_kills_with_a_tenth_of_the_events_sent_twice(
-    installation: Installation, olist: Path, expected: dict[str, Figures]
-) -> None:
-    summary = replay(installation, "olist", str(olist), "--repeat-share", "0.1")
-    sends = summary["sent"]
-    assert isinstance(sends, int)
-    assert sends == EVENTS_SENT + int(str(summary["repeats"]))
-    for kill in range(KILLS):
-        enough = installation.done(EVENTS) + 5_000
-        with installation.worker() as worker:
-            until(partial(works_up_to, installation, enough), within_s=120, what=f"work done before kill {kill}")
-            os.kill(worker.pid, signal.SIGKILL)
-        assert installation.done(BOUND_INTAKE) < sends, "nothing was left to do"
-    with installation.worker():
-        wait_until_all_is_folded(installation, sends=sends)
-    assert await differences(await stored(installation, olist), expected, pseudonyms=installation.pseudonyms) == {}
-    assert none_set_aside(installation)
+        wait_until_all_is_folded(olist_installation, sends=EVENTS_SENT + again)
+        assert await stored(olist_installation, olist) == once
+        assert none_set_aside(olist_installation)
