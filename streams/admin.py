@@ -7,12 +7,15 @@ import socket
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic, OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.protocol.consumer import IsolationLevel
+
+_CONFIGS: Final = {"message.timestamp.type": "LogAppendTime"}
+"""When the broker took a record, not when its producer says it sent it: that is when we heard of an event."""
 
 
 class TopicDiffersError(Exception):
@@ -80,7 +83,7 @@ def _difference(name: str, found: int, wanted: int) -> str:
 
 def _create(admin: KafkaAdminClient, *, name: str, partitions: int, replication: int) -> None:
     try:
-        admin.create_topics([NewTopic(name, partitions, replication)])
+        admin.create_topics([NewTopic(name, partitions, replication, topic_configs=_CONFIGS)])
     except TopicAlreadyExistsError:
         # Another process was quicker; it is told by the same settings.
         return

@@ -1,6 +1,7 @@
 """What only Apache Kafka has: transactions, a log whose beginning goes away, members that keep their seat."""
 
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,9 @@ def test_lag_tools_are_told_the_checkpoints(apache_kafka: str, topic: str, journ
         wait_until(lambda: handled(journal, topic=topic) >= 200, what="all records")
         wait_until(lambda: broker_hints([apache_kafka], group=group).get((topic, 3)) == 50, what="the hint")
         assert worker.stop() == 0
+
+
+async def test_a_record_bears_the_time_the_broker_took_it_and_not_its_sender_s(apache_kafka: str, topic: str) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=apache_kafka) as producer:
+        taken = await producer.send_and_wait(topic, b"0", partition=0, timestamp_ms=1000)
+    assert abs(taken.timestamp / 1000 - time.time()) < 600
