@@ -43,6 +43,23 @@ async def test_consent_makes_suggestions_personal_and_a_no_makes_them_general_at
     assert (await world.suggestions()).json()["mode"] == "general"
 
 
+@pytest.mark.parametrize("strength", ["verified", "probable"])
+async def test_a_no_said_as_one_identity_closes_the_others_while_no_worker_runs(world: World, strength: str) -> None:
+    await world.happened(linked("app:42", "card:7", strength=strength), agreed(*PERSONAL, "data.sensitive"), formula(3))
+    assert (await world.suggestions()).json()["mode"] == "personal"
+
+    by_card = await world.ref("card:7")
+    said = await world.ask(
+        "POST", f"/v1/customers/{by_card}/consents", json={"act": "refused", "purpose": "profile.build"}
+    )
+
+    assert said.json()["effective"] == "now"
+    assert (await world.suggestions()).json()["mode"] == "general"
+    card = await world.card()
+    assert not card["consents"]["suggest.personal"]["allowed"]
+    assert all(trait["value"] is None for trait in card["traits"].values() if trait["purpose"] == "profile.build")
+
+
 async def test_a_personal_suggestion_names_the_events_it_rests_on(world: World) -> None:
     bought = formula(3)
     await world.happened(agreed(*PERSONAL, "data.sensitive"), bought)
