@@ -53,6 +53,14 @@ def histories(permitted: Iterable[Permitted]) -> dict[str, list[Fact]]:
     return {person: sorted(found[person], key=_order) for person in sorted(found)}
 
 
+def without_sensitive(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
+    """The facts but those by which a sensitive service was taken: for people who keep `data.sensitive` closed.
+
+    Which service is sensitive only the catalogue knows, so the filter of permitted facts cannot see to it.
+    """
+    return [fact for fact in facts if not any(catalogue.by_id[each].sensitive for each in _taken_by(fact, catalogue))]
+
+
 def choices(history: History, catalogue: Catalogue) -> list[Choice]:
     """All first takings, in the order of person, time and event."""
     return [choice for person, facts in history.items() for choice in _choices_of(person, facts, catalogue)]
@@ -74,9 +82,7 @@ def _order(fact: Fact) -> tuple[int, bytes, str]:
 def _choices_of(person: str, facts: Sequence[Fact], catalogue: Catalogue) -> Iterator[Choice]:
     sections, taken = _EMPTY, set[str]()
     for fact in facts:
-        added = list(deltas(fact))
-        records = {delta.kind: {delta.id: delta.record} for delta in added if delta.purpose == SERVICE}
-        new = sorted({taking.service for taking in takings(records, catalogue)} - taken)
+        new = sorted(_taken_by(fact, catalogue) - taken)
         if new:
             known = _personal(sections)
             held = holdings(known.service, catalogue)
@@ -84,7 +90,12 @@ def _choices_of(person: str, facts: Sequence[Fact], catalogue: Catalogue) -> Ite
             weights = tuple((name, features[name][0]) for name in sorted(features))
             yield from (Choice(person, fact.effective_at, fact.event_key, service, weights) for service in new)
             taken.update(new)
-        sections = _with_fact(sections, added, fact)
+        sections = _with_fact(sections, deltas(fact), fact)
+
+
+def _taken_by(fact: Fact, catalogue: Catalogue) -> set[str]:
+    records = {delta.kind: {delta.id: delta.record} for delta in deltas(fact) if delta.purpose == SERVICE}
+    return {taking.service for taking in takings(records, catalogue)}
 
 
 def _with_fact(sections: _Sections, added: Iterable[Delta], fact: Fact) -> _Sections:

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from consent.purposes import TRAIN
+from consent.purposes import SENSITIVE, TRAIN
 from profiles.permitted import Facts, permit_at, permitted_by
 from recommender.artifact import Artifact, Floats, Metrics, RankerName, make_artifact
 from recommender.catalogue import Catalogue
-from recommender.choices import Choice, History, choices, histories
+from recommender.choices import Choice, History, choices, histories, without_sensitive
 from recommender.evaluation import cases_after, evaluate, gate
 from recommender.lightfm_ranker import Example, Fit, ModelDiverged, Representations, fit_lightfm
 from recommender.reasons import COMPANIONS_MIN
@@ -73,7 +73,10 @@ def train(
     """
     progress("reading", 0, 1)
     permit = permit_at(facts, purpose=TRAIN, at=at, held=held or {})
-    history = histories(permitted_by(facts, permit))
+    history = {
+        person: found if SENSITIVE in permit.fields[person] else without_sensitive(found, catalogue)
+        for person, found in histories(permitted_by(facts, permit)).items()
+    }
     progress("reading", 1, 1)
     artifact = train_on(history, catalogue=catalogue, code=code, plan=plan or Plan(), progress=progress)
     record: dict[str, object] = {

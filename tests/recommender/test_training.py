@@ -189,6 +189,24 @@ def test_a_person_who_may_not_be_trained_on_leaves_no_trace() -> None:
     assert files([*stranger, *withdrew, *CHECKED]) == files(CHECKED)
 
 
+def test_a_sensitive_service_is_counted_only_of_people_who_allow_that() -> None:
+    marked = catalogue_of("plain", "secret", secret={"sensitive": True})
+    took = [
+        some
+        for person in range(8)
+        for some in (
+            *agreed(TRAIN, PROFILE, *([SENSITIVE] if person < 3 else []), identity=f"app:{person}"),
+            subscribed("secret", identity=f"app:{person}", at=NOW - 2 * DAY),
+            subscribed("plain", identity=f"app:{person}", at=NOW - DAY),
+        )
+    ]
+
+    artifact = train(log_of(took), catalogue=marked, at=NOW, code=CODE, plan=SMALL).artifact
+
+    people = dict(zip(artifact.manifest.services, artifact.popularity.tolist(), strict=True))
+    assert (people["plain"], people["secret"]) == (8, 3)
+
+
 def test_a_withdrawal_that_is_not_on_the_log_yet_already_counts() -> None:
     held = {taken_by(3)[0].identity: frozenset({TRAIN})}
     without = [some for customer in CUSTOMERS if customer != 3 for some in taken_by(customer)]
