@@ -15,6 +15,7 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', tonumber(ARGV[4]) - tonumber(ARG
 redis.call('EXPIRE', KEYS[2], ARGV[8])
 if ARGV[5] == '1' then
   redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
+  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', tonumber(ARGV[4]) - tonumber(ARGV[9]) * 1000)
   redis.call('EXPIRE', KEYS[3], ARGV[9])
 else
   redis.call('ZREM', KEYS[3], ARGV[1])

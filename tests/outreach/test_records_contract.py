@@ -154,6 +154,17 @@ async def test_decisions_and_caps_are_forgotten_in_time(request: pytest.FixtureR
 
 
 @pytest.mark.servers
+async def test_lists_of_a_person_who_hears_from_us_for_years_do_not_grow(request: pytest.FixtureRequest) -> None:
+    async with client_of("redis", request) as client:
+        records = RedisRecords(client, partitions=PARTITIONS)
+        for week in range(30):
+            await records.write(sending(f"week {week}", at=NOW + week * 7 * DAY), before=None, room=TWO)
+        partition = partition_of(ANNA.encode(), PARTITIONS)
+        assert await client.zcard(partition_key("cap", partition, ANNA)) == 2
+        assert await client.zcard(partition_key("outreach", partition, "of", ANNA)) == 13
+
+
+@pytest.mark.servers
 async def test_a_decision_that_cannot_be_read_is_an_error_and_no_absence(request: pytest.FixtureRequest) -> None:
     async with client_of("redis", request) as client:
         records = RedisRecords(client, partitions=PARTITIONS)
