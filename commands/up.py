@@ -169,7 +169,7 @@ def _write_private(file: Path, text: str) -> None:
 def _addresses(run: Run, keys: dict[Role, str]) -> Panel:
     table = Table.grid(padding=(0, 2))
     table.add_row("API", run.api_url)
-    table.add_row("its docs", f"{run.api_url}/docs")
+    table.add_row("its OpenAPI", f"{run.api_url}/openapi.json")
     table.add_row("Kafka", run.settings.kafka)
     table.add_row("store", run.settings.redis)
     for role, key in keys.items():
