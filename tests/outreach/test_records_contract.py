@@ -158,7 +158,7 @@ async def test_lists_of_a_person_who_hears_from_us_for_years_do_not_grow(request
     async with client_of("redis", request) as client:
         records = RedisRecords(client, partitions=PARTITIONS)
         for week in range(30):
-            await records.write(sending(f"week {week}", at=NOW + week * 7 * DAY), before=None, room=TWO)
+            assert await records.write(sending(f"week {week}", at=NOW + week * 7 * DAY), before=None) == "written"
         partition = partition_of(ANNA.encode(), PARTITIONS)
         assert await client.zcard(partition_key("cap", partition, ANNA)) == 2
         assert await client.zcard(partition_key("outreach", partition, "of", ANNA)) == 13
