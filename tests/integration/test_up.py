@@ -47,8 +47,10 @@ def facets(url: str) -> dict[bytes, bytes]:
         return {key: bytes(client.get(key) or b"") for key in client.scan_iter("rapport:*:facet:*")}
 
 
-def words_of(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+def history_worker(family: set[tuple[int, str]]) -> int:
+    """Its process id."""
+    argv = {pid: Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid, _ in family}
+    return next(pid for pid, words in argv.items() if words[-3:-1] == ["--app", "history"])
 
 
 def followed(run: Up, data: Path) -> list[int]:
@@ -67,10 +69,16 @@ def test_what_was_acknowledged_outlives_ctrl_c_and_a_killed_supervisor_leaves_no
         caller = closing.enter_context(closed(Caller(ready)))
         assert orders(caller, "app:settled", after=bought(caller, 50, subject="app:settled")) == 50
         before, family = facets(ready["redis"]), run.family()
+        # History has not seen the last ones when Ctrl-C comes, nor when the profiles are done.
+        archiver = history_worker(family)
+        os.kill(archiver, signal.SIGSTOP)
         for number in range(4):
             bought(caller, 100, subject=f"app:last-{number}")
+        os.kill(run.process.pid, signal.SIGINT)
+        until(lambda: "profile worker (Faust): stopped" in run.said, within_s=60, what="the end of the profiles")
+        os.kill(archiver, signal.SIGCONT)
 
-        assert run.ended(signal.SIGINT) == 0, run.said
+        assert run.ended() == 0, run.said
         assert alive(family) == set()
         assert not run.ready_file.exists()
 
@@ -86,8 +94,7 @@ def test_what_was_acknowledged_outlives_ctrl_c_and_a_killed_supervisor_leaves_no
 
         # Nothing is archived any more, so what comes now is in the store alone.
         family = run.family()
-        archiver = next(pid for pid, _ in family if words_of(pid)[-3:-1] == ["--app", "history"])
-        os.kill(archiver, signal.SIGSTOP)
+        os.kill(history_worker(family), signal.SIGSTOP)
         assert orders(caller, "app:lost", after=bought(caller, 50, subject="app:lost")) == 50
         run.ended(signal.SIGKILL)
         until(lambda: not alive(family), within_s=30, what="the end of every process")
@@ -99,7 +106,10 @@ def test_what_was_acknowledged_outlives_ctrl_c_and_a_killed_supervisor_leaves_no
         assert last.endswith("; `--accept-gap` goes on without it")
         assert not run.ready_file.exists()
 
+    run.ready_file.write_text("left by a run that was killed")
     with up(tmp_path, "--accept-gap") as run, ExitStack() as closing:
+        until(lambda: "topics and log: starting" in run.said, within_s=60, what="the start")
+        assert not run.ready_file.exists()
         caller = closing.enter_context(closed(Caller(run.ready())))
         assert orders(caller, "app:lost", after=bought(caller, 1, subject="app:settled-too")) == 50
         assert followed(run, data) == [1, 2, 3]

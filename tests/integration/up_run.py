@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Up:
     process: subprocess.Popen[bytes]
     output: Path
     ready_file: Path
+    seen: set[tuple[int, str]] = field(default_factory=set)
 
     @property
     def said(self) -> str:
@@ -57,7 +58,9 @@ class Up:
         found = {self.process.pid}
         while more := {pid for pid, (parent, _) in parents.items() if parent in found} - found:
             found |= more
-        return {(pid, parents[pid][1]) for pid in found if pid in parents}
+        family = {(pid, parents[pid][1]) for pid in found if pid in parents}
+        self.seen.update(family)
+        return family
 
 
 def alive(family: set[tuple[int, str]]) -> set[int]:
@@ -77,10 +80,11 @@ def up(folder: Path, *words: str) -> Iterator[Up]:
     try:
         yield run
     finally:
-        if process.poll() is None:
-            family = run.family()
-            run.ended(signal.SIGKILL)
-            until(lambda: not alive(family), within_s=30, what="the end of every process")
+        run.family()
+        for pid in alive(run.seen):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
 
 
 def rapport(*words: str, data: Path) -> subprocess.CompletedProcess[str]:
