@@ -83,5 +83,5 @@ def _unfinished(value: bytes | None) -> ActRecord | None:
 def _read(value: bytes) -> ActRecord:
     try:
         return _decoder.decode(value)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ConsentStoreUnavailable("an act record cannot be read") from error

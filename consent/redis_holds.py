@@ -111,7 +111,7 @@ def _member(hold: Hold) -> str:
 def _purposes(value: bytes) -> frozenset[str]:
     try:
         return frozenset({_decoder.decode(value).purpose})
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return frozenset(PURPOSES)
 
 
@@ -120,7 +120,7 @@ def _hold(identity: str, field: str, value: bytes | None) -> Hold | None:
         return None
     try:
         stored = _decoder.decode(value)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     return Hold(
         identity=identity,

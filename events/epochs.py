@@ -15,7 +15,7 @@ from events.partitioning import PARTITIONER
 FIRST_EPOCH: Final = 1
 
 
-class LogShape(msgspec.Struct, frozen=True, kw_only=True):
+class LogShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What must stay the same for facts to keep their identity, place and meaning.
 
     `key_fingerprint` is `Pseudonyms.fingerprint`.
@@ -27,7 +27,7 @@ class LogShape(msgspec.Struct, frozen=True, kw_only=True):
     fact_format: int = FACT_FORMAT
 
 
-class Epoch(msgspec.Struct, frozen=True, kw_only=True):
+class Epoch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One log.
 
     `first` and `end` are offsets by partition: where it began with us, and the furthest it was seen to reach, which is
@@ -185,7 +185,7 @@ def decode_epochs(raw: bytes | None) -> tuple[Epoch, ...]:
         return ()
     try:
         stored = msgspec.json.decode(raw, type=_Stored)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise EpochsUnreadable(f"the list of epochs cannot be read: {error}") from error
     if stored.version != 1:
         raise EpochsUnreadable(f"the list of epochs has version {stored.version}, which is not known")
@@ -195,7 +195,7 @@ def decode_epochs(raw: bytes | None) -> tuple[Epoch, ...]:
     return stored.epochs
 
 
-class _Stored(msgspec.Struct):
+class _Stored(msgspec.Struct, forbid_unknown_fields=True):
     version: int
     epochs: tuple[Epoch, ...]
 

@@ -61,7 +61,7 @@ def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
 
 
 def decode_checkpoint(raw: bytes) -> Checkpoint:
-    """The inverse of `encode_checkpoint`; msgspec.DecodeError on anything else."""
+    """The inverse of `encode_checkpoint`; msgspec.MsgspecError or UnicodeDecodeError on anything else."""
     return msgspec.json.decode(raw, type=Checkpoint)
 
 

@@ -30,7 +30,7 @@ def faults() -> Iterator[None]:
     """OutreachUnavailable for whatever goes wrong between us and the server, or with what it kept."""
     try:
         yield
-    except (RedisError, OSError, msgspec.MsgspecError) as error:
+    except (RedisError, OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise OutreachUnavailable(f"the store did not serve outreach: {type(error).__name__}") from error
 
 

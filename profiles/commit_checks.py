@@ -66,5 +66,5 @@ def read_checkpoint(raw: bytes | None) -> Checkpoint | None:
         return None
     try:
         return decode_checkpoint(raw)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ProfileStoreUnfit("what stands in place of a checkpoint cannot be read") from error

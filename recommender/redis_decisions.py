@@ -43,5 +43,5 @@ def _key(decision_id: str) -> str:
 def _faults() -> Iterator[None]:
     try:
         yield
-    except (RedisError, OSError, msgspec.MsgspecError) as error:
+    except (RedisError, OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DecisionsUnavailable(f"the store did not serve decisions: {type(error).__name__}") from error

@@ -96,11 +96,12 @@ async def client(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
         yield found
 
 
-async def test_a_hold_that_cannot_be_read_closes_every_purpose(client: Client) -> None:
+@pytest.mark.parametrize("stored", [b"not a hold", b"\x93\xa2\xff\xfe\xa1x\x01", b"\x94\xa1p\xa1x\x01\x02"])
+async def test_a_hold_that_cannot_be_read_closes_every_purpose(client: Client, stored: bytes) -> None:
     holds = RedisHolds(client, partitions=PARTITIONS)
     await holds.place([withdrawn(ANNA)])
     key = partition_key("hold", partition_of(ANNA.encode(), PARTITIONS), ANNA)
-    await client.hset(key, withdrawn(ANNA).event_key.hex(), "not a hold")
+    await client.hset(key, withdrawn(ANNA).event_key.hex(), stored)
     assert await holds.of([ANNA]) == {ANNA: frozenset(PURPOSES)}
     assert await waiting(holds) == []
 

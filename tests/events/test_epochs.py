@@ -161,7 +161,17 @@ def test_nothing_stored_is_an_empty_list() -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b"{}", b"[]", b"nonsense", encode_epochs(KNOWN)[:-5], b'{"version": 2, "epochs": []}', encode_epochs((OLD, OLD))],
+    [
+        b"{}",
+        b"[]",
+        b"nonsense",
+        encode_epochs(KNOWN)[:-5],
+        b'{"version": 2, "epochs": []}',
+        b'{"version": 1, "epochs": [], "tomorrow": 1}',
+        encode_epochs(KNOWN).replace(b'"topic_id"', b'"tomorrow": 1, "topic_id"', 1),
+        encode_epochs(KNOWN).replace(b'"topic_id": "', b'"topic_id": "\xff\xfe', 1),
+        encode_epochs((OLD, OLD)),
+    ],
 )
 def test_a_damaged_list_is_an_error(raw: bytes) -> None:
     with pytest.raises(EpochsUnreadable):

@@ -170,8 +170,9 @@ async def test_a_decision_that_cannot_be_read_is_an_error_and_no_absence(request
         records = RedisRecords(client, partitions=PARTITIONS)
         decision = sending("a")
         await records.write(decision, before=None)
-        await client.set(partition_key("outreach", partition_of(ANNA.encode(), PARTITIONS), decision.id), b"\xc1")
-        with pytest.raises(OutreachUnavailable):
-            await records.find(decision.id)
-        with pytest.raises(OutreachUnavailable):
-            await records.decisions_of([ANNA])
+        for stored in (b"\xc1", b"\x92\x01\xa2\xff\xfe"):
+            await client.set(partition_key("outreach", partition_of(ANNA.encode(), PARTITIONS), decision.id), stored)
+            with pytest.raises(OutreachUnavailable):
+                await records.find(decision.id)
+            with pytest.raises(OutreachUnavailable):
+                await records.decisions_of([ANNA])

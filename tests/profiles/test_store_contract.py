@@ -297,8 +297,9 @@ async def test_an_outbox_ahead_of_the_checkpoint_refuses_the_whole_commit(backen
     assert await backend.store.outbox_length(STREAM) == 1
 
 
-async def test_a_checkpoint_that_cannot_be_read_stops_us(backend: Backend) -> None:
-    await backend.plant(checkpoint_key(STREAM), b'{"offset": "twelve"}')
+@pytest.mark.parametrize("stored", [b'{"offset": "twelve"}', b'[1,2,"\xff\xfe"]', b'[1,2,"t","",0,"tomorrow"]'])
+async def test_a_checkpoint_that_cannot_be_read_stops_us(backend: Backend, stored: bytes) -> None:
+    await backend.plant(checkpoint_key(STREAM), stored)
 
     with pytest.raises(ProfileStoreUnfit, match="in place of a checkpoint"):
         await backend.store.checkpoint(STREAM)

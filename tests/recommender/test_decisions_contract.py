@@ -60,9 +60,10 @@ async def test_a_decision_is_forgotten_after_its_time(valkey_url: str) -> None:
     [key] = await client.keys("*")
 
     assert 0 < await client.ttl(key) <= (FAMILIES["decision"].lifetime_s or 0)
-    await client.set(key, b"\xc1")
-    with pytest.raises(DecisionsUnavailable):
-        await RedisDecisions(client).get(DECISION.id)
+    for stored in (b"\xc1", b"\x91\xa2\xff\xfe"):
+        await client.set(key, stored)
+        with pytest.raises(DecisionsUnavailable):
+            await RedisDecisions(client).get(DECISION.id)
     await client.aclose()
 
 
