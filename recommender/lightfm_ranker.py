@@ -74,7 +74,9 @@ def fit_lightfm(
     model = LightFM(no_components=fit.dimensions, loss="warp", learning_rate=fit.learning_rate, random_state=fit.seed)
     for epoch in range(fit.epochs):
         try:
-            model.fit_partial(chosen, user_features=people, item_features=items, epochs=1, num_threads=1)
+            # LightFM looks for what is not finite by adding everything up, which may itself overflow.
+            with np.errstate(over="ignore", invalid="ignore"):
+                model.fit_partial(chosen, user_features=people, item_features=items, epochs=1, num_threads=1)
         except ValueError as error:
             raise ModelDiverged(str(error)) from error
         progress(epoch + 1, fit.epochs)
@@ -114,7 +116,7 @@ def _rows(rows: Sequence[Sequence[tuple[int, float]]], *, width: int) -> Any:
 
 def _checked(found: Representations) -> Representations:
     for name in ("items", "features"):
-        matrix = getattr(found, name)
+        matrix = getattr(found, name).astype(np.float64)
         if not np.isfinite(matrix).all():
             raise ModelDiverged(f"{name} are not finite")
         if matrix.size and float(np.linalg.norm(matrix, axis=1).max()) > NORM_MAX:
