@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from events.position import Checkpoint, Stream, record_fingerprint
+from profiles.codec import FacetUnreadable
 from profiles.facet import Facet
 from profiles.store import FACETS_MAX, Commit, Mismatch, OutboxEntry, ProfileStore
 from streams.frame import Answer, Frame, Handled, Record, SeekTo, Stopped
@@ -86,6 +87,10 @@ class StreamFold:
         stream = Stream(self.app, self.topic, frame.partition)
         try:
             return await self._fold(stream, frame)
+        except FacetUnreadable as error:
+            # Trying again would not help, and the other partitions need not wait for it.
+            self._forget(stream)
+            return Stopped(f"{error}; mend or restore it, or run the program that wrote it")
         except BaseException:
             # The outcome is unknown: what stands in the store is asked for again.
             self._forget(stream)

@@ -3,10 +3,13 @@
 import itertools
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from events.fact import Fact, encode_fact
+from events.keys import facet_key
 from events.position import Checkpoint, Stream
+from profiles.facet import FACET_FORMAT
 from profiles.facet_cache import FacetCache
 from profiles.memory_store import MemoryStore, Snapshot
 from profiles.store import Commit, Committed, Mismatch
@@ -95,6 +98,20 @@ async def test_a_frame_is_folded_and_the_checkpoint_stands_at_its_end() -> None:
     assert await world.orders() == 3
     checkpoint = await world.store.checkpoint(STREAM)
     assert checkpoint == Checkpoint(1, 3, "a log", fingerprint_of(orders(3)))
+
+
+async def test_a_facet_that_cannot_be_read_stops_its_partition_and_is_left_alone() -> None:
+    world = World()
+    name = facet_key(PARTITION, purchased().identity)
+    world.store.values[name] = msgspec.msgpack.encode([FACET_FORMAT + 1, "of a newer program"])
+
+    answer = await handed(world.fold, orders(1), start=0, end=1)
+
+    assert isinstance(answer, Stopped)
+    assert f"facet format {FACET_FORMAT + 1} is not known" in answer.reason
+    assert await world.store.checkpoint(STREAM) is None
+    del world.store.values[name]
+    assert await handed(world.fold, orders(1), start=0, end=1) == Handled()
 
 
 async def test_a_frame_handed_over_again_changes_nothing() -> None:
