@@ -138,6 +138,8 @@ def lives(draw: st.DrawFn) -> Lives:
         if happened == "message":
             one, decision = sent(step, draw(st.sampled_from(names)), draw(st.sampled_from(SERVICES)))
             decisions.append(decision)
+            if draw(st.booleans()):
+                continue  # decided and not sent yet
         else:
             one = draw(one_fact(step))
         with_links.append(one)
@@ -164,15 +166,16 @@ def test_while_linked_each_of_these_is_shared() -> None:
         ),
     ]
     letter, decision = sent(1, "card:7", "diapers")
+    _, unsent = sent(2, "card:7", "s1")
     facts = [*mine, *theirs, letter]
 
-    apart = treated(ANNA, facts, [decision])
-    together = treated(ANNA, [*facts, *linked(ANNA, "card:7", at=NOW - HOUR)], [decision])
+    apart = treated(ANNA, facts, [decision, unsent])
+    together = treated(ANNA, [*facts, *linked(ANNA, "card:7", at=NOW - HOUR)], [decision, unsent])
 
     assert together.suggestions != apart.suggestions
     assert together.restraints == dataclasses.replace(apart.restraints, open_complaint=True, refused=frozenset({"s0"}))
     assert sum(isinstance(each, Allowed) for each in together.permits) < sum(
         isinstance(each, Allowed) for each in apart.permits
     )
-    assert (apart.situation.counted, together.situation.counted) == (0, 1)
+    assert (apart.situation.counted, together.situation.counted) == (0, 2)
     assert together.verdict != apart.verdict
