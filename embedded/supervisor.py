@@ -52,7 +52,7 @@ class Supervisor:
         self._asked_to_stop = False
 
     def run(self, *, when_ready: Callable[[], None]) -> None:
-        """Start everything, call `when_ready`, and stay until SIGINT or SIGTERM; then stop everything and return.
+        """Start everything, call `when_ready`, and stay until SIGINT, SIGTERM or SIGHUP; then stop everything and return.
 
         Raises NotReady or ServiceLost, after everything was stopped, when a service could not be kept.
         """
@@ -146,7 +146,7 @@ class Supervisor:
         def ask(_number: int, _frame: FrameType | None) -> None:
             self._asked_to_stop = True
 
-        before = {each: signal.signal(each, ask) for each in (signal.SIGINT, signal.SIGTERM)}
+        before = {each: signal.signal(each, ask) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         try:
             yield
         finally:

@@ -64,10 +64,11 @@ def runs(pid: int) -> bool:
     return False
 
 
-def test_services_start_in_order_and_stop_in_reverse(world: World) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP], ids=["asked to stop", "the terminal is closed"])
+def test_services_start_in_order_and_stop_in_reverse(world: World, ending: signal.Signals) -> None:
     children = [world.child("first"), world.child("second")]
 
-    world.supervisor.send_signal(signal.SIGTERM)
+    world.supervisor.send_signal(ending)
 
     assert world.end() == (0, "")
     assert (world.folder / "ended").read_text().split() == ["second", "first"]
