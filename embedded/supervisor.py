@@ -52,7 +52,7 @@ class Supervisor:
         self._asked_to_stop = False
 
     def run(self, *, when_ready: Callable[[], None]) -> None:
-        """Start everything, call `when_ready`, and stay until SIGINT, SIGTERM or SIGHUP; then stop everything and return.
+        """Start everything, call `when_ready`, stay until SIGINT, SIGTERM or SIGHUP; then stop everything and return.
 
         Raises NotReady or ServiceLost, after everything was stopped, when a service could not be kept.
         """
