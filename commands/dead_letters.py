@@ -55,10 +55,8 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Show one letter, with `--open` also what it held."""
-    letter, contents = asyncio.run(_opened(redis, letter_id))
-    said = _plain(letter)
-    if reveal:
-        said |= _revealed(contents)
+    letter, contents = asyncio.run(_found(redis, letter_id, reveal=reveal))
+    said = _plain(letter) | _revealed(contents)
     if json:
         emit(said)
         return
@@ -82,11 +80,11 @@ def replay(
     """
     if (letter_id is None) == (reason is None):
         raise typer.BadParameter("name one letter, or a --reason")
-    sent = asyncio.run(_replay(redis, kafka, letter_id=letter_id, reason=reason))
+    sent, not_kept = asyncio.run(_replay(redis, kafka, letter_id=letter_id, reason=reason))
     if json:
-        emit({"replayed": sent})
+        emit({"replayed": sent, "not_kept": not_kept})
         return
-    console.print(f"{sent} letters replayed")
+    console.print(f"{sent} letters replayed" + (f"; what {not_kept} held was not kept" if not_kept else ""))
 
 
 @asynccontextmanager
@@ -104,12 +102,12 @@ async def _listed(redis: str | None) -> list[DeadLetter]:
         return [letter async for letter in letters.listed()]
 
 
-async def _opened(redis: str | None, letter_id: str) -> tuple[DeadLetter, Contents]:
+async def _found(redis: str | None, letter_id: str, *, reveal: bool) -> tuple[DeadLetter, Contents | None]:
     async with _letters(redis) as letters:
         letter = await letters.find(letter_id)
         if letter is None:
             raise LetterUnknown(f"no dead letter {letter_id} is kept")
-        return letter, await _contents(letters, letter)
+        return letter, await _contents(letters, letter) if reveal else None
 
 
 async def _contents(letters: RedisDeadLetters, letter: DeadLetter) -> Contents:
@@ -119,7 +117,9 @@ async def _contents(letters: RedisDeadLetters, letter: DeadLetter) -> Contents:
     return unseal(letter, {letter.day: key})
 
 
-async def _replay(redis: str | None, kafka: str | None, *, letter_id: str | None, reason: str | None) -> int:
+async def _replay(
+    redis: str | None, kafka: str | None, *, letter_id: str | None, reason: str | None
+) -> tuple[int, int]:
     settings = settings_of(kafka=kafka, redis=redis)
     log = KafkaLog(brokers=settings.kafka, topic=EVENTS, epoch=0)
     await log.start()
@@ -128,13 +128,14 @@ async def _replay(redis: str | None, kafka: str | None, *, letter_id: str | None
             chosen = [letter async for letter in letters.listed() if letter_id == letter.id or letter.reason == reason]
             if letter_id is not None and not chosen:
                 raise LetterUnknown(f"no dead letter {letter_id} is kept")
-            for letter in chosen:
+            kept = [letter for letter in chosen if letter.sealed]
+            for letter in kept:
                 contents = await _contents(letters, letter)
                 await log.publish(
                     topic=letter.topic, key=contents.key, value=contents.value or b"", partition=letter.partition
                 )
                 await letters.drop(letter.id)
-            return len(chosen)
+            return len(kept), len(chosen) - len(kept)
     finally:
         await log.stop()
 
@@ -144,7 +145,9 @@ def _plain(letter: DeadLetter) -> dict[str, Any]:
     return {"id": letter.id, **where, "at": format_time(letter.at)}
 
 
-def _revealed(contents: Contents) -> dict[str, str | None]:
+def _revealed(contents: Contents | None) -> dict[str, str | None]:
+    if contents is None:
+        return {}
     return {
         "key": None if contents.key is None else contents.key.decode("utf-8", "backslashreplace"),
         "value": None if contents.value is None else contents.value.decode("utf-8", "backslashreplace"),

@@ -20,6 +20,7 @@ from profiles.store import ProfileStoreError
 from recommender.artifact import ArtifactInvalid
 from recommender.catalogue import CatalogueInvalid
 from streams.admin import BrokerSilentError, TopicDiffersError, TopicMissingError
+from streams.dead_letters import ContentsNotKept
 from streams.producer import DeliveryFailed
 
 _SAYABLE = (
@@ -28,6 +29,7 @@ _SAYABLE = (
     BrokerSilentError,
     CatalogueInvalid,
     ConsentStoreUnavailable,
+    ContentsNotKept,
     DeliveryFailed,
     DemoNotLoaded,
     EpochsUnreadable,

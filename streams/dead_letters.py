@@ -12,11 +12,14 @@ from typing import Final, Protocol
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from events.admission import EVENT_BYTES_MAX
 from events.position import Position, Stream
 from profiles.store import OutboxEntry
 from streams.frame import Record
 
 KEPT_MS: Final = 14 * 24 * 3600 * 1000
+CONTENTS_BYTES_MAX: Final = EVENT_BYTES_MAX + 1024
+"""Key and value of an event that admission would look at; a larger record is set aside without them."""
 _DAY_MS: Final = 24 * 3600 * 1000
 _NONCE: Final = 12
 
@@ -24,7 +27,8 @@ _NONCE: Final = 12
 class DeadLetter(msgspec.Struct, frozen=True):
     """Where a record stood, why it was set aside (never what it held), and its sealed bytes.
 
-    `day` names the key (days since 1970). `sealed` opens to the record's key and value.
+    `day` names the key (days since 1970). `sealed` opens to the record's key and value; it is empty where they were
+    too large to keep, alone or with all the others of the day.
     """
 
     app: str
@@ -42,6 +46,10 @@ class DeadLetter(msgspec.Struct, frozen=True):
     def id(self) -> str:
         """Names the letter: app, topic and position."""
         return f"{self.app}/{self.topic}/{Position(self.epoch, self.partition, self.offset)}"
+
+
+class ContentsNotKept(Exception):
+    """The letter says where and why; what it held was not kept."""
 
 
 class Contents(msgspec.Struct, frozen=True):
@@ -94,6 +102,7 @@ class Undertaker:
         if key is None:
             raise RuntimeError("the key of the day could not be made")
         contents = msgspec.msgpack.encode(Contents(record.key, record.value))
+        is_kept = len(contents) <= CONTENTS_BYTES_MAX
         letter = DeadLetter(
             app=stream.app,
             topic=stream.topic,
@@ -104,7 +113,7 @@ class Undertaker:
             reason=reason,
             detail=detail,
             day=day,
-            sealed=seal(contents, key=key, nonce=os.urandom(_NONCE)),
+            sealed=seal(contents, key=key, nonce=os.urandom(_NONCE)) if is_kept else b"",
         )
         return OutboxEntry(offset=record.offset, index=index, kind="dead_letter", payload=encode_letter(letter))
 
@@ -115,7 +124,9 @@ def seal(contents: bytes, *, key: bytes, nonce: bytes) -> bytes:
 
 
 def unseal(letter: DeadLetter, keys: Mapping[int, bytes]) -> Contents:
-    """The contents of a letter; KeyError when the key of its day is gone."""
+    """The contents of a letter; ContentsNotKept, or KeyError when the key of its day is gone."""
+    if not letter.sealed:
+        raise ContentsNotKept(f"what {letter.id} held was too large to keep")
     opened = AESGCM(keys[letter.day]).decrypt(letter.sealed[:_NONCE], letter.sealed[_NONCE:], None)
     return msgspec.msgpack.decode(opened, type=Contents)
 

@@ -1,15 +1,26 @@
-"""Dead letters in Redis: one hash per day of letters, one key per day, all forgotten together after 14 days."""
+"""Dead letters in Redis: one hash per day of letters, one key per day, all forgotten together after 14 days.
 
+A producer of garbage must not fill a store that never evicts: once the letters of a day weigh `day_bytes_max`, the next
+ones are kept without what they held, and after three times as much they are only counted.
+"""
+
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+from msgspec.structs import replace
 from redis.asyncio import Redis, RedisCluster
 
 from events.keys import global_key
 from streams.dead_letters import KEPT_MS, DeadLetter, decode_letter, encode_letter
 
+_log = logging.getLogger(__name__)
+
+DAY_BYTES_MAX: Final = 256 * 1024 * 1024
+_WEIGHT: Final = b"weight"
+"""The field that adds up the bytes of a day; no letter's id, since those hold a slash."""
 _DAY_MS: Final = 24 * 3600 * 1000
 _KEPT_S: Final = KEPT_MS // 1000
 
@@ -17,8 +28,9 @@ _KEPT_S: Final = KEPT_MS // 1000
 class RedisDeadLetters:
     """See `streams.dead_letters.DeadLetters`."""
 
-    def __init__(self, client: Redis | RedisCluster) -> None:
+    def __init__(self, client: Redis | RedisCluster, *, day_bytes_max: int = DAY_BYTES_MAX) -> None:
         self._client = client
+        self._day_bytes_max = day_bytes_max
 
     async def key_of(self, day: int, *, make: bool) -> bytes | None:
         """The key of a day, agreed on by all who ask at once: the first one set stays."""
@@ -32,14 +44,21 @@ class RedisDeadLetters:
         """One hash per day; its lifetime counts from the last letter."""
         for letter in letters:
             name = global_key("dead", str(letter.day))
-            await self._client.hset(name, letter.id, encode_letter(letter))
+            encoded = encode_letter(letter)
+            weight = await self._client.hincrby(name, _WEIGHT.decode(), len(encoded))
+            if weight > 3 * self._day_bytes_max:
+                _log.warning("%s was set aside and only counted: there are too many dead letters today", letter.id)
+            elif weight > self._day_bytes_max:
+                await self._client.hset(name, letter.id, encode_letter(replace(letter, sealed=b"")))
+            else:
+                await self._client.hset(name, letter.id, encoded)
             await self._client.expire(name, _KEPT_S)
 
     async def listed(self) -> AsyncIterator[DeadLetter]:
         """All that are kept, oldest day first, by position within a day."""
         for day in _days():
             raw = await self._client.hgetall(global_key("dead", str(day)))
-            letters = [decode_letter(_raw(value)) for value in raw.values()]
+            letters = [decode_letter(_raw(value)) for field, value in raw.items() if field != _WEIGHT]
             for letter in sorted(letters, key=_place):
                 yield letter
 
