@@ -121,7 +121,7 @@ async def _profiles(plant: Plant) -> StreamApp:
     outreach = outreach_plant(plant.settings, store=plant.store, holds=holds, log=log, key=key)
     works = _works(plant, letters=letters, log=log, outreach=outreach)
     publish = _publishers(letters, holds)
-    publish["candidate"] = CandidateRelay(outreach.decider, now_ms)
+    publish["candidate"] = _patient(CandidateRelay(outreach.decider, now_ms))
     relay = Relay(store=plant.store, publish=publish, owned=lambda: _owned(app.ownership))
     records = RedisActRecords(plant.store.client)
     recorder = Recorder(records=records, holds=holds, log=log, partitions=plant.settings.partitions)
