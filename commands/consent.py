@@ -1,5 +1,6 @@
 """`rapport consent`: record what a person said about a purpose, and see what stands."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -16,56 +17,29 @@ PurposesArgument = Annotated[list[str], typer.Argument(metavar="PURPOSE...", hel
 _SAID: Final = {"given": "yes", "renewed": "yes again", "refused": "no", "withdrawn": "no longer"}
 
 
-@app.command()
-def give(
-    identity: IdentityArgument,
-    purposes: PurposesArgument,
-    *,
-    data: DataOption = None,
-    ready_file: ReadyFileOption = None,
-    json: JsonOption = False,
-) -> None:
-    """The person agreed."""
-    _record("given", identity, purposes, data=data, ready_file=ready_file, as_json=json)
+def _recording(act: str) -> Callable[..., None]:
+    """The command that records this act."""
+
+    def record(
+        identity: IdentityArgument,
+        purposes: PurposesArgument,
+        *,
+        data: DataOption = None,
+        ready_file: ReadyFileOption = None,
+        json: JsonOption = False,
+    ) -> None:
+        _record(act, identity, purposes, data=data, ready_file=ready_file, as_json=json)
+
+    return record
 
 
-@app.command()
-def renew(
-    identity: IdentityArgument,
-    purposes: PurposesArgument,
-    *,
-    data: DataOption = None,
-    ready_file: ReadyFileOption = None,
-    json: JsonOption = False,
-) -> None:
-    """The person agreed again."""
-    _record("renewed", identity, purposes, data=data, ready_file=ready_file, as_json=json)
-
-
-@app.command()
-def refuse(
-    identity: IdentityArgument,
-    purposes: PurposesArgument,
-    *,
-    data: DataOption = None,
-    ready_file: ReadyFileOption = None,
-    json: JsonOption = False,
-) -> None:
-    """The person was asked and said no; it counts from now on."""
-    _record("refused", identity, purposes, data=data, ready_file=ready_file, as_json=json)
-
-
-@app.command()
-def withdraw(
-    identity: IdentityArgument,
-    purposes: PurposesArgument,
-    *,
-    data: DataOption = None,
-    ready_file: ReadyFileOption = None,
-    json: JsonOption = False,
-) -> None:
-    """The person took an agreement back; it counts from now on."""
-    _record("withdrawn", identity, purposes, data=data, ready_file=ready_file, as_json=json)
+for _name, _act, _help in (
+    ("give", "given", "The person agreed."),
+    ("renew", "renewed", "The person agreed again."),
+    ("refuse", "refused", "The person was asked and said no; it counts from now on."),
+    ("withdraw", "withdrawn", "The person took an agreement back; it counts from now on."),
+):
+    app.command(_name, help=_help)(_recording(_act))
 
 
 @app.command()

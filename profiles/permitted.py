@@ -6,6 +6,7 @@ before anything is counted or numbered, so whoever is not permitted leaves no tr
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from consent.door import Allowed, Refused
@@ -103,7 +104,7 @@ def permitted_by(facts: Facts, permit: Permit) -> Iterator[Permitted]:
         )
         body = _redacted(fact.body, usable)
         if body is not None:
-            yield Permitted(person, position, fact if body is fact.body else _with_body(fact, body))
+            yield Permitted(person, position, fact if body is fact.body else replace(fact, body=body))
 
 
 _NOTHING: Final = Facet()
@@ -116,19 +117,6 @@ def _is_known(seen: set[tuple[str, bytes]], fact: Fact) -> bool:
         return True
     seen.add(entry)
     return False
-
-
-def _with_body(fact: Fact, body: Body) -> Fact:
-    return Fact(
-        type=fact.type,
-        event_key=fact.event_key,
-        digest=fact.digest,
-        identity=fact.identity,
-        occurred_at=fact.occurred_at,
-        received_at=fact.received_at,
-        source=fact.source,
-        body=body,
-    )
 
 
 def _redacted(body: Body, usable: frozenset[str]) -> Body | None:
