@@ -285,3 +285,20 @@ async def test_reading_goes_on_one_record_before_the_checkpoint() -> None:
         PARTITION: 2,
         PARTITION + 1: None,
     }
+
+
+async def test_a_hole_before_a_frame_is_asked_for_and_not_skipped() -> None:
+    world = World()
+    await handed(world.fold, orders(3), start=0, end=3)
+
+    assert await handed(world.owner(), orders(1, first=5), start=5, end=6) == SeekTo(3)
+    assert await world.orders() == 3
+
+
+async def test_a_new_generation_goes_on_from_what_another_owner_left() -> None:
+    world = World()
+    await handed(world.fold, orders(2), start=0, end=2)
+    await handed(world.owner(), orders(3, first=2), start=2, end=5)
+
+    assert await handed(world.fold, orders(1, first=5), start=5, end=6, generation=3) == Handled()
+    assert await world.orders() == 6
