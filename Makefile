@@ -3,6 +3,7 @@
 .PHONY: help run check test bench docs setup fmt lint
 PYTHON := .venv/bin/python
 READY := .venv/.ready
+TOOLS := .venv/.ready-tools
 ARGS ?=
 
 help: ## say what there is
@@ -17,23 +18,26 @@ check: lint ## format, lint, types, import rules and the tests that need no serv
 test: lint ## the same checks and every test, on servers it starts itself
 	$(PYTHON) -m pytest -q -n 2 --dist loadfile
 
-bench: $(READY) ## measure
+bench: $(TOOLS) ## measure
 	$(PYTHON) -m benchmarks $(ARGS)
 
-docs: $(READY) ## write the generated references: JSON schemas, OpenAPI
+docs: $(TOOLS) ## write the generated references: JSON schemas, OpenAPI
 	$(PYTHON) -m commands.docs $(ARGS)
 
-fmt: $(READY)
+fmt: $(TOOLS)
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
 
-lint: $(READY)
+lint: $(TOOLS)
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-setup: $(READY)
+setup: $(TOOLS)
 
 $(READY): uv.lock pyproject.toml scripts/setup scripts/find-python
 	@scripts/setup
+
+$(TOOLS): uv.lock pyproject.toml scripts/setup scripts/find-python
+	@scripts/setup tools
