@@ -26,7 +26,7 @@ from commands.keys import KEYS_FILE
 from commands.lag_board import LagBoard
 from commands.logs import PROFILES, log_identities
 from commands.release import VERSION
-from commands.settings import EVENTS, HISTORY, Keyring, Settings, keyring_of, settings_of
+from commands.settings import HISTORY, Keyring, Settings, keyring_of, settings_of
 from consent.recording import Recorder
 from consent.redis_act_records import RedisActRecords
 from consent.redis_holds import RedisHolds
@@ -113,10 +113,17 @@ async def serving(settings: Settings) -> AsyncIterator[Services]:
         )
         stack.push_async_callback(store.close)
         logs = await log_identities(settings, keyring=keyring, store=store)
-        log = KafkaLog(brokers=settings.kafka, topic=EVENTS, epoch=logs[EVENTS].epoch, timeout_s=LOG_TIMEOUT_S)
+        log = KafkaLog(
+            brokers=settings.kafka,
+            topic=settings.events_topic,
+            epoch=logs[settings.events_topic].epoch,
+            timeout_s=LOG_TIMEOUT_S,
+        )
         await log.start()
         stack.push_async_callback(log.stop)
-        yield services_of(settings, keyring=keyring, store=store, log=log, topic_id=logs[EVENTS].topic_id)
+        yield services_of(
+            settings, keyring=keyring, store=store, log=log, topic_id=logs[settings.events_topic].topic_id
+        )
 
 
 def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log: KafkaLog, topic_id: str) -> Services:
@@ -132,7 +139,7 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
     return Services(
         admission=Admission(pseudonyms=Pseudonyms(keyring.pseudonym_key, settings.region), partitions=partitions),
         log=log,
-        freshness=Freshness(store=store, app=PROFILES, topic=EVENTS, partitions=partitions),
+        freshness=Freshness(store=store, app=PROFILES, topic=settings.events_topic, partitions=partitions),
         persons=persons,
         recorder=Recorder(records=RedisActRecords(store.client), holds=holds, log=log, partitions=partitions),
         decisions=RedisDecisions(store.client),
@@ -150,9 +157,9 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
         clock=now_ms,
         decision_key=keyring.decision_key,
         probes={
-            "store": partial(_store, store),
+            "store": partial(_store, store, settings.events_topic),
             "log": Recently(partial(log_probe, settings, topic_id)),
-            "profiles": partial(_lag, LagBoard(store.client, app=PROFILES), partitions),
+            "profiles": partial(_lag, LagBoard(store.client, app=PROFILES), settings),
         },
         lags=partial(_lags, [(app, LagBoard(store.client, app=app)) for app in (PROFILES, HISTORY)]),
     )
@@ -174,8 +181,8 @@ class Recently:
         return self._answer
 
 
-async def _store(store: RedisStore) -> None:
-    await store.checkpoint(Stream(PROFILES, EVENTS, 0))
+async def _store(store: RedisStore, topic: str) -> None:
+    await store.checkpoint(Stream(PROFILES, topic, 0))
 
 
 async def log_probe(settings: Settings, topic_id: str) -> str | None:
@@ -183,13 +190,14 @@ async def log_probe(settings: Settings, topic_id: str) -> str | None:
 
     What is written to another one would be told as a position of this one, and waited for in vain or not at all.
     """
-    found = await asyncio.to_thread(topic_ids, settings.brokers, [EVENTS])
-    return None if found[EVENTS] == topic_id else f"{EVENTS} was made anew; start this process again"
+    topic = settings.events_topic
+    found = await asyncio.to_thread(topic_ids, settings.brokers, [topic])
+    return None if found[topic] == topic_id else f"{topic} was made anew; start this process again"
 
 
-async def _lag(board: LagBoard, partitions: int) -> str | None:
-    lags = [lag for lag in await board.read() if lag.topic == EVENTS]
-    return too_late(lags, partitions=partitions, limit=LAG_MAX, now_ms=now_ms())
+async def _lag(board: LagBoard, settings: Settings) -> str | None:
+    lags = [lag for lag in await board.read() if lag.topic == settings.events_topic]
+    return too_late(lags, partitions=settings.partitions, limit=LAG_MAX, now_ms=now_ms())
 
 
 async def _lags(boards: Sequence[tuple[str, LagBoard]]) -> Mapping[str, Sequence[PartitionLag]]:

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from commands.output import JsonOption, console, emit
-from commands.settings import EVENTS, settings_of
+from commands.settings import settings_of
 from events.log import KafkaLog
 from events.shape import format_time
 from profiles.redis_library import Client
@@ -121,7 +121,7 @@ async def _replay(
     redis: str | None, kafka: str | None, *, letter_id: str | None, reason: str | None
 ) -> tuple[int, int]:
     settings = settings_of(kafka=kafka, redis=redis)
-    log = KafkaLog(brokers=settings.kafka, topic=EVENTS, epoch=0)
+    log = KafkaLog(brokers=settings.kafka, topic=settings.events_topic, epoch=0)
     await log.start()
     try:
         async with _letters(redis) as letters:

@@ -19,7 +19,7 @@ from commands.demo_world import World, world
 from commands.demo_world_diary import SOURCE
 from commands.logs import PROFILES, known_epochs
 from commands.output import JsonOption, console, emit
-from commands.settings import EVENTS, INTAKE, Settings, settings_of
+from commands.settings import Settings, settings_of
 from events.history import History
 from events.position import Stream
 from events.shape import Natural, Shape
@@ -34,7 +34,6 @@ app = typer.Typer(
 SEED: Final = 7
 STATE: Final = "demo.json"
 _POLL_S: Final = 0.1
-_TOPIC: Final = f"{INTAKE}.{SOURCE}"
 
 Reached = Mapping[str, int]
 """What was admitted, folded and archived, counted in offsets."""
@@ -156,8 +155,8 @@ async def _reached(settings: Settings, store: RedisStore) -> Reached:
     history = History(settings.history)
     ends = (history.contiguous_end(epochs[-1].epoch, each) if epochs else 0 for each in range(settings.partitions))
     return {
-        "admitted": await _behind_them(settings, store, _TOPIC),
-        "folded": await _behind_them(settings, store, EVENTS),
+        "admitted": await _behind_them(settings, store, settings.intake_topic(SOURCE)),
+        "folded": await _behind_them(settings, store, settings.events_topic),
         "archived": sum(ends),
     }
 
@@ -169,7 +168,7 @@ async def _behind_them(settings: Settings, store: RedisStore, topic: str) -> int
 
 def _send(settings: Settings, events: Sequence[Mapping[str, Any]]) -> None:
     """All over the topic bound to the source, so that each identity's consents come before what they open for."""
-    with IntakeProducer(brokers=settings.brokers, topic=_TOPIC) as producer:
+    with IntakeProducer(brokers=settings.brokers, topic=settings.intake_topic(SOURCE)) as producer:
         for place, event in enumerate(events):
             producer.send(place=place, key=str(event["subject"]).encode(), value=json.dumps(event).encode())
         producer.flush()

@@ -13,7 +13,6 @@ from api.key_file import KeyFile
 from api.refs import Refs
 from api.services import Services
 from api.waiting import Freshness
-from commands.settings import EVENTS
 from consent.act_records import MemoryActRecords
 from consent.memory_holds import MemoryHolds
 from consent.recording import Recorder
@@ -66,7 +65,7 @@ def _services(folder: Path) -> Services:
     """Services over memory: what the routes say of themselves depends on none of them."""
     holds = MemoryHolds(partitions=1)
     store = MemoryStore(partitions=1)
-    log = MemoryLog(topic=EVENTS, partitions=1)
+    log = MemoryLog(topic="rapport.events", partitions=1)
     catalogue = load_catalogue()
     triggers = load_triggers(catalogue)
     persons = PersonReader(StoreFacets(store, holds, 1))
@@ -74,7 +73,7 @@ def _services(folder: Path) -> Services:
     return Services(
         admission=Admission(pseudonyms=Pseudonyms(bytes(32)), partitions=1),
         log=log,
-        freshness=Freshness(store=store, app="profiles", topic=EVENTS, partitions=1),
+        freshness=Freshness(store=store, app="profiles", topic="rapport.events", partitions=1),
         persons=persons,
         recorder=Recorder(records=MemoryActRecords(), holds=holds, log=log, partitions=1),
         decisions=MemoryDecisions(),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from commands.clock import now_ms
-from commands.settings import EVENTS, Keyring, Settings
+from commands.settings import Keyring, Settings
 from events.epochs import (
     Adopted,
     AnotherLog,
@@ -91,8 +91,8 @@ async def adopt_log(
 async def see_log(settings: Settings, *, keyring: Keyring) -> SeenLog:
     """The facts' topic as the broker shows it, under these settings."""
     cluster = await asyncio.to_thread(wait_for_broker, settings.brokers)
-    ids = await asyncio.to_thread(topic_ids, settings.brokers, [EVENTS])
-    bounds = await asyncio.to_thread(log_bounds, settings.brokers, [EVENTS])
+    ids = await asyncio.to_thread(topic_ids, settings.brokers, [settings.events_topic])
+    bounds = await asyncio.to_thread(log_bounds, settings.brokers, [settings.events_topic])
     ordered = [bounds[key] for key in sorted(bounds)]
     is_sure = not cluster.startswith(EMBEDDED_CLUSTER)
     shape = LogShape(
@@ -100,7 +100,7 @@ async def see_log(settings: Settings, *, keyring: Keyring) -> SeenLog:
         key_fingerprint=Pseudonyms(keyring.pseudonym_key, settings.region).fingerprint,
     )
     return SeenLog(
-        topic_id=ids[EVENTS],
+        topic_id=ids[settings.events_topic],
         shape=shape,
         first=tuple(bound.first for bound in ordered),
         end=tuple(bound.end if is_sure else None for bound in ordered),
@@ -150,8 +150,8 @@ def _write(path: Path, encoded: bytes) -> None:
 
 async def _refuse_lost_store(settings: Settings) -> None:
     """An empty store is begun with only where nothing says that there was a fuller one."""
-    hints = await asyncio.to_thread(broker_hints, settings.brokers, group=f"rapport-{PROFILES}")
-    told = sum(offset for (topic, _), offset in hints.items() if topic == EVENTS)
+    hints = await asyncio.to_thread(broker_hints, settings.brokers, group=settings.group(PROFILES))
+    told = sum(offset for (topic, _), offset in hints.items() if topic == settings.events_topic)
     if told or await asyncio.to_thread(epochs_file(settings).exists):
         where = f"the broker was told of {told} folded facts" if told else "history remembers a log"
         raise LogNotFollowed(f"the store is empty, yet {where}: it lost its data; put it back from a copy")
@@ -161,7 +161,7 @@ async def _reached(settings: Settings, store: RedisStore, epoch: Epoch) -> dict[
     """The next offset of one log to fold, by partition: 0 where an earlier log is still the last that was folded."""
     reached = {}
     for partition in range(settings.partitions):
-        checkpoint = await store.checkpoint(Stream(PROFILES, EVENTS, partition))
+        checkpoint = await store.checkpoint(Stream(PROFILES, settings.events_topic, partition))
         if checkpoint is None or checkpoint.epoch < epoch.epoch:
             reached[partition] = 0
         elif checkpoint.epoch == epoch.epoch:
@@ -186,7 +186,7 @@ async def _fold_history(settings: Settings, store: RedisStore, *, epoch: Epoch) 
         clock=now_ms,
         partitions=settings.partitions,
     )
-    fold = StreamFold(app=PROFILES, topic=EVENTS, log=log, store=store, work=work)
+    fold = StreamFold(app=PROFILES, topic=settings.events_topic, log=log, store=store, work=work)
     ends = await asyncio.to_thread(_archived, settings, [epoch])
     for partition, start in (await _reached(settings, store, epoch)).items():
         if start >= ends[partition]:
@@ -210,6 +210,6 @@ def _frames(settings: Settings, epoch: int, missing: Missing) -> list[Frame]:
     starts = [missing.start, *(run[0].offset for run in runs[1:])]
     ends = [*starts[1:], missing.end]
     return [
-        Frame(topic=EVENTS, partition=missing.partition, generation=0, start=start, end=end, records=run)
+        Frame(topic=settings.events_topic, partition=missing.partition, generation=0, start=start, end=end, records=run)
         for run, start, end in zip(runs, starts, ends, strict=True)
     ]

@@ -24,7 +24,7 @@ from commands.replay_input import Input, InputUnreadable, file_input, olist_inpu
 from commands.replay_run import Course, Ending, Precheck, Tally, run
 from commands.replay_state import ReplayState, Resume, StateUnreadable, load_state, resume, save_state
 from commands.replay_terminal import paced, progress_bar, stoppable, tell, teller
-from commands.settings import INTAKE, Settings, SettingsInvalid, settings_of
+from commands.settings import Settings, SettingsInvalid, settings_of
 from consent.purposes import PURPOSES
 from events.admission import INTAKE as OPEN_DOOR
 from events.admission import Admission, Door
@@ -52,7 +52,7 @@ app = typer.Typer(
 
 Kafka = Annotated[str | None, typer.Option("--kafka", help="Brokers, host:port, separated by commas.")]
 Data = Annotated[str | None, typer.Option("--data", help="Folder of history, models, keys and replay places.")]
-Topic = Annotated[str | None, typer.Option(help=f"Topic to send to; by default {INTAKE}, or that of --source.")]
+Topic = Annotated[str | None, typer.Option(help="Topic to send to; by default the open intake, or that of --source.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Send at most so many this time; a later start goes on.")]
 Rate = Annotated[float | None, typer.Option(min=0.001, help="Send at most so many a second.")]
 RepeatShare = Annotated[float, typer.Option(min=0, max=1, help="Send this share of the events twice.")]
@@ -159,7 +159,7 @@ def _replay(read: Callable[[], Input], asked: _Asked) -> NoReturn:
     try:
         settings = settings_of(kafka=asked.kafka, data=asked.data)
         source = with_repeats(read(), share=asked.share, seed=asked.seed)
-        topic = asked.topic or (INTAKE if asked.source is None else f"{INTAKE}.{asked.source}")
+        topic = asked.topic or settings.intake_topic(asked.source)
         path = asked.state or settings.data / "replay" / f"{topic}-{source.name}-{source.identifies}.json"
         with IntakeProducer(brokers=settings.brokers, topic=topic) as producer:
             known = None if asked.again else load_state(path)

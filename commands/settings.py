@@ -14,10 +14,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from events.fact import describe
 
-EVENTS: Final = "rapport.events"
-INTAKE: Final = "rapport.intake"
-DECISIONS: Final = "rapport.decisions"
-OUTREACH: Final = "rapport.outreach"
 HISTORY: Final = "history"
 """The app that archives facts."""
 KEY_FILE: Final = "pseudonym.key"
@@ -48,6 +44,11 @@ class Settings(BaseSettings):
     bound_sources: tuple[str, ...] = Field(
         default=("replay", "crm"), description="sources with an intake topic of their own"
     )
+    topic_prefix: str = Field(
+        default="rapport",
+        pattern=r"^[A-Za-z0-9._-]{1,100}$",
+        description="begins every topic and consumer group; each installation on one cluster has its own",
+    )
     instance_id: str | None = Field(default=None, description="static membership of this worker (Apache Kafka)")
     host: str = Field(default="127.0.0.1", description="where the API listens")
     port: int = Field(default=8080, ge=0, le=65535, description="where the API listens")
@@ -58,19 +59,43 @@ class Settings(BaseSettings):
         return [broker.strip() for broker in self.kafka.split(",") if broker.strip()]
 
     @property
+    def events_topic(self) -> str:
+        """The log of facts."""
+        return f"{self.topic_prefix}.events"
+
+    @property
+    def decisions_topic(self) -> str:
+        """Where candidates for outreach wait for a decision."""
+        return f"{self.topic_prefix}.decisions"
+
+    @property
+    def outreach_topic(self) -> str:
+        """Where decided messages go out."""
+        return f"{self.topic_prefix}.outreach"
+
+    def intake_topic(self, source: str | None = None) -> str:
+        """Where others send: the open intake, or the one bound to a source."""
+        return f"{self.topic_prefix}.intake" + (f".{source}" if source else "")
+
+    @property
     def intakes(self) -> dict[str, str | None]:
         """Intake topic -> the source it is bound to, None for the open one."""
-        return {INTAKE: None, **{f"{INTAKE}.{source}": source for source in self.bound_sources}}
+        return {self.intake_topic(source): source for source in (None, *self.bound_sources)}
 
     @property
     def topics(self) -> dict[str, int]:
         """Every topic with its partition count."""
-        return dict.fromkeys((EVENTS, DECISIONS, OUTREACH, *self.intakes), self.partitions)
+        own = (self.events_topic, self.decisions_topic, self.outreach_topic)
+        return dict.fromkeys((*own, *self.intakes), self.partitions)
 
     @property
     def topics_read(self) -> list[str]:
         """What the app `profiles` reads."""
-        return [*self.intakes, EVENTS]
+        return [*self.intakes, self.events_topic]
+
+    def group(self, app: str) -> str:
+        """The consumer group of one app."""
+        return f"{self.topic_prefix}-{app}"
 
     @property
     def history(self) -> Path:
@@ -108,7 +133,9 @@ def tell_running(settings: Settings) -> Path:
     running = settings.data / RUNNING_FILE
     fresh = running.with_suffix(".new")
     fresh.write_text(
-        settings.model_dump_json(include={"kafka", "redis", "redis_cluster", "partitions", "host", "port"})
+        settings.model_dump_json(
+            include={"kafka", "topic_prefix", "redis", "redis_cluster", "partitions", "host", "port"}
+        )
     )
     return fresh.replace(running)
 

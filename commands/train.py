@@ -114,6 +114,7 @@ async def _held(settings: Settings, history: History) -> dict[str, frozenset[str
             store=store,
             holds=RedisHolds(store.client, partitions=settings.partitions),
             history=history,
+            topic=settings.events_topic,
             epoch=max((epoch.epoch for epoch in await known_epochs(store)), default=0),
             partitions=settings.partitions,
         )

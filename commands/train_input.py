@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from commands.logs import PROFILES
-from commands.settings import EVENTS
 from consent.holds import Holds
 from events.history import History
 from events.position import Checkpoint, Stream
@@ -22,19 +21,26 @@ class HistoryBehind(Exception):
 
 
 async def held_beyond_history(
-    *, store: ProfileStore, holds: Holds, history: History, epoch: int, partitions: int, wait_s: float = WAIT_S
+    *,
+    store: ProfileStore,
+    holds: Holds,
+    history: History,
+    topic: str,
+    epoch: int,
+    partitions: int,
+    wait_s: float = WAIT_S,
 ) -> dict[str, frozenset[str]]:
     """Identity -> purposes of the withdrawals that history may not hold, once it holds all that were folded.
 
     A hold goes when its withdrawal is folded, while history is written by another worker. Asked in this order, a
     withdrawal that was acknowledged is still held, or lies before a checkpoint that history has passed. `epoch` is the
-    log that is followed; of earlier ones history has all there will be. HistoryBehind when it takes too long.
+    log of `topic` that is followed; of earlier ones history has all there will be. HistoryBehind past `wait_s`.
     """
     held: defaultdict[str, set[str]] = defaultdict(set)
     for partition in range(partitions):
         for hold in await holds.waiting(partition):
             held[hold.identity].add(hold.purpose)
-    folded = {at: await store.checkpoint(Stream(PROFILES, EVENTS, at)) for at in range(partitions)}
+    folded = {at: await store.checkpoint(Stream(PROFILES, topic, at)) for at in range(partitions)}
     deadline = time.monotonic() + wait_s
     while behind := await asyncio.to_thread(_behind, history, folded, epoch):
         if time.monotonic() >= deadline:

@@ -14,7 +14,7 @@ from typing import Final
 from commands.clock import now_ms
 from commands.lag_board import read_board, read_outboxes
 from commands.logs import PROFILES
-from commands.settings import DECISIONS, EVENTS, Settings
+from commands.settings import Settings
 from commands.up_drain import Drained
 from embedded.broker import broker_service
 from embedded.ports import free_ports
@@ -73,8 +73,8 @@ def services(run: Run) -> list[Service]:
         # Its log is another one at each start. A log that is not ours to lose is adopted by a person only.
         own.append(_step(run, "log", "log", "follow", *adopt))
     # Both join their groups at once: only the second is waited for.
-    history = replace(_worker(run, "history", topics=(EVENTS,)), ready=None)
-    own += [history, _worker(run, PROFILES, topics=(*run.settings.topics_read, DECISIONS))]
+    history = replace(_worker(run, "history", topics=(run.settings.events_topic,)), ready=None)
+    own += [history, _worker(run, PROFILES, topics=(*run.settings.topics_read, run.settings.decisions_topic))]
     if run.demo:
         own.append(_step(run, "demo", "demo", "load", timeout_s=300))
     own.append(_step(run, "train", "train", "--json", timeout_s=600))
@@ -144,7 +144,7 @@ def environment(settings: Settings) -> Mapping[str, str]:
     """The settings as our other processes read them; a key from the environment is handed on, one in a file is not."""
     said = {
         f"RAPPORT_{name.upper()}": str(getattr(settings, name))
-        for name in ("kafka", "redis", "partitions", "replication", "region", "host", "port")
+        for name in ("kafka", "topic_prefix", "redis", "partitions", "replication", "region", "host", "port")
     }
     said["RAPPORT_DATA"] = str(settings.data.resolve())
     said["RAPPORT_REDIS_CLUSTER"] = str(settings.redis_cluster).lower()

@@ -17,7 +17,7 @@ from redis import RedisError
 from commands.clock import now_ms
 from commands.lag_board import LagBoard
 from commands.logs import PROFILES, log_identities
-from commands.settings import DECISIONS, EVENTS, HISTORY, Keyring, Settings, keyring_of, settings_of
+from commands.settings import HISTORY, Keyring, Settings, keyring_of, settings_of
 from commands.worker_outreach import OutreachPlant, outreach_plant
 from consent.holds import ConsentStoreUnavailable
 from consent.recording import Recorder
@@ -114,7 +114,11 @@ async def _plant(settings: Settings) -> AsyncIterator[Plant]:
 async def _profiles(plant: Plant) -> StreamApp:
     letters = RedisDeadLetters(plant.store.client)
     holds = RedisHolds(plant.store.client, partitions=plant.settings.partitions)
-    log = KafkaLog(brokers=plant.settings.kafka, topic=EVENTS, epoch=plant.logs[EVENTS].epoch)
+    log = KafkaLog(
+        brokers=plant.settings.kafka,
+        topic=plant.settings.events_topic,
+        epoch=plant.logs[plant.settings.events_topic].epoch,
+    )
     await log.start()
     plant.stack.push_async_callback(log.stop)
     key = plant.keyring.decision_key
@@ -140,14 +144,14 @@ def _works(plant: Plant, *, letters: RedisDeadLetters, log: KafkaLog, outreach: 
         )
         for topic, source in plant.settings.intakes.items()
     }
-    works[EVENTS] = FoldWork(
+    works[plant.settings.events_topic] = FoldWork(
         facets=FacetCache(plant.store),
         undertaker=undertaker,
         candidates=outreach.candidates,
         clock=now_ms,
         partitions=partitions,
     )
-    works[DECISIONS] = DecideWork(decider=outreach.decider, undertaker=undertaker, clock=now_ms)
+    works[plant.settings.decisions_topic] = DecideWork(decider=outreach.decider, undertaker=undertaker, clock=now_ms)
     return works
 
 
@@ -165,15 +169,15 @@ def _app(plant: Plant, *, works: Mapping[str, Work], relay: Relay, recorder: Rec
         await relay.run()
 
     async def sweeping(ownership: Ownership) -> None:
-        mine = partial(_partitions_of, ownership, EVENTS)
+        mine = partial(_partitions_of, ownership, plant.settings.events_topic)
         await Sweeper(recorder=recorder, partitions=mine, clock=now_ms).run()
 
     async def watching_timers(ownership: Ownership) -> None:
-        mine = partial(_partitions_of, ownership, DECISIONS)
+        mine = partial(_partitions_of, ownership, plant.settings.decisions_topic)
         await TimerWatch(decider=decider, partitions=mine, clock=now_ms).run()
 
     return build_app(
-        f"rapport-{PROFILES}",
+        plant.settings.group(PROFILES),
         brokers=plant.settings.brokers,
         routes=routes,
         checkpoints=checkpoints,
@@ -185,7 +189,7 @@ def _app(plant: Plant, *, works: Mapping[str, Work], relay: Relay, recorder: Rec
 
 async def _history(plant: Plant) -> StreamApp:
     archive = History(plant.settings.history)
-    archiver = Archiver(archive=archive, log=plant.logs[EVENTS])
+    archiver = Archiver(archive=archive, log=plant.logs[plant.settings.events_topic])
     # What is gathered and not yet written is written before the process ends: the log may not outlive it.
     plant.stack.push_async_callback(archiver.flush)
 
@@ -193,10 +197,10 @@ async def _history(plant: Plant) -> StreamApp:
         await archiver.run()
 
     return build_app(
-        f"rapport-{HISTORY}",
+        plant.settings.group(HISTORY),
         brokers=plant.settings.brokers,
-        routes={EVENTS: archiver},
-        checkpoints=ArchivedPositions(archive=archive, log=plant.logs[EVENTS]),
+        routes={plant.settings.events_topic: archiver},
+        checkpoints=ArchivedPositions(archive=archive, log=plant.logs[plant.settings.events_topic]),
         partitions=plant.settings.partitions,
         settings=StreamSettings(instance_id=plant.settings.instance_id),
         companions=[flushing, *_companions(plant, HISTORY)],

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from commands.settings import DECISIONS, OUTREACH, Settings
+from commands.settings import Settings
 from consent.redis_holds import RedisHolds
 from events.fact import Fact
 from events.log import EventLog
@@ -46,7 +46,7 @@ def outreach_plant(
         records=RedisRecords(store.client, partitions=settings.partitions),
         timers=RedisTimers(store.client),
         log=log,
-        topics=Topics(decisions=DECISIONS, outreach=OUTREACH),
+        topics=Topics(decisions=settings.decisions_topic, outreach=settings.outreach_topic),
         partitions=settings.partitions,
         key=key,
     )

@@ -1,17 +1,20 @@
 """A whole installation for a test: broker, store and data folder of its own, and the product's processes on them."""
 
 import json
+import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import redis
+from kafka.admin import KafkaAdminClient
 
-from commands.settings import EVENTS, INTAKE, Keyring, Settings, make_keyring, settings_of
+from commands.settings import Keyring, Settings, make_keyring, settings_of
 from embedded.process import Process, running
 from embedded.service import Service
 from events.keys import checkpoint_key, facet_key
@@ -45,6 +48,7 @@ class Installation:
         return {
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
             "RAPPORT_KAFKA": self.settings.kafka,
+            "RAPPORT_TOPIC_PREFIX": self.settings.topic_prefix,
             "RAPPORT_REDIS": self.settings.redis,
             "RAPPORT_DATA": str(self.settings.data),
             "RAPPORT_PARTITIONS": str(self.settings.partitions),
@@ -70,9 +74,9 @@ class Installation:
             argv, env=dict(self.environment), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
         )
 
-    def send(self, events: Sequence[Mapping[str, Any] | bytes], *, topic: str = INTAKE) -> None:
-        """Put events on an intake topic, keyed by their subject, acknowledged."""
-        with IntakeProducer(brokers=self.settings.brokers, topic=topic) as producer:
+    def send(self, events: Sequence[Mapping[str, Any] | bytes], *, source: str | None = None) -> None:
+        """Put events on the intake topic of a source (None: the open one), keyed by their subject, acknowledged."""
+        with IntakeProducer(brokers=self.settings.brokers, topic=self.settings.intake_topic(source)) as producer:
             for place, event in enumerate(events):
                 raw = event if isinstance(event, bytes) else json.dumps(event).encode()
                 key = b"unknown" if isinstance(event, bytes) else str(event["subject"]).encode()
@@ -86,8 +90,9 @@ class Installation:
             blob = client.get(facet_key(partition_of(name.encode(), self.settings.partitions), name))
         return decode_facet(blob) if isinstance(blob, bytes) else Facet()
 
-    def done(self, topic: str = EVENTS, *, app: str = "profiles") -> int:
-        """How many offsets of a topic an app's checkpoints have behind them."""
+    def done(self, topic: str | None = None, *, app: str = "profiles") -> int:
+        """How many offsets of a topic (None: the log of facts) an app's checkpoints have behind them."""
+        topic = topic or self.settings.events_topic
         names = [checkpoint_key(Stream(app, topic, partition)) for partition in range(self.settings.partitions)]
         with self._client() as client:
             found = client.mget(names)
@@ -99,9 +104,35 @@ class Installation:
 
 
 @contextmanager
-def installation_in(folder: Path, *, partitions: int = PARTITIONS) -> Iterator[Installation]:
-    """An empty installation with its topics made; it ends with the block."""
-    with embedded_broker(folder) as kafka, embedded_store(folder / "store") as store:
-        settings = settings_of(kafka=kafka, redis=store.url, data=folder / "data", partitions=partitions)
+def installation_in(
+    folder: Path, *, partitions: int = PARTITIONS, kafka: str | None = None, store_port: int | None = None
+) -> Iterator[Installation]:
+    """An empty installation with its topics made; it ends with the block.
+
+    On the cluster at `kafka`, else the one that RAPPORT_KAFKA names, else an embedded broker of its own. A cluster is
+    shared: topics and groups have a prefix of their own there, and the topics go with the block.
+    """
+    with ExitStack() as started:
+        shared = kafka or os.environ.get("RAPPORT_KAFKA")
+        address = shared or started.enter_context(embedded_broker(folder))
+        store = started.enter_context(embedded_store(folder / "store", port=store_port))
+        settings = settings_of(
+            kafka=address,
+            topic_prefix=f"test-{uuid.uuid4().hex[:8]}",
+            redis=store.url,
+            data=folder / "data",
+            partitions=partitions,
+        )
         ensure_topics(settings.brokers, settings.topics, replication=1)
+        if shared:
+            started.callback(remove_topics, settings)
         yield Installation(settings, make_keyring(settings), store)
+
+
+def remove_topics(settings: Settings) -> None:
+    """Leave nothing of an installation on a shared cluster."""
+    admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
+    try:
+        admin.delete_topics(list(settings.topics))
+    finally:
+        admin.close()

@@ -45,6 +45,7 @@ async def asked(
         store=store,
         holds=holds or MemoryHolds(partitions=PARTITIONS),
         history=history,
+        topic="rapport.events",
         epoch=2,
         partitions=PARTITIONS,
         wait_s=wait_s,

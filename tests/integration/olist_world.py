@@ -11,7 +11,6 @@ from kafka import KafkaConsumer, TopicPartition
 
 from commands.olist import read_olist
 from commands.olist_events import olist_events
-from commands.settings import EVENTS, INTAKE
 from consent.redis_holds import RedisHolds
 from events.admission import Admission, Door, EventRefused
 from events.fact import decode_fact, encode_fact
@@ -30,7 +29,6 @@ from tests.waiting import until
 
 PEOPLE, ORDERS, EVENTS_SENT = 29_158, 29_469, 218_974
 SOURCE = "replay"
-BOUND_INTAKE = f"{INTAKE}.{SOURCE}"
 PARTITIONS = 8
 NOW_MS = 1_800_000_000_000
 
@@ -82,7 +80,7 @@ def sent(folder: Path) -> Iterator[bytes]:
 def folded(lines: Iterable[bytes], *, pseudonyms: Pseudonyms) -> dict[str, Loaded]:
     """The whole way in one process: admission, the log's bytes, the fold."""
     admission = Admission(pseudonyms=pseudonyms, partitions=PARTITIONS)
-    door = Door(name=BOUND_INTAKE, source=SOURCE)
+    door = Door(name=SOURCE, source=SOURCE)
     facets: dict[str, Facet] = {}
     for raw in lines:
         admitted = admission.admit(raw, door=door, received_at=NOW_MS)
@@ -132,15 +130,20 @@ def _end(consumer: KafkaConsumer, partition: TopicPartition, *, last: int) -> in
     return int(consumer.highwater(partition))
 
 
+def admitted(installation: Installation) -> int:
+    """How many offsets of the intake are behind the worker."""
+    return installation.done(installation.settings.intake_topic(SOURCE))
+
+
 def wait_until_all_is_folded(installation: Installation, *, sends: int) -> None:
-    until(lambda: installation.done(BOUND_INTAKE) >= sends, within_s=400, what="the intake at its end")
-    end = end_of(installation, EVENTS)
-    until(lambda: installation.done(EVENTS) >= end, within_s=400, what="the log at its end")
-    assert installation.done(EVENTS) == end
+    until(lambda: admitted(installation) >= sends, within_s=400, what="the intake at its end")
+    end = end_of(installation, installation.settings.events_topic)
+    until(lambda: installation.done() >= end, within_s=400, what="the log at its end")
+    assert installation.done() == end
 
 
 def works_up_to(installation: Installation, enough: int) -> bool:
-    return installation.done(EVENTS) > enough
+    return installation.done() > enough
 
 
 async def stored(installation: Installation, olist: Path) -> dict[str, Loaded]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from commands.logs import epochs_file
-from commands.settings import EVENTS, make_keyring, settings_of
+from commands.settings import make_keyring, settings_of
 from embedded.broker import broker_service
 from embedded.ports import LOOPBACK, free_port
 from embedded.process import running
@@ -152,7 +152,7 @@ def test_facts_that_only_history_has_are_folded_before_the_next_log(tmp_path: Pa
 
 async def _append(made: Installation, events: Sequence[dict[str, Any]]) -> None:
     admission = Admission(pseudonyms=made.pseudonyms, partitions=PARTITIONS)
-    log = KafkaLog(brokers=made.settings.kafka, topic=EVENTS, epoch=1)
+    log = KafkaLog(brokers=made.settings.kafka, topic=made.settings.events_topic, epoch=1)
     await log.start()
     try:
         for each in events:
@@ -186,7 +186,7 @@ def test_an_empty_store_is_not_begun_with_where_there_was_a_fuller_one(
         told = sum(
             offset
             for (topic, _), offset in broker_hints(made.settings.brokers, group="rapport-profiles").items()
-            if topic == EVENTS
+            if topic == made.settings.events_topic
         )
         store.flush()
         lost = f"rapport: the store is empty, yet the broker was told of {told} folded facts: it lost its data; "

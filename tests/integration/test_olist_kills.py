@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from commands.settings import EVENTS
 from tests.installation import Installation
 from tests.integration.olist_world import (
-    BOUND_INTAKE,
     EVENTS_SENT,
+    admitted,
     differences,
     none_set_aside,
     replay,
@@ -35,11 +34,11 @@ async def test_profiles_equal_the_recount_after_five_kills_with_a_tenth_of_the_e
     assert isinstance(sends, int)
     assert sends == EVENTS_SENT + int(str(summary["repeats"]))
     for kill in range(KILLS):
-        enough = olist_installation.done(EVENTS) + 5_000
+        enough = olist_installation.done() + 5_000
         with olist_installation.worker() as worker:
             until(partial(works_up_to, olist_installation, enough), within_s=120, what=f"work done before kill {kill}")
             os.kill(worker.pid, signal.SIGKILL)
-        assert olist_installation.done(BOUND_INTAKE) < sends, "nothing was left to do"
+        assert admitted(olist_installation) < sends, "nothing was left to do"
     with olist_installation.worker():
         wait_until_all_is_folded(olist_installation, sends=sends)
     assert (

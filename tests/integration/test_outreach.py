@@ -13,7 +13,6 @@ from kafka import KafkaConsumer, TopicPartition
 from redis.asyncio import Redis
 
 from commands.clock import now_ms
-from commands.settings import DECISIONS, INTAKE, OUTREACH
 from events.shape import format_time
 from outreach.decision import Decision
 from outreach.redis_records import RedisRecords
@@ -34,7 +33,10 @@ def messages(installation: Installation) -> list[dict[str, Any]]:
     """Every message on the outreach topic, each with the pseudonym it is for."""
     consumer = KafkaConsumer(bootstrap_servers=installation.settings.brokers, auto_offset_reset="earliest")
     try:
-        partitions = [TopicPartition(OUTREACH, number) for number in range(installation.settings.partitions)]
+        partitions = [
+            TopicPartition(installation.settings.outreach_topic, number)
+            for number in range(installation.settings.partitions)
+        ]
         ends = consumer.end_offsets(partitions)
         consumer.assign(partitions)
         found: list[dict[str, Any]] = []
@@ -76,11 +78,19 @@ def test_a_complaint_of_yesterday_is_a_task_and_a_breach_and_a_killed_worker_cha
     ]
     installation.send([*solved, *complaints(people, at=yesterday)])
     with installation.worker() as victim:
-        until(lambda: installation.done(DECISIONS) > 0, within_s=60, what="some candidates decided")
+        until(
+            lambda: installation.done(installation.settings.decisions_topic) > 0,
+            within_s=60,
+            what="some candidates decided",
+        )
         os.kill(victim.pid, signal.SIGKILL)
     installation.send(complaints(people, at=yesterday))
     with installation.worker():
-        until(lambda: installation.done(INTAKE) == 140, within_s=60, what="the intake at its end")
+        until(
+            lambda: installation.done(installation.settings.intake_topic()) == 140,
+            within_s=60,
+            what="the intake at its end",
+        )
         until(lambda: len(decisions(installation, *people)) == 40, within_s=60, what="a decision each")
         until(lambda: len({each["id"] for each in messages(installation)}) == 40, within_s=30, what="the tasks")
         until(lambda: escalated(installation, people) == 40, within_s=30, what="the breaches")
@@ -97,10 +107,18 @@ def escalated(installation: Installation, people: Sequence[str]) -> int:
 def test_a_timer_that_comes_due_is_decided_on(installation: Installation) -> None:
     with installation.worker():
         installation.send([said("service.visited", subject="app:2", at=now_ms(), place="shop")])
-        until(lambda: installation.done(INTAKE) == 1, within_s=60, what="a worker that has begun")
+        until(
+            lambda: installation.done(installation.settings.intake_topic()) == 1,
+            within_s=60,
+            what="a worker that has begun",
+        )
         # A worker that runs already takes the candidate long before it is due.
         installation.send(complaints(["app:1"], at=now_ms() - DAY + 10_000))
-        until(lambda: installation.done(DECISIONS) == 1, within_s=10, what="the candidate put on its timer")
+        until(
+            lambda: installation.done(installation.settings.decisions_topic) == 1,
+            within_s=10,
+            what="the candidate put on its timer",
+        )
         assert decisions(installation, "app:1") == []
         until(lambda: len(messages(installation)) == 1, within_s=30, what="the task")
 
@@ -123,7 +141,7 @@ def test_an_alert_reaches_the_contact_of_the_machine_s_owner_only_with_consent(i
     zone = noon_zone(now)
     awake = said("identity.described", subject=jo, at=now - DAY, attributes={"timezone": zone})
     with installation.worker():
-        installation.send([*relations, *agreed, awake], topic=f"{INTAKE}.crm")
+        installation.send([*relations, *agreed, awake], source="crm")
         until(lambda: installation.done() == 10, within_s=60, what="relations and consents folded")
         installation.send([said("service.alert_raised", subject="machine:1", at=now, alert_id="a-1", kind="hot")])
         until(lambda: len(decisions(installation, jo, kim)) == 2, within_s=30, what="both decisions")
@@ -157,11 +175,15 @@ def test_a_third_purchase_is_offered_to_once_though_all_is_sent_twice(installati
         for n in (2, 1, 0)
     ]
     with installation.worker():
-        installation.send([*agreed, awake], topic=f"{INTAKE}.crm")
+        installation.send([*agreed, awake], source="crm")
         until(lambda: installation.done() == 4, within_s=60, what="the consents folded")
         installation.send([*orders, *orders])
         until(lambda: len(messages(installation)) == 1, within_s=30, what="the message")
         until(lambda: installation.done() == 10, within_s=30, what="all folded")
-        until(lambda: installation.done(DECISIONS) == 3, within_s=30, what="all candidates decided")
+        until(
+            lambda: installation.done(installation.settings.decisions_topic) == 3,
+            within_s=30,
+            what="all candidates decided",
+        )
     [message] = messages(installation)
     assert message["reason"]["text"]["en"].startswith("Bought this kind 3 times")

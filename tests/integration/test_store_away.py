@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.settings import INTAKE, make_keyring, settings_of
+from commands.settings import make_keyring, settings_of
 from embedded.ports import free_port
 from streams.admin import ensure_topics
 from tests.builders import event, money
@@ -49,7 +49,7 @@ def test_a_store_that_is_away_for_seconds_costs_nothing_but_time(tmp_path: Path)
         running.enter_context(embedded_store(tmp_path / "store", port=port))
 
         until(lambda: folded(made) == ORDERS, within_s=60, what="all orders")
-        until(lambda: made.done(INTAKE) == ORDERS, within_s=10, what="the intake at its end")
+        until(lambda: made.done(settings.intake_topic()) == ORDERS, within_s=10, what="the intake at its end")
         # What was appended and could not be committed was appended again, and counted once.
         until(lambda: made.done() >= ORDERS, within_s=10, what="the log at its end")
         assert folded(made) == ORDERS

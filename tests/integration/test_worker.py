@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from commands.settings import INTAKE
 from events.history import History
 from tests.builders import event, money
 from tests.installation import Installation, installation_in
@@ -65,7 +64,11 @@ def test_a_killed_worker_is_followed_by_one_that_counts_every_event_once(install
         os.kill(victim.pid, signal.SIGKILL)
     installation.send(orders(300))  # sent twice, under new offsets
     with installation.worker():
-        until(lambda: installation.done(INTAKE) == 3300, within_s=90, what="the intake at its end")
+        until(
+            lambda: installation.done(installation.settings.intake_topic()) == 3300,
+            within_s=90,
+            what="the intake at its end",
+        )
         until(lambda: folded(installation) == 3000, within_s=60, what="3000 orders")
         until(lambda: installation.done() >= 3300, within_s=60, what="the log at its end")
         assert folded(installation) == 3000
@@ -75,7 +78,11 @@ def test_a_bad_record_is_set_aside_shown_and_replayed(installation: Installation
     privileged = event("consent.given", subject="app:1", source="crm", purpose="profile.build")
     with installation.worker():
         installation.send([b"{", privileged, *orders(3)])
-        until(lambda: installation.done(INTAKE) == 5, within_s=60, what="the intake at its end")
+        until(
+            lambda: installation.done(installation.settings.intake_topic()) == 5,
+            within_s=60,
+            what="the intake at its end",
+        )
         until(lambda: len(letters(installation)) == 2, within_s=10, what="two dead letters")
         assert sorted(letter["reason"] for letter in letters(installation)) == ["not_json", "type_not_allowed"]
 
@@ -86,7 +93,11 @@ def test_a_bad_record_is_set_aside_shown_and_replayed(installation: Installation
 
         again = installation.rapport("dead-letters", "replay", "--reason", "type_not_allowed", "--json")
         assert json.loads(again.stdout) == {"replayed": 1, "not_kept": 0}
-        until(lambda: installation.done(INTAKE) == 6, within_s=20, what="the replayed record handled")
+        until(
+            lambda: installation.done(installation.settings.intake_topic()) == 6,
+            within_s=20,
+            what="the replayed record handled",
+        )
         until(lambda: len(letters(installation)) == 2, within_s=10, what="it is set aside again")
 
 
@@ -101,7 +112,7 @@ def test_a_bound_intake_carries_consents_of_its_source(installation: Installatio
     given = event("consent.given", subject="app:1", source="crm", purpose="profile.build")
     described = event("identity.described", subject="app:1", source="crm", attributes={"hobby": "chess"})
     with installation.worker():
-        installation.send([given, described], topic=f"{INTAKE}.crm")
+        installation.send([given, described], source="crm")
         until(lambda: installation.facet("app:1").build is not None, within_s=60, what="an open section")
     build = installation.facet("app:1").build
     assert build is not None
