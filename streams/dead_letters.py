@@ -4,10 +4,11 @@ Where it came from and why is in clear; what it held is encrypted under the key 
 after 14 days together with the letters.
 """
 
+import logging
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -17,10 +18,15 @@ from events.position import Position, Stream
 from profiles.store import OutboxEntry
 from streams.frame import Record
 
+_log = logging.getLogger(__name__)
+
 KEPT_MS: Final = 14 * 24 * 3600 * 1000
 CONTENTS_BYTES_MAX: Final = EVENT_BYTES_MAX + 1024
 """Key and value of an event that admission would look at; a larger record is set aside without them."""
+FLOOD: Final = 1000
+"""Records set aside by one worker within a minute that are worth an alarm."""
 _DAY_MS: Final = 24 * 3600 * 1000
+_MINUTE_MS: Final = 60_000
 _NONCE: Final = 12
 
 
@@ -68,7 +74,7 @@ class DayKeys(Protocol):
 
 
 class DeadLetters(DayKeys, Protocol):
-    """Where letters are kept, newest last within a partition."""
+    """Where letters are kept, newest last within a partition. What is no letter's id finds and drops nothing."""
 
     async def keep(self, letters: Sequence[DeadLetter]) -> None:
         """Keep letters; one kept before under the same id is replaced."""
@@ -86,21 +92,37 @@ class DeadLetters(DayKeys, Protocol):
         """Forget one letter."""
         ...
 
+    async def overflows(self, day: int, /) -> bool:
+        """Whether so many letters came on a day (days since 1970) that some were only counted: one may be missing."""
+        ...
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+class _Held(NamedTuple):
+    day: int
+    asked_at: int
+    key: bytes
+
+
+@dataclass(slots=True, kw_only=True)
 class Undertaker:
-    """Makes dead letters for one app."""
+    """Makes dead letters for one app, and raises the alarm when they become many.
+
+    The key of the day is asked for once a minute rather than once per letter. Not more seldom, since a store that was
+    put back from a copy has another one.
+    """
 
     keys: DayKeys
+    _held: _Held | None = field(default=None, init=False)
+    _minute: int = field(default=0, init=False)
+    _made: int = field(default=0, init=False)
 
     async def entry(
         self, *, stream: Stream, epoch: int, record: Record, index: int, at: int, reason: str, detail: str
     ) -> OutboxEntry:
         """The outbox entry that sets a record aside; `at` is now in ms."""
         day = at // _DAY_MS
-        key = await self.keys.key_of(day, make=True)
-        if key is None:
-            raise RuntimeError("the key of the day could not be made")
+        key = await self._key_of(day, at)
+        self._watch(at)
         contents = msgspec.msgpack.encode(Contents(record.key, record.value))
         is_kept = len(contents) <= CONTENTS_BYTES_MAX
         letter = DeadLetter(
@@ -116,6 +138,28 @@ class Undertaker:
             sealed=seal(contents, key=key, nonce=os.urandom(_NONCE)) if is_kept else b"",
         )
         return OutboxEntry(offset=record.offset, index=index, kind="dead_letter", payload=encode_letter(letter))
+
+    async def _key_of(self, day: int, at: int) -> bytes:
+        held = self._held
+        if held is None or held.day != day or not 0 <= at - held.asked_at < _MINUTE_MS:
+            key = await self.keys.key_of(day, make=True)
+            if key is None:
+                raise RuntimeError("the key of the day could not be made")
+            held = self._held = _Held(day, at, key)
+        return held.key
+
+    def _watch(self, at: int) -> None:
+        """One line a minute however many there are."""
+        minute = at // _MINUTE_MS
+        self._made = self._made + 1 if minute == self._minute else 1
+        self._minute = minute
+        if self._made == FLOOD:
+            _log.error("%d records were set aside within a minute; see `rapport dead-letters list`", FLOOD)
+
+
+def is_letter_id(text: str) -> bool:
+    """Whether it could name a letter: app, topic and position, between slashes."""
+    return text.count("/") == 2
 
 
 def seal(contents: bytes, *, key: bytes, nonce: bytes) -> bytes:

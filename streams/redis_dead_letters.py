@@ -7,6 +7,7 @@ ones are kept without what they held, and after three times as much they are onl
 import logging
 import os
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
@@ -14,13 +15,16 @@ from msgspec.structs import replace
 from redis.asyncio import Redis, RedisCluster
 
 from events.keys import global_key
-from streams.dead_letters import KEPT_MS, DeadLetter, decode_letter, encode_letter
+from streams.dead_letters import KEPT_MS, DeadLetter, decode_letter, encode_letter, is_letter_id
 
 _log = logging.getLogger(__name__)
 
 DAY_BYTES_MAX: Final = 256 * 1024 * 1024
+COUNTED_FROM: Final = 3
+"""Times that weight, from which letters are only counted."""
 _WEIGHT: Final = b"weight"
 """The field that adds up the bytes of a day; no letter's id, since those hold a slash."""
+_SILENT_S: Final = 60.0
 _DAY_MS: Final = 24 * 3600 * 1000
 _KEPT_S: Final = KEPT_MS // 1000
 
@@ -31,6 +35,8 @@ class RedisDeadLetters:
     def __init__(self, client: Redis | RedisCluster, *, day_bytes_max: int = DAY_BYTES_MAX) -> None:
         self._client = client
         self._day_bytes_max = day_bytes_max
+        self._counted = 0
+        self._silent_until = 0.0
 
     async def key_of(self, day: int, *, make: bool) -> bytes | None:
         """The key of a day, agreed on by all who ask at once: the first one set stays."""
@@ -42,17 +48,38 @@ class RedisDeadLetters:
 
     async def keep(self, letters: Sequence[DeadLetter]) -> None:
         """One hash per day; its lifetime counts from the last letter."""
+        by_day: dict[int, list[DeadLetter]] = defaultdict(list)
         for letter in letters:
-            name = global_key("dead", str(letter.day))
-            encoded = encode_letter(letter)
-            weight = await self._client.hincrby(name, _WEIGHT.decode(), len(encoded))
-            if weight > 3 * self._day_bytes_max:
-                _log.warning("%s was set aside and only counted: there are too many dead letters today", letter.id)
-            elif weight > self._day_bytes_max:
-                await self._client.hset(name, letter.id, encode_letter(replace(letter, sealed=b"")))
-            else:
-                await self._client.hset(name, letter.id, encoded)
-            await self._client.expire(name, _KEPT_S)
+            by_day[letter.day].append(letter)
+        for day, group in sorted(by_day.items()):
+            await self._keep(global_key("dead", str(day)), group)
+
+    async def _keep(self, name: str, letters: Sequence[DeadLetter]) -> None:
+        encoded = [encode_letter(letter) for letter in letters]
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for each in encoded:
+                pipeline.hincrby(name, _WEIGHT.decode(), len(each))
+            weights = await pipeline.execute()
+        counted = 0
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for letter, each, weight in zip(letters, encoded, weights, strict=True):
+                if weight <= self._day_bytes_max:
+                    pipeline.hset(name, letter.id, each)
+                elif weight <= COUNTED_FROM * self._day_bytes_max:
+                    # Kept before with what it held, it stays so.
+                    pipeline.hsetnx(name, letter.id, encode_letter(replace(letter, sealed=b"")))
+                else:
+                    counted += 1
+            pipeline.expire(name, _KEPT_S)
+            await pipeline.execute()
+        self._tell(counted)
+
+    def _tell(self, counted: int) -> None:
+        """One line a minute, however many there are."""
+        self._counted += counted
+        if self._counted and time.monotonic() >= self._silent_until:
+            _log.error("%d records were set aside and only counted: too many today", self._counted)
+            self._counted, self._silent_until = 0, time.monotonic() + _SILENT_S
 
     async def listed(self) -> AsyncIterator[DeadLetter]:
         """All that are kept, oldest day first, by position within a day."""
@@ -64,6 +91,8 @@ class RedisDeadLetters:
 
     async def find(self, letter_id: str) -> DeadLetter | None:
         """The letter of that id, looked for day by day."""
+        if not is_letter_id(letter_id):
+            return None
         for day in _days():
             raw = await self._client.hget(global_key("dead", str(day)), letter_id)
             if raw is not None:
@@ -72,8 +101,13 @@ class RedisDeadLetters:
 
     async def drop(self, letter_id: str) -> None:
         """Forget one letter."""
-        for day in _days():
+        for day in _days() if is_letter_id(letter_id) else ():
             await self._client.hdel(global_key("dead", str(day)), letter_id)
+
+    async def overflows(self, day: int, /) -> bool:
+        """See `DeadLetters`."""
+        weight = await self._client.hget(global_key("dead", str(day)), _WEIGHT.decode())
+        return int(weight or 0) > COUNTED_FROM * self._day_bytes_max
 
 
 def _days() -> range:
