@@ -1,16 +1,20 @@
-"""Facets as bytes: the format stands first; older blobs are lifted when read, newer ones refused."""
+"""Facets as bytes: the format stands first; older blobs are lifted when read, newer ones refused.
+
+Format 1 was the bare MessagePack array; since format 2 the array is compressed (`profiles.compression`).
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
+from profiles.compression import DictionaryUnknown, NotCompressed, compress, decompress, is_frame
 from profiles.facet import FACET_FORMAT, Facet
 
 Lifts = Mapping[int, Callable[[list[Any]], list[Any]]]
 """Format -> the step that turns the decoded array of that format into the next one."""
 
-LIFTS: Final[Lifts] = {}
+LIFTS: Final[Lifts] = {1: lambda fields: [2, *fields[1:]]}
 
 
 class FacetUnreadable(ValueError):
@@ -24,8 +28,11 @@ _decoder = msgspec.msgpack.Decoder(Facet)
 
 
 def encode_facet(facet: Facet) -> bytes:
-    """MessagePack of the facet."""
-    return _encoder.encode(facet)
+    """The facet as a compressed MessagePack array.
+
+    The bytes may differ between releases of the compressor: compare facets, never blobs.
+    """
+    return compress(_encoder.encode(facet))
 
 
 def decode_facet(blob: bytes, *, lifts: Lifts = LIFTS) -> Facet:
@@ -33,26 +40,40 @@ def decode_facet(blob: bytes, *, lifts: Lifts = LIFTS) -> Facet:
 
     Fields that this program does not know are never dropped in silence: it could not write them back.
     """
-    if len(blob) < 2:
+    array = _unpacked(blob) if is_frame(blob) else blob
+    if len(array) < 2:
         # An empty array would be read as a facet of defaults alone, as if the person were unknown.
         raise FacetUnreadable("the stored facet is empty")
     try:
-        facet = _decoder.decode(blob)
+        facet = _decoder.decode(array)
     except _UNREADABLE:
-        return _lifted(blob, lifts)
-    return facet if facet.format == FACET_FORMAT else _lifted(blob, lifts)
+        return _lifted(array, lifts)
+    return facet if facet.format == FACET_FORMAT else _lifted(array, lifts)
 
 
-def _lifted(blob: bytes, lifts: Lifts) -> Facet:
+def _unpacked(blob: bytes) -> bytes:
     try:
-        fields = msgspec.msgpack.decode(blob, type=list[Any])
+        return decompress(blob)
+    except DictionaryUnknown as error:
+        raise FacetUnreadable(_unknown(error.found)) from error
+    except NotCompressed as error:
+        raise FacetUnreadable("the stored facet cannot be read") from error
+
+
+def _unknown(version: int) -> str:
+    return f"facet format {version} is not known, this program writes {FACET_FORMAT}"
+
+
+def _lifted(array: bytes, lifts: Lifts) -> Facet:
+    try:
+        fields = msgspec.msgpack.decode(array, type=list[Any])
     except _UNREADABLE as error:
         raise FacetUnreadable("the stored facet cannot be read") from error
     version = fields[0] if fields else None
     if type(version) is not int or version == FACET_FORMAT:
         raise FacetUnreadable("the stored facet cannot be read")
     if version not in lifts:
-        raise FacetUnreadable(f"facet format {version} is not known, this program writes {FACET_FORMAT}")
+        raise FacetUnreadable(_unknown(version))
     try:
         while version < FACET_FORMAT:
             fields = lifts[version](fields)

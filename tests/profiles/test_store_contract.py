@@ -14,7 +14,7 @@ from events.fact import Fact
 from events.keys import checkpoint_key, facet_key
 from events.partitioning import partition_of
 from events.position import Checkpoint, Stream, encode_checkpoint
-from profiles.codec import FacetUnreadable, decode_facet, encode_facet
+from profiles.codec import LIFTS, FacetUnreadable, decode_facet, encode_facet
 from profiles.facet import FACET_FORMAT, Facet
 from profiles.fold import fold
 from profiles.store import FACETS_MAX, Commit, Committed, Mismatch, OutboxEntry, ProfileStoreUnfit, Standing
@@ -330,14 +330,14 @@ async def test_a_blob_that_is_no_facet_is_named_and_left_alone(backend: Backend,
 
 async def test_a_blob_of_an_older_format_is_lifted_when_it_is_read(backend: Backend) -> None:
     # The format before the first kept the known events last.
-    _, recent, *rest = msgspec.msgpack.decode(encode_facet(SHOP))
+    _, recent, *rest = msgspec.msgpack.decode(msgspec.msgpack.encode(SHOP))
     await backend.plant(facet_key(PARTITION, APP), msgspec.msgpack.encode([0, *rest, recent]))
 
     def lift(fields: list[Any]) -> list[Any]:
         _, *others, known = fields
         return [1, known, *others]
 
-    newer = await backend.another(partial(decode_facet, lifts={0: lift}))
+    newer = await backend.another(partial(decode_facet, lifts={0: lift, **LIFTS}))
 
     assert await newer.load(PARTITION, [APP]) == {APP: SHOP}
     with pytest.raises(FacetUnreadable):
@@ -346,7 +346,7 @@ async def test_a_blob_of_an_older_format_is_lifted_when_it_is_read(backend: Back
 
 async def test_a_blob_that_cannot_be_lifted_is_unreadable(backend: Backend) -> None:
     await backend.plant(facet_key(PARTITION, APP), msgspec.msgpack.encode([0]))
-    newer = await backend.another(partial(decode_facet, lifts={0: lambda fields: [1, fields[5]]}))
+    newer = await backend.another(partial(decode_facet, lifts={0: lambda fields: [1, fields[5]], **LIFTS}))
 
     with pytest.raises(FacetUnreadable):
         await newer.load(PARTITION, [APP])
