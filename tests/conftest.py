@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from embedded.ports import LOOPBACK, free_ports
-from embedded.process import running
+from commands.logs import EMBEDDED_CLUSTER
+from embedded.ports import LOOPBACK
+from streams.admin import wait_for_broker
 from tests import servers
 from tests.servers import Valkey, ValkeyCluster
 
@@ -49,16 +50,15 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an Apache Kafka node: RAPPORT_APACHE_KAFKA, or one started from Maven packages."""
-    if address := os.environ.get("RAPPORT_APACHE_KAFKA"):
+    """The address of an Apache Kafka node: what RAPPORT_KAFKA names, if it is one, or one from Maven packages."""
+    address = os.environ.get("RAPPORT_KAFKA")
+    if address and not wait_for_broker(address.split(",")).startswith(EMBEDDED_CLUSTER):
         yield address
         return
     if wants := servers.apache_kafka_wants():
-        pytest.skip(f"{wants}; or set RAPPORT_APACHE_KAFKA to the address of one that runs")
-    folder = tmp_path_factory.mktemp("apache-kafka")
-    port, controller_port = free_ports(2)
-    with running(servers.apache_kafka_service(port=port, controller_port=controller_port, folder=folder)):
-        yield f"{LOOPBACK}:{port}"
+        pytest.skip(f"{wants}; or set RAPPORT_KAFKA to the address of one that runs")
+    with servers.apache_kafka(tmp_path_factory.mktemp("apache-kafka")) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -103,6 +103,14 @@ def apache_kafka_wants() -> str | None:
     return f"Apache Kafka from Maven packages needs {' and '.join(missing)}" if missing else None
 
 
+@contextmanager
+def apache_kafka(folder: Path) -> Iterator[str]:
+    """The address of an Apache Kafka node of its own, its log in `folder`."""
+    port, controller_port = free_ports(2)
+    with running(apache_kafka_service(port=port, controller_port=controller_port, folder=folder)):
+        yield f"{LOOPBACK}:{port}"
+
+
 def apache_kafka_service(*, port: int, controller_port: int, folder: Path) -> Service:
     """One Apache Kafka node whose log lives in `folder`: unlike the embedded broker's it survives a restart."""
     return Service(

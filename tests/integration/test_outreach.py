@@ -4,8 +4,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -17,16 +16,10 @@ from events.shape import format_time
 from outreach.decision import Decision
 from outreach.redis_records import RedisRecords
 from tests.builders import DAY, HOUR, event, money
-from tests.installation import Installation, installation_in
+from tests.installation import Installation
 from tests.waiting import until
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture
-def installation(tmp_path: Path) -> Iterator[Installation]:
-    with installation_in(tmp_path) as made:
-        yield made
 
 
 def messages(installation: Installation) -> list[dict[str, Any]]:

@@ -7,12 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from commands.settings import make_keyring, settings_of
-from embedded.ports import free_port
-from streams.admin import ensure_topics
 from tests.builders import event, money
-from tests.installation import PARTITIONS, Installation
-from tests.servers import embedded_broker, embedded_store
+from tests.installation import Installation
+from tests.servers import embedded_store
 from tests.waiting import until
 
 pytestmark = pytest.mark.servers
@@ -30,14 +27,9 @@ def folded(made: Installation) -> int:
     return sum(len(made.facet(f"app:{person}").service.orders) for person in range(PEOPLE))
 
 
-def test_a_store_that_is_away_for_seconds_costs_nothing_but_time(tmp_path: Path) -> None:
-    port = free_port()
+def test_a_store_that_is_away_for_seconds_costs_nothing_but_time(installation: Installation, tmp_path: Path) -> None:
+    made, settings, store = installation, installation.settings, installation.store
     with ExitStack() as running:
-        kafka = running.enter_context(embedded_broker(tmp_path))
-        store = running.enter_context(embedded_store(tmp_path / "store", port=port))
-        settings = settings_of(kafka=kafka, redis=store.url, data=tmp_path / "data", partitions=PARTITIONS)
-        ensure_topics(settings.brokers, settings.topics, replication=1)
-        made = Installation(settings, make_keyring(settings), store)
         made.send([order(number) for number in range(ORDERS)])
         worker = running.enter_context(made.worker())
         until(lambda: 0 < folded(made) < ORDERS, within_s=60, what="some work done and some left")
@@ -46,7 +38,7 @@ def test_a_store_that_is_away_for_seconds_costs_nothing_but_time(tmp_path: Path)
         log = settings.data / "profiles.log"
         # It has tried for more than four seconds by then.
         until(lambda: "again in 5.0 s" in log.read_text(), within_s=30, what="the last try but one")
-        running.enter_context(embedded_store(tmp_path / "store", port=port))
+        running.enter_context(embedded_store(tmp_path / "store", port=store.port))
 
         until(lambda: folded(made) == ORDERS, within_s=60, what="all orders")
         until(lambda: made.done(settings.intake_topic()) == ORDERS, within_s=10, what="the intake at its end")

@@ -3,23 +3,15 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from events.history import History
 from tests.builders import event, money
-from tests.installation import Installation, installation_in
+from tests.installation import Installation
 from tests.waiting import until
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture
-def installation(tmp_path: Path) -> Iterator[Installation]:
-    with installation_in(tmp_path) as made:
-        yield made
 
 
 def orders(count: int, *, people: int = 20, first: int = 0) -> list[dict[str, object]]:
