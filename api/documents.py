@@ -162,6 +162,7 @@ _ANSWER: Final = _object(
         )
     ),
     withheld=_list(_object(service=_TEXT, stage=_TEXT, because=_TEXT)),
+    beyond={"type": "integer", "description": "services that would have followed, had more been asked for"},
     consent=_list(_object(purpose=_TEXT, basis=_TEXT, evidence=_list(_TEXT))),
     ranker=_TEXT,
     model=_TEXT,

@@ -100,7 +100,7 @@ def suggestion_panel(answer: Mapping[str, Any], *, title: str) -> Panel:
 
 def withheld_table(answer: Mapping[str, Any]) -> Table:
     """What was left out, at which stage, and why."""
-    table = Table("left out", "stage", "because", box=None)
+    table = Table("left out", "stage", "because", box=None, caption=f"{answer['beyond']} more, had more been asked for")
     for entry in answer["withheld"]:
         table.add_row(entry["service"], entry["stage"], entry["because"])
     return table

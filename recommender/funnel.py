@@ -1,24 +1,26 @@
-"""The funnel: which services may be offered at all. Each stage is a pure question with a reason for its no.
+"""The funnel: which services may be offered at all. Each rule is a pure question with a reason for its no.
 
-Without personal facts the stages know the catalogue, the channel, the clock and the deny-only facts; a service whose
-fitness only personal facts could tell is then withheld.
+Without personal facts the rules know the catalogue, the channel, the clock and the deny-only facts; a service whose
+fitness only personal facts could tell is then withheld. A rule answers for all services at once, with a mask.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
-from recommender.catalogue import Catalogue, Service
+import numpy as np
+
 from recommender.personal import Taking
+from recommender.shelf import Mask, Places, Shelf
 from recommender.suggestion import Restraints, Stage, Withheld
 
-ADULT_AGE: Final = 18
+Rule = tuple[Stage, str, Mask | Places]
+"""A stage, a reason, and the services it refuses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the stages may look at. `held` and `needed` are None in general mode: then nothing is known of either."""
+    """What the rules may look at. `held` and `needed` are None in general mode: then nothing is known of either."""
 
     channel: str | None
     is_staff: bool
@@ -29,83 +31,68 @@ class Known:
     needed: Collection[str] | None = None
 
 
-def passing(catalogue: Catalogue, known: Known) -> tuple[list[Service], list[Withheld]]:
-    """The services that come through every stage, and the others with stage and reason, in the catalogue's order."""
-    through, withheld = [], []
-    for service in catalogue.services:
-        refusal = None if service.fallback else _first_no(service, known)
-        if refusal is None:
-            through.append(service)
-        else:
-            stage, because = refusal
-            withheld.append(Withheld(service.id, stage, because))
-    return through, withheld
+def passing(shelf: Shelf, known: Known) -> tuple[Places, list[Withheld]]:
+    """The places of the services that no rule refuses, and the others by name, each with its first refusal."""
+    rules = [*_eligible(shelf, known), *_applicable(shelf, known), *_suitable(shelf, known), *_consented(shelf, known)]
+    first = np.zeros(len(shelf.services), dtype=np.int16)
+    for number in range(len(rules), 0, -1):
+        first[rules[number - 1][2]] = number
+    first[shelf.fallback] = 0
+    refused = shelf.alphabetical[first[shelf.alphabetical] > 0]
+    withheld = [
+        Withheld(shelf.services[place].id, *rules[number - 1][:2])
+        for place, number in zip(refused.tolist(), first[refused].tolist(), strict=True)
+    ]
+    return np.flatnonzero(first == 0), withheld
 
 
-def _first_no(service: Service, known: Known) -> tuple[Stage, str] | None:
-    for stage, question in _STAGES:
-        because = next(question(service, known), None)
-        if because is not None:
-            return stage, because
-    return None
-
-
-def _eligible(service: Service, known: Known) -> Iterator[str]:
+def _eligible(shelf: Shelf, known: Known) -> Iterator[Rule]:
     """Ask: may we at all."""
-    today = datetime.fromtimestamp(known.at / 1000, tz=UTC).date()
-    if service.starts is not None and today < service.starts:
-        yield "not offered yet"
-    if service.ends is not None and today > service.ends:
-        yield "no longer offered"
-    if known.channel is not None and service.channels and known.channel not in service.channels:
-        yield "not offered on this channel"
-    if not service.sayable and not known.is_staff:
-        yield "for staff only"
-    if known.restraints.minor and service.minimum_age >= ADULT_AGE:
-        yield "only for adults"
+    today = datetime.fromtimestamp(known.at / 1000, tz=UTC).date().toordinal()
+    yield "eligible", "not offered yet", shelf.starts > today
+    yield "eligible", "no longer offered", shelf.ends < today
+    if known.channel is not None:
+        elsewhere = shelf.on_named_channels
+        if known.channel in shelf.channels:
+            elsewhere = elsewhere & ~shelf.channels[known.channel]
+        yield "eligible", "not offered on this channel", elsewhere
+    if not known.is_staff:
+        yield "eligible", "for staff only", shelf.staff_only
+    if known.restraints.minor:
+        yield "eligible", "only for adults", shelf.adults_only
 
 
-def _applicable(service: Service, known: Known) -> Iterator[str]:
+def _applicable(shelf: Shelf, known: Known) -> Iterator[Rule]:
     """Ask: does it make sense now."""
     if known.held is None:
-        if service.prerequisites or service.contraindications or service.only_when_needed:
-            yield "depends on what may not be looked at"
+        yield "applicable", "depends on what may not be looked at", shelf.dependent
         return
-    if service.id in known.held and not service.repeatable:
-        yield "already taken"
-    if any(needed not in known.held for needed in service.prerequisites):
-        yield "needs another service first"
-    if any(excluding in known.held for excluding in service.contraindications):
-        yield "does not go with a service that was taken"
-    if service.only_when_needed and service.id not in (known.needed or ()):
-        yield "no need for it"
+    yield "applicable", "already taken", shelf.at(known.held) & shelf.once
+    for needed, places in shelf.prerequisites.items():
+        if any(service not in known.held for service in needed):
+            yield "applicable", "needs another service first", places
+    for excluding, places in shelf.contraindications.items():
+        if any(service in known.held for service in excluding):
+            yield "applicable", "does not go with a service that was taken", places
+    yield "applicable", "no need for it", shelf.only_when_needed & ~shelf.at(known.needed or ())
 
 
-def _suitable(service: Service, known: Known) -> Iterator[str]:
+def _suitable(shelf: Shelf, known: Known) -> Iterator[Rule]:
     """Ask: is it good for this person now."""
     restraints = known.restraints
-    if service.upsell and restraints.open_complaint:
-        yield "nothing to sell while a complaint is open"
-    if service.upsell and restraints.minor:
-        yield "nothing to sell to a minor"
-    if service.upsell and (restraints.restricted or restraints.suppressed):
-        yield "nothing to sell to a person who objected"
-    if service.id in restraints.refused and service.kind != "mandatory":
-        yield "declined lately"
-    if service.id in restraints.told and service.kind != "transactional":
-        yield "told lately"
+    if restraints.open_complaint:
+        yield "suitable", "nothing to sell while a complaint is open", shelf.upsell
+    if restraints.minor:
+        yield "suitable", "nothing to sell to a minor", shelf.upsell
+    if restraints.restricted or restraints.suppressed:
+        yield "suitable", "nothing to sell to a person who objected", shelf.upsell
+    yield "suitable", "declined lately", shelf.at(restraints.refused) & ~shelf.mandatory
+    yield "suitable", "told lately", shelf.at(restraints.told) & ~shelf.transactional
 
 
-def _consented(service: Service, known: Known) -> Iterator[str]:
+def _consented(shelf: Shelf, known: Known) -> Iterator[Rule]:
     """Ask: do we have the permission it needs."""
-    for purpose in service.requires:
-        if purpose not in known.purposes:
-            yield f"needs {purpose}"
-
-
-_STAGES: Final[tuple[tuple[Stage, Callable[[Service, Known], Iterator[str]]], ...]] = (
-    ("eligible", _eligible),
-    ("applicable", _applicable),
-    ("suitable", _suitable),
-    ("consent", _consented),
-)
+    for requires, places in shelf.requires.items():
+        missing = [purpose for purpose in requires if purpose not in known.purposes]
+        if missing:
+            yield "consent", f"needs {missing[0]}", places

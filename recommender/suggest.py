@@ -7,17 +7,20 @@ vector afresh from the facts handed in, so the last event already counts.
 
 import hashlib
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
+
+import numpy as np
 
 from recommender.artifact import Artifact
 from recommender.canonical import canonical_json
-from recommender.catalogue import Catalogue, Service
+from recommender.catalogue import Catalogue
 from recommender.features import Feature, person_features
 from recommender.funnel import Known, passing
 from recommender.needs import NeedFound, needs_found
 from recommender.personal import holdings
 from recommender.reasons import REASONS_MAX, general_reason, model_reasons, need_reason
 from recommender.scoring import Shares, personal_shares, popularity_shares
+from recommender.shelf import Numbers, Places, Shelf, shelf_of
 from recommender.suggestion import (
     BUCKET_MS,
     K_MAX,
@@ -27,11 +30,8 @@ from recommender.suggestion import (
     Suggestion,
     SuggestionInput,
     SuggestionRefused,
-    Withheld,
     bucket_start,
 )
-
-_KINDS_FIRST: Final = {"mandatory": 0, "default": 1, "transactional": 1}
 
 
 class _Ground(NamedTuple):
@@ -61,21 +61,20 @@ def suggest(
     if not 1 <= k <= K_MAX:
         raise SuggestionRefused(f"k lies between 1 and {K_MAX}")
     at = bucket_start(now)
-    ground = _ground(person, artifact=artifact, catalogue=catalogue, channel=channel, at=at)
-    services, withheld = passing(catalogue, ground.known)
-    ranked = sorted(services, key=lambda service: _place(service, ground))
-    beyond = [Withheld(service.id, "limit", f"only {k} were asked for") for service in ranked[k:]]
-    suggestions = (
-        _suggestion(service, ground=ground, artifact=artifact, catalogue=catalogue) for service in ranked[:k]
-    )
+    shelf = shelf_of(artifact, catalogue)
+    ground = _ground(person, shelf=shelf, channel=channel, at=at)
+    places, withheld = passing(shelf, ground.known)
+    scores = _scores(ground, shelf)
+    best = _best(places, scores, shelf=shelf, k=k)
     valid_until = at + BUCKET_MS
     return Answer(
         decision=_decision_id(key, person.ref, channel, k, artifact.name, catalogue.hash, person.hash, valid_until),
         mode="general" if person.personal is None else "personal",
         channel=channel,
         k=k,
-        suggestions=tuple(suggestions),
-        withheld=tuple(sorted([*withheld, *beyond])),
+        suggestions=tuple(_suggestion(place, float(scores[place]), ground=ground, shelf=shelf) for place in best),
+        withheld=tuple(withheld),
+        beyond=len(places) - len(best),
         grounds=() if person.personal is None else person.personal.grounds,
         ranker="popularity" if person.personal is None else artifact.manifest.ranker,
         model=artifact.name,
@@ -84,14 +83,13 @@ def suggest(
     )
 
 
-def _ground(
-    person: SuggestionInput, *, artifact: Artifact, catalogue: Catalogue, channel: str | None, at: int
-) -> _Ground:
+def _ground(person: SuggestionInput, *, shelf: Shelf, channel: str | None, at: int) -> _Ground:
+    catalogue = shelf.catalogue
     is_staff = channel is None or channel in catalogue.staff_channels
     facts = person.personal
     if facts is None:
         known = Known(channel=channel, is_staff=is_staff, at=at, restraints=person.restraints)
-        return _Ground(known, popularity_shares(artifact, catalogue), {}, ())
+        return _Ground(known, popularity_shares(shelf), {}, ())
     held = holdings(facts.service, catalogue)
     # A service that tells of children or health still rules itself out, but speaks for nothing while that is closed.
     spoken = {
@@ -108,32 +106,46 @@ def _ground(
         held=held,
         needed={service for found in needs for service in found.need.suggests},
     )
-    shares = personal_shares(artifact, catalogue, features, sensitive=facts.has_sensitive)
+    shares = personal_shares(shelf, features, sensitive=facts.has_sensitive)
     return _Ground(known, shares, features, needs)
 
 
-def _place(service: Service, ground: _Ground) -> tuple[bool, int, float, str]:
-    """Fallbacks last, mandatory services first, then by score; the id breaks a tie."""
-    return (service.fallback, _KINDS_FIRST[service.kind], -_score(service, ground), service.id)
-
-
-def _score(service: Service, ground: _Ground) -> float:
-    spoken_for = sum(found.need.suggests.get(service.id, 0.0) for found in ground.needs)
+def _scores(ground: _Ground, shelf: Shelf) -> Numbers:
+    """Share times value, and what the needs add; by place."""
+    spoken_for = np.zeros(len(shelf.services))
+    for found in ground.needs:
+        for service, gain in found.need.suggests.items():
+            spoken_for[shelf.place[service]] += gain
     # Rounded, so that the last bit of a sum cannot decide an order.
-    return round(ground.shares.values[service.id] * service.value + spoken_for, 6)
+    return np.asarray(np.round(ground.shares.values * shelf.value + spoken_for, 6))
 
 
-def _suggestion(service: Service, *, ground: _Ground, artifact: Artifact, catalogue: Catalogue) -> Suggestion:
+def _best(places: Places, scores: Numbers, *, shelf: Shelf, k: int) -> list[int]:
+    """The places of the first k: fallbacks last, mandatory services first, then by score; the id breaks a tie."""
+    if len(places) > k:
+        # No score comes near this, so that one number says both; ties at the cut are all kept, and decided below.
+        keys = shelf.rank[places] * 1e6 - scores[places]
+        places = places[keys <= np.partition(keys, k - 1)[k - 1]]
+    order = sorted(
+        (int(shelf.rank[place]), -float(scores[place]), shelf.services[place].id, place) for place in places.tolist()
+    )
+    return [place for *_, place in order[:k]]
+
+
+def _suggestion(place: int, score: float, *, ground: _Ground, shelf: Shelf) -> Suggestion:
+    service = shelf.services[place]
     needs = [need_reason(found) for found in ground.needs if service.id in found.need.suggests]
-    spoken = ground.shares.speaking_for(service.id)
-    modelled = model_reasons(service, spoken, features=ground.features, artifact=artifact, catalogue=catalogue)
+    spoken = ground.shares.speaking_for(place)
+    modelled = model_reasons(
+        service, spoken, features=ground.features, artifact=shelf.artifact, catalogue=shelf.catalogue
+    )
     personal = [reason for reason in (*needs, *modelled) if reason.sayable or ground.known.is_staff]
-    reasons = tuple(personal[:REASONS_MAX]) or (general_reason(service, artifact),)
+    reasons = tuple(personal[:REASONS_MAX]) or (general_reason(service, shelf.artifact),)
     return Suggestion(
         service=service.id,
         name=service.name,
         say=service.say if service.sayable else None,
-        score=_score(service, ground),
+        score=score,
         confidence=_confidence(needs, spoken),
         reasons=reasons,
     )

@@ -13,7 +13,7 @@ BUCKET_MS: Final = 15 * 60 * 1000
 """Answers stay the same within a bucket of the clock as long as what they rest on does."""
 
 Mode = Literal["general", "personal"]
-Stage = Literal["eligible", "applicable", "suitable", "consent", "limit"]
+Stage = Literal["eligible", "applicable", "suitable", "consent"]
 Confidence = Literal["high", "medium", "low"]
 
 
@@ -99,7 +99,8 @@ class Withheld:
 class Answer:
     """Suggestions, best first, with what was withheld and all that the answer relied on.
 
-    `ranker` is what ordered it; `model` and `catalogue` name the artifact and the catalogue; `valid_until` is ms.
+    `beyond` is how many more there would have been than were asked for; `ranker` is what ordered it; `model` and
+    `catalogue` name the artifact and the catalogue; `valid_until` is ms.
     """
 
     decision: str
@@ -108,6 +109,7 @@ class Answer:
     k: int
     suggestions: tuple[Suggestion, ...]
     withheld: tuple[Withheld, ...]
+    beyond: int
     grounds: tuple[Ground, ...]
     ranker: str
     model: str
@@ -136,6 +138,7 @@ def document(answer: Answer) -> dict[str, Any]:
         "withheld": [
             {"service": entry.service, "stage": entry.stage, "because": entry.because} for entry in answer.withheld
         ],
+        "beyond": answer.beyond,
         "consent": [
             {"purpose": ground.purpose, "basis": ground.basis, "evidence": list(ground.evidence)}
             for ground in answer.grounds

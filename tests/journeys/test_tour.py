@@ -41,7 +41,7 @@ def test_a_suggestion_is_told_with_its_reason(desk: Desk) -> None:
 
     assert "1. Automatic repayment" in told.stdout
     assert "because: Contacted us about repayment 3 times. [3 facts]" in told.stdout
-    assert "only 2 were asked for" in told.stdout
+    assert "more, had more been asked for" in told.stdout
     assert json.loads(desk.rapport("suggest", "app:dora", "--json").stdout)["mode"] == "personal"
 
 

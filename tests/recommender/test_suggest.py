@@ -183,8 +183,13 @@ def test_an_answer_is_never_empty() -> None:
 def test_every_service_is_suggested_or_withheld_with_a_stage_and_a_reason() -> None:
     given = asked(*CONSENT, complaint(at=NOW - DAY), k=3)
 
-    assert sorted([*services(given), *(entry.service for entry in given.withheld)]) == sorted(DEFAULT.by_id)
+    everything = asked(*CONSENT, complaint(at=NOW - DAY), k=50)
+
+    assert sorted([*services(everything), *(entry.service for entry in everything.withheld)]) == sorted(DEFAULT.by_id)
     assert all(entry.because for entry in given.withheld)
+    assert given.withheld == everything.withheld
+    assert services(given) == services(everything)[:3]
+    assert given.beyond == len(everything.suggestions) - 3
 
 
 def test_the_answer_holds_to_the_byte_until_it_says_and_then_is_another_decision() -> None:
