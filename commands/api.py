@@ -130,8 +130,8 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
     """The services of the routes over a store and a log that are connected; `topic_id` is that of the facts' topic."""
     partitions = settings.partitions
     holds = RedisHolds(store.client, partitions=partitions)
-    catalogue = load_catalogue()
-    triggers = load_triggers(catalogue)
+    catalogue = load_catalogue(settings.catalogue)
+    triggers = load_triggers(catalogue, settings.triggers)
     persons = PersonReader(RedisFacets(store.client, holds, partitions=partitions))
     outreach = RedisRecords(store.client, partitions=partitions)
     model = ServedModel(ModelStore(settings.models), fallback=untrained(catalogue, code=VERSION))

@@ -13,6 +13,8 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from events.fact import describe
+from outreach.triggers import DEFAULT_TRIGGERS
+from recommender.catalogue import DEFAULT_CATALOGUE
 
 HISTORY: Final = "history"
 """The app that archives facts."""
@@ -49,6 +51,8 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9._-]{1,100}$",
         description="begins every topic and consumer group; each installation on one cluster has its own",
     )
+    catalogue: Path = Field(default=DEFAULT_CATALOGUE, description="the services there are (YAML)")
+    triggers: Path = Field(default=DEFAULT_TRIGGERS, description="when to reach out (YAML)")
     instance_id: str | None = Field(default=None, description="static membership of this worker (Apache Kafka)")
     host: str = Field(default="127.0.0.1", description="where the API listens")
     port: int = Field(default=8080, ge=0, le=65535, description="where the API listens")
@@ -134,7 +138,17 @@ def tell_running(settings: Settings) -> Path:
     fresh = running.with_suffix(".new")
     fresh.write_text(
         settings.model_dump_json(
-            include={"kafka", "topic_prefix", "redis", "redis_cluster", "partitions", "host", "port"}
+            include={
+                "kafka",
+                "topic_prefix",
+                "redis",
+                "redis_cluster",
+                "partitions",
+                "host",
+                "port",
+                "catalogue",
+                "triggers",
+            }
         )
     )
     return fresh.replace(running)

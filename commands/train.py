@@ -97,7 +97,7 @@ def _train(settings: Settings, told: Told) -> Trained:
     history = History(settings.history)
     trained = train_on_history(
         history.facts,
-        catalogue=load_catalogue(),
+        catalogue=load_catalogue(settings.catalogue),
         at=now_ms(),
         code=VERSION,
         held=asyncio.run(_held(settings, history)),

@@ -36,9 +36,9 @@ class OutreachPlant:
 def outreach_plant(
     settings: Settings, *, store: RedisStore, holds: RedisHolds, log: EventLog, key: bytes
 ) -> OutreachPlant:
-    """Outreach by the triggers and the catalogue that come with the program; CatalogueInvalid or TriggersInvalid."""
-    catalogue = load_catalogue()
-    triggers = load_triggers(catalogue)
+    """Outreach by the triggers and the catalogue that the settings name; CatalogueInvalid or TriggersInvalid."""
+    catalogue = load_catalogue(settings.catalogue)
+    triggers = load_triggers(catalogue, settings.triggers)
     persons = PersonReader(RedisFacets(store.client, holds, partitions=settings.partitions))
     decider = Decider(
         addressing=Addressing(persons, triggers),
