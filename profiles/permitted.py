@@ -6,8 +6,9 @@ before anything is counted or numbered, so whoever is not permitted leaves no tr
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from consent.door import Allowed, Refused
 from consent.purposes import FIELD_PURPOSES, PROFILE, PURPOSES, SENSITIVE, attribute_purpose, category_purpose

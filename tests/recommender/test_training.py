@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from consent.purposes import PROFILE, SENSITIVE, SUGGEST, TRAIN
@@ -181,7 +182,7 @@ def test_a_person_who_may_not_be_trained_on_leaves_no_trace() -> None:
         fact("identity.described", identity="app:999", attributes={"town": "Nowhere"}),
     ]
     withdrew = [
-        *(replace(some, identity=stranger[0].identity) for some in taken_by(0)),
+        *(msgspec.structs.replace(some, identity=stranger[0].identity) for some in taken_by(0)),
         consent("withdrawn", TRAIN, identity="app:999", at=NOW - DAY),
     ]
 
@@ -228,7 +229,10 @@ def test_people_left_out_are_counted_in_the_record_and_not_in_the_artifact() -> 
 
 def test_linked_identities_train_as_one_person() -> None:
     link = linked("app:0", "card:0", at=NOW - 200 * DAY)
-    split = [replace(some, identity=link[1].identity) if place > 3 else some for place, some in enumerate(taken_by(0))]
+    split = [
+        msgspec.structs.replace(some, identity=link[1].identity) if place > 3 else some
+        for place, some in enumerate(taken_by(0))
+    ]
 
     made = train(log_of([*split, *link, *CHECKED[6:]]), catalogue=CHECKERBOARD, at=NOW, code=CODE, plan=SMALL)
 
