@@ -2,20 +2,25 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Annotated, Any, Final, get_args
 
 import msgspec
 import typer
+from rich.markup import escape
 from rich.table import Table
 
+from commands.clock import now_ms
 from commands.output import JsonOption, console, emit
 from commands.settings import settings_of
+from consent.redis_holds import RedisHolds
 from events.log import KafkaLog
 from events.shape import format_time
 from profiles.redis_library import Client
-from profiles.redis_store import redis_client
+from profiles.redis_store import RedisStore, redis_client
+from streams.admin import topic_ids
 from streams.dead_letters import Contents, DeadLetter, unseal
+from streams.dead_letters_replay import Outcome, Replayer, no_in
 from streams.redis_dead_letters import RedisDeadLetters
 
 app = typer.Typer(name="dead-letters", no_args_is_help=True, help="Records that could not be used, and why.")
@@ -24,8 +29,26 @@ RedisOption = Annotated[str | None, typer.Option("--redis", help="URL of the sto
 KafkaOption = Annotated[str | None, typer.Option("--kafka", help="brokers, host:port")]
 
 
+_SAID: Final[dict[Outcome, str]] = {
+    "applied": "count now",
+    "refused": "were set aside again and stay",
+    "behind": "stay behind one of the same identity",
+    "not_kept": "without what they held",
+    "gone": "were gone already",
+    "unknown": "were not taken up",
+}
+
+
 class LetterUnknown(Exception):
     """No letter of that id is kept (any more)."""
+
+
+class ReplayUnfinished(Exception):
+    """What became of some letters is not known; they stay."""
+
+
+class NoKept(Exception):
+    """A person's no is not thrown away."""
 
 
 @app.command("list")
@@ -42,7 +65,7 @@ def list_letters(
         return
     table = Table("id", "set aside", "reason", "detail", title=f"{len(letters)} dead letters")
     for letter in letters:
-        table.add_row(letter.id, format_time(letter.at), letter.reason, letter.detail)
+        table.add_row(letter.id, format_time(letter.at), letter.reason, escape(letter.detail))
     console.print(table)
 
 
@@ -61,7 +84,7 @@ def show(
         emit(said)
         return
     for name, value in said.items():
-        console.print(f"[bold]{name:10}[/] {value}", highlight=False)
+        console.print(f"[bold]{name:10}[/] {escape(_harmless(str(value)))}", highlight=False)
 
 
 @app.command()
@@ -73,18 +96,36 @@ def replay(
     reason: Annotated[str | None, typer.Option(help="all letters set aside for this reason")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Send letters to the topic they came from, in their order, and drop each once it is acknowledged.
+    """Send letters to the topic they came from while a worker runs; each is dropped once its record counts.
 
-    An event that was applied after all is known by its id and does not count again; one that still cannot be used
-    is set aside again.
+    Those about one identity go one after the other: where one is set aside again it stays, and so do the later ones.
+    An event that counted already is known by its id and does not count again, however often this is run.
     """
     if (letter_id is None) == (reason is None):
         raise typer.BadParameter("name one letter, or a --reason")
-    sent, not_kept = asyncio.run(_replay(redis, kafka, letter_id=letter_id, reason=reason))
+    outcomes = asyncio.run(_replay(redis, kafka, letter_id=letter_id, reason=reason))
+    counts = {outcome: sum(each == outcome for each in outcomes.values()) for outcome in get_args(Outcome)}
     if json:
-        emit({"replayed": sent, "not_kept": not_kept})
+        emit(counts | {"letters": outcomes})
+    else:
+        console.print(", ".join(f"{count} {_SAID[outcome]}" for outcome, count in counts.items() if count) or "none")
+    if counts["unknown"]:
+        raise ReplayUnfinished("what was sent was not taken up in time: run it again once a worker keeps up")
+
+
+@app.command()
+def discard(
+    letter_id: Annotated[str, typer.Argument(metavar="ID")], *, redis: RedisOption = None, json: JsonOption = False
+) -> None:
+    """Forget one letter for good, so that the later ones about the same identity can be replayed.
+
+    A refusal or withdrawal of consent is never discarded: replay it.
+    """
+    asyncio.run(_discard(redis, letter_id))
+    if json:
+        emit({"discarded": letter_id})
         return
-    console.print(f"{sent} letters replayed" + (f"; what {not_kept} held was not kept" if not_kept else ""))
+    console.print(f"{letter_id} is forgotten", markup=False)
 
 
 @asynccontextmanager
@@ -119,25 +160,41 @@ async def _contents(letters: RedisDeadLetters, letter: DeadLetter) -> Contents:
 
 async def _replay(
     redis: str | None, kafka: str | None, *, letter_id: str | None, reason: str | None
-) -> tuple[int, int]:
+) -> dict[str, Outcome]:
     settings = settings_of(kafka=kafka, redis=redis)
-    log = KafkaLog(brokers=settings.kafka, topic=settings.events_topic, epoch=0)
-    await log.start()
-    try:
-        async with _letters(redis) as letters:
-            chosen = [letter async for letter in letters.listed() if letter_id == letter.id or letter.reason == reason]
-            if letter_id is not None and not chosen:
-                raise LetterUnknown(f"no dead letter {letter_id} is kept")
-            kept = [letter for letter in chosen if letter.sealed]
-            for letter in kept:
-                contents = await _contents(letters, letter)
-                await log.publish(
-                    topic=letter.topic, key=contents.key, value=contents.value or b"", partition=letter.partition
-                )
-                await letters.drop(letter.id)
-            return len(kept), len(chosen) - len(kept)
-    finally:
-        await log.stop()
+    async with AsyncExitStack() as stack:
+        letters = await stack.enter_async_context(_letters(redis))
+        chosen = [letter async for letter in letters.listed() if letter_id == letter.id or letter.reason == reason]
+        if letter_id is not None and not chosen:
+            raise LetterUnknown(f"no dead letter {letter_id} is kept")
+        store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
+        stack.push_async_callback(store.close)
+        log_ids = await asyncio.to_thread(topic_ids, settings.brokers, {letter.topic for letter in chosen})
+        log = KafkaLog(brokers=settings.kafka, topic=settings.events_topic, epoch=0)
+        await log.start()
+        stack.push_async_callback(log.stop)
+        replayer = Replayer(
+            letters=letters,
+            log=log,
+            progress=store,
+            holds=RedisHolds(store.client, partitions=settings.partitions),
+            log_ids=log_ids,
+            events_topic=settings.events_topic,
+            partitions=settings.partitions,
+            clock=now_ms,
+        )
+        return await replayer.replay(chosen)
+
+
+async def _discard(redis: str | None, letter_id: str) -> None:
+    settings = settings_of(redis=redis)
+    async with _letters(redis) as letters:
+        letter = await letters.find(letter_id)
+        if letter is None:
+            raise LetterUnknown(f"no dead letter {letter_id} is kept")
+        if letter.sealed and letter.topic == settings.events_topic and no_in(await _contents(letters, letter)):
+            raise NoKept("it holds a refusal or withdrawal of consent, which is not discarded: replay it")
+        await letters.drop(letter_id)
 
 
 def _plain(letter: DeadLetter) -> dict[str, Any]:
@@ -152,3 +209,8 @@ def _revealed(contents: Contents | None) -> dict[str, str | None]:
         "key": None if contents.key is None else contents.key.decode("utf-8", "backslashreplace"),
         "value": None if contents.value is None else contents.value.decode("utf-8", "backslashreplace"),
     }
+
+
+def _harmless(text: str) -> str:
+    """Text that somebody else wrote, without what a terminal would obey."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

@@ -2,7 +2,7 @@
 
 from api.key_file import KeysUnreadable
 from commands.client import ApiUnusable
-from commands.dead_letters import LetterUnknown
+from commands.dead_letters import LetterUnknown, NoKept, ReplayUnfinished
 from commands.demo import DemoNotLoaded
 from commands.logs import LogNotFollowed
 from commands.settings import SettingsInvalid
@@ -16,6 +16,7 @@ from embedded.wheels import ProgramMissing
 from events.epochs import EpochsUnreadable
 from events.log import LogError
 from events.segments import HistoryDamaged
+from outreach.triggers import TriggersInvalid
 from profiles.store import ProfileStoreError
 from recommender.artifact import ArtifactInvalid
 from recommender.catalogue import CatalogueInvalid
@@ -39,16 +40,19 @@ _SAYABLE = (
     LetterUnknown,
     LogError,
     LogNotFollowed,
+    NoKept,
     NotReady,
     NotStarted,
     PortTaken,
     ProfileStoreError,
     ProgramMissing,
+    ReplayUnfinished,
     ServiceLost,
     SettingsInvalid,
     TopicDiffersError,
     TopicMissingError,
     TourBroken,
+    TriggersInvalid,
 )
 
 
