@@ -146,7 +146,9 @@ def environment(settings: Settings) -> Mapping[str, str]:
         f"RAPPORT_{name.upper()}": str(getattr(settings, name))
         for name in ("kafka", "topic_prefix", "redis", "partitions", "replication", "region", "host", "port")
     }
-    said["RAPPORT_DATA"] = str(settings.data.resolve())
+    said |= {
+        f"RAPPORT_{name.upper()}": str(getattr(settings, name).resolve()) for name in ("data", "catalogue", "triggers")
+    }
     said["RAPPORT_REDIS_CLUSTER"] = str(settings.redis_cluster).lower()
     if settings.pseudonym_key is not None:
         said["RAPPORT_PSEUDONYM_KEY"] = settings.pseudonym_key.get_secret_value()
