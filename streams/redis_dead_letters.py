@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from redis.asyncio import Redis, RedisCluster
 
 from events.keys import global_key
+from profiles.redis_faults import faults
 from streams.dead_letters import KEPT_MS, DeadLetter, decode_letter, encode_letter, is_letter_id
 
 _log = logging.getLogger(__name__)
@@ -41,9 +42,10 @@ class RedisDeadLetters:
     async def key_of(self, day: int, *, make: bool) -> bytes | None:
         """The key of a day, agreed on by all who ask at once: the first one set stays."""
         name = global_key("dead-key", str(day))
-        if make:
-            await self._client.set(name, os.urandom(32), nx=True, ex=_KEPT_S)
-        key = await self._client.get(name)
+        with faults():
+            if make:
+                await self._client.set(name, os.urandom(32), nx=True, ex=_KEPT_S)
+            key = await self._client.get(name)
         return None if key is None else _raw(key)
 
     async def keep(self, letters: Sequence[DeadLetter]) -> None:
