@@ -1,0 +1,99 @@
+"""The product's own steps in a plain loop: decode, load what is not held, fold, commit by the same Function.
+
+What it leaves out is everything around them: groups and rebalances, the relay, dead letters' keys, the watchdog.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import redis
+
+from events.fact import FactUndecodable, decode_fact
+from events.keys import checkpoint_key, facet_key, outbox_key
+from events.position import Checkpoint, Position, Stream, encode_checkpoint, record_fingerprint
+from profiles.codec import decode_facet, encode_facet
+from profiles.commit_checks import read_checkpoint
+from profiles.facet import Facet
+from profiles.fold import fold
+from profiles.redis_library import FUNCTION, library_code
+from profiles.store import FACETS_MAX
+
+APP = "profiles"
+
+
+class Arrived(NamedTuple):
+    """A record as a client hands it over."""
+
+    offset: int
+    timestamp_ms: int
+    key: bytes
+    value: bytes
+
+
+class RedisFold:
+    """Folds batches of records into a store it has to itself; all partitions of a batch go in one round trip."""
+
+    def __init__(self, url: str, *, topic: str, partitions: int) -> None:
+        self._client = _connected(url)
+        self._client.function_load(library_code(), replace=True)
+        self._streams = [Stream(APP, topic, partition) for partition in range(partitions)]
+        self._held: dict[str, Facet] = {}
+        self.checkpoints = [read_checkpoint(self._client.get(checkpoint_key(stream))) for stream in self._streams]
+        """Where each partition stands; None before its first commit."""
+
+    @property
+    def done(self) -> int:
+        """Records folded so far, over all partitions."""
+        return sum(checkpoint.offset for checkpoint in self.checkpoints if checkpoint is not None)
+
+    def handle(self, batch: Mapping[int, Sequence[Arrived]]) -> None:
+        """Fold and commit a batch, by partition. RuntimeError when another owner wrote meanwhile."""
+        with self._client.pipeline(transaction=False) as pipeline:
+            for partition, records in batch.items():
+                for at in range(0, len(records), FACETS_MAX):
+                    words = self._commit(self._streams[partition], records[at : at + FACETS_MAX])
+                    pipeline.execute_command("FCALL", FUNCTION, *words)
+            if any(standing is not None for standing in pipeline.execute()):
+                raise RuntimeError("a checkpoint stood elsewhere")
+
+    def _commit(self, stream: Stream, records: Sequence[Arrived]) -> list[Any]:
+        changed: dict[str, Facet] = {}
+        aside: list[Any] = []
+        held = self._held
+        facts = [_decoded(record) for record in records]
+        self._load(stream, {fact.identity for fact in facts if fact is not None} - held.keys())
+        for record, fact in zip(records, facts, strict=True):
+            folded = None if fact is None else fold(held[fact.identity], fact)
+            if fact is not None and folded is not None and folded.fate == "applied":
+                changed[fact.identity] = held[fact.identity] = folded.facet
+            elif folded is None or folded.fate != "repeated":
+                aside += [f"{Position(1, stream.partition, record.offset + 1).ordinal}-0", "dead_letter", record.value]
+        expected = self.checkpoints[stream.partition]
+        following = (expected or Checkpoint(epoch=1, offset=0)).advanced(
+            offset=records[-1].offset + 1, fingerprint=record_fingerprint(**records[-1]._asdict())
+        )
+        self.checkpoints[stream.partition] = following
+        keys = [checkpoint_key(stream), outbox_key(stream)]
+        keys += [facet_key(stream.partition, identity) for identity in changed]
+        values = [b"" if expected is None else encode_checkpoint(expected), encode_checkpoint(following)]
+        values += [encode_facet(facet) for facet in changed.values()]
+        return [len(keys), *keys, *values, *aside]
+
+    def _load(self, stream: Stream, identities: Iterable[str]) -> None:
+        missing = list(identities)
+        if not missing:
+            return
+        blobs = self._client.mget([facet_key(stream.partition, identity) for identity in missing])
+        for identity, blob in zip(missing, blobs, strict=True):
+            self._held[identity] = decode_facet(blob) if blob else Facet()
+
+
+def _connected(url: str) -> Any:
+    return redis.Redis.from_url(url, protocol=2)
+
+
+def _decoded(record: Arrived) -> Any:
+    try:
+        return decode_fact(record.value)
+    except FactUndecodable:
+        return None

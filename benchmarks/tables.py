@@ -1,0 +1,116 @@
+"""Result tables: medians, spread, and each bar beside what was measured."""
+
+from typing import Final, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.results import Results, Spread, spread
+
+
+class Bar(NamedTuple):
+    """How often ours must do what this contender does, and how often it should."""
+
+    least: float
+    goal: float
+
+
+BARS: Final = {
+    "raw loop": Bar(0.8, 1.0),
+    "lean loop": Bar(1.0, 1.5),
+    "quixstreams": Bar(1.2, 1.5),
+    "no-op Faust agent": Bar(4, 5),
+    "obvious Faust agent": Bar(12, 15),
+}
+STORE_US_MAX: Final = 10.0
+
+Rows = list[list[str]]
+
+
+class Page(NamedTuple):
+    """A table before it is drawn: on a terminal, or in Markdown."""
+
+    head: list[str]
+    rows: Rows
+
+
+def pipeline_page(results: Results) -> Page:
+    """One row per contender, with the ratio of ours to it by rounds and the bar it is held to."""
+    names = list(dict.fromkeys(run["contender"] for run in results.runs))
+    head = ["contender", "events/s", "spread", "client µs", "store µs", "RSS MiB", "bytes/person"]
+    head += ["ours is", "bar", "goal"]
+    rows = [_pipeline_row(results, name) for name in names]
+    return Page(head, rows)
+
+
+def _pipeline_row(results: Results, name: str) -> list[str]:
+    rate = figures(results, name, "events_per_s")
+    bytes_each = [
+        run["bytes_per_person"] for run in results.runs if run["contender"] == name and "bytes_per_person" in run
+    ]
+    row = [name, f"{rate.median:,.0f}", f"{rate.least:,.0f}-{rate.most:,.0f}"]
+    row += [f"{figures(results, name, field).median:.1f}" for field in ("client_us", "store_us")]
+    row.append(f"{figures(results, name, 'rss_mib').median:.0f}")
+    row.append(f"{spread(bytes_each).median:,.0f}" if bytes_each else "")
+    ratio, bar = ratio_to(results, name), BARS.get(name)
+    if bar is None or ratio is None:
+        return [*row, "", "", ""]
+    return [
+        *row,
+        f"{ratio.median:.2f}x",
+        met(ratio.median >= bar.least, f"{bar.least:g}x"),
+        met(ratio.median >= bar.goal, f"{bar.goal:g}x"),
+    ]
+
+
+def figures(results: Results, name: str, field: str) -> Spread:
+    """One figure of one contender over all rounds."""
+    return spread([run[field] for run in results.runs if run["contender"] == name])
+
+
+def ratio_to(results: Results, name: str) -> Spread | None:
+    """Our rate divided by this contender's, round by round; None where the two have no round in common."""
+    by_round = {
+        number: {run["contender"]: run["events_per_s"] for run in results.runs if run["round"] == number}
+        for number in {run["round"] for run in results.runs}
+    }
+    ratios = [rates["ours"] / rates[name] for rates in by_round.values() if {"ours", name} <= rates.keys()]
+    return spread(ratios) if ratios else None
+
+
+def met(is_met: bool, what: str) -> str:  # noqa: FBT001
+    """A bar with whether it holds."""
+    return f"{what} {'met' if is_met else 'missed'}"
+
+
+def machine_line(results: Results) -> str:
+    """Where and on what it was measured, in one line."""
+    told = results.machine
+    libraries = ", ".join(f"{name} {number}" for name, number in told["libraries"].items())
+    return (
+        f"{told['measured']} UTC, {told['cores']} cores of {told['processor']}, {told['memory_gib']} GiB, "
+        f"{told['system']}, Python {told['python']}, {libraries}; commit {told['commit']}; "
+        f"load average before {told['load_average']}"
+    )
+
+
+def markdown(page: Page) -> str:
+    """The page as a Markdown table; figures stand to the right."""
+    lines = [page.head, ["---"] + ["---:"] * (len(page.head) - 1), *page.rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def show(page: Page, *, title: str) -> None:
+    """Print a page."""
+    table = Table(title=title)
+    for at, column in enumerate(page.head):
+        table.add_column(column, justify="right" if at else "left")
+    for row in page.rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def show_pipeline(results: Results) -> None:
+    """Print the pipeline's table."""
+    show(pipeline_page(results), title=f"pipeline, appendfsync {results.settings['fsync']}")
+    Console().print(machine_line(results))
