@@ -16,15 +16,27 @@ TIME_MAX: Final = 253_402_300_799_999
 """The last millisecond of the year 9999; no later time can be written in RFC 3339."""
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_DAY_MS: Final = 24 * 3600 * 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_time(text: str) -> int:
-    """Milliseconds since 1970 of an RFC 3339 time with a zone; ValueError says what is wrong with it."""
+    """Milliseconds since 1970 of an RFC 3339 time with a zone; ValueError says what is wrong with it.
+
+    A leap second is the last millisecond of the second before it, as no clock of ours has it.
+    """
     if not _RFC3339.fullmatch(text):
         raise ValueError("a time must be RFC 3339 with a zone, such as 2026-03-01T09:30:00Z")
-    moment = datetime.fromisoformat(text.upper())
+    is_leap = text[17:19] == "60"
+    try:
+        moment = datetime.fromisoformat(f"{text[:17]}59{text[19:]}".upper() if is_leap else text.upper())
+    except (ValueError, OverflowError):
+        raise ValueError("there is no such day or time of day") from None
     milliseconds = (moment - _EPOCH) // timedelta(milliseconds=1)
+    if is_leap:
+        milliseconds = milliseconds // 1000 * 1000 + 999
+        if (milliseconds + 1) % _DAY_MS:
+            raise ValueError("a leap second comes at the end of a day in UTC")
     if not 0 <= milliseconds <= TIME_MAX:
         raise ValueError("a time before 1970 or after 9999 is not accepted")
     return milliseconds
@@ -71,9 +83,9 @@ class Shape(BaseModel):
 
 
 class Money(Shape):
-    """An amount in minor units (cents) of an ISO 4217 currency."""
+    """An amount in minor units (cents) of an ISO 4217 currency; never negative: a refund is its own event."""
 
-    amount: Integer
+    amount: Natural
     currency: Currency
 
 

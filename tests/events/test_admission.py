@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from events.admission import AHEAD_MAX_MS, INTAKE, Admission, Admitted, Door, EventRefused, event_key, payload_digest
 from events.feedback import SCORE_RANGE
 from events.partitioning import partition_of
+from events.shape import format_time
 from events.vocabulary import BODIES, PRIVILEGED, RESERVED, TWO_SIDED
 from tests.builders import ADMISSION, HOUR, NOW, PARTITIONS, PSEUDONYMS, TRUSTED, event, events, money, raw
 
@@ -152,6 +153,8 @@ def test_a_bound_intake_may_publish_consent() -> None:
         ({"time": "2026-03-01T09:30:00"}, "not_an_event"),
         ({"time": 1772357400000}, "not_an_event"),
         ({"time": "1969-12-31T23:59:59Z"}, "not_an_event"),
+        ({"time": "2026-02-28T22:59:60Z"}, "not_an_event"),
+        ({"time": "2026-02-30T12:00:00Z"}, "not_an_event"),
         ({"time": "9999-12-31T23:59:59-23:59"}, "not_an_event"),
         ({"time": "2026-02-30T00:00:00Z"}, "not_an_event"),
         ({"time": "٢٠٢٦-03-01T09:30:00Z"}, "not_an_event"),
@@ -189,12 +192,17 @@ def test_only_an_object_is_an_event(said: Any) -> None:
     assert code(said) == "not_an_event"
 
 
-@pytest.mark.parametrize("amount", [2**53, -(2**53), 0, -5])
-def test_integers_within_two_to_the_53_are_admitted(amount: int) -> None:
+@pytest.mark.parametrize("amount", [2**53, 1, 0])
+def test_amounts_up_to_two_to_the_53_are_admitted(amount: int) -> None:
     assert admit(order(total=money(amount)))
 
 
-@pytest.mark.parametrize("amount", [2**53 + 1, -(2**53) - 1, 10**400, 19.99, 20.0, "1999", True, None, [1]])
+@pytest.mark.parametrize("stated", [2**53, -(2**53), 0, -5])
+def test_integers_within_two_to_the_53_are_admitted(stated: int) -> None:
+    assert admit(event("identity.described", attributes={"floor": stated}))
+
+
+@pytest.mark.parametrize("amount", [-1, 2**53 + 1, -(2**53) - 1, 10**400, 19.99, 20.0, "1999", True, None, [1]])
 def test_other_amounts_are_refused(amount: Any) -> None:
     assert code(order(total=money(amount))) == "bad_data"
 
@@ -202,6 +210,12 @@ def test_other_amounts_are_refused(amount: Any) -> None:
 @pytest.mark.parametrize("quantity", [-1, 2**53 + 1, 1.5])
 def test_a_quantity_is_a_natural_number(quantity: Any) -> None:
     assert code(order(lines=[{"item": "sku", "quantity": quantity}])) == "bad_data"
+
+
+@pytest.mark.parametrize("leap", ["2016-12-31T23:59:60Z", "2017-01-01T00:59:60.25+01:00"])
+def test_a_leap_second_is_the_end_of_the_second_before_it(leap: str) -> None:
+    [one] = admit(visit() | {"time": leap})
+    assert format_time(one.fact.occurred_at) == "2016-12-31T23:59:59.999Z"
 
 
 def test_lists_are_bounded() -> None:
