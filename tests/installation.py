@@ -14,10 +14,13 @@ from typing import Any
 import redis
 from kafka.admin import KafkaAdminClient
 
+from commands.lag_board import read_board
 from commands.settings import Keyring, Settings, make_keyring, settings_of
 from embedded.process import Process, running
 from embedded.service import Service
+from events.admission import Admission, EventRefused
 from events.keys import checkpoint_key, facet_key
+from events.log import KafkaLog
 from events.partitioning import partition_of
 from events.position import Stream, decode_checkpoint
 from events.pseudonyms import Pseudonyms
@@ -25,6 +28,7 @@ from profiles.codec import decode_facet
 from profiles.facet import Facet
 from streams.admin import ensure_topics
 from streams.producer import IntakeProducer
+from tests.builders import NOW, TRUSTED, raw
 from tests.servers import ROOT, Valkey, embedded_broker, embedded_store
 
 PARTITIONS = 4
@@ -55,12 +59,12 @@ class Installation:
         }
 
     @contextmanager
-    def worker(self, app: str = "profiles") -> Iterator[Process]:
-        """A worker process, from its start to its end."""
+    def worker(self, app: str = "profiles", *, instance_id: str | None = None) -> Iterator[Process]:
+        """A worker process, from its start to its end; a static member of its group under an instance id."""
         service = Service(
             name=app,
             argv=[sys.executable, "-c", "import cli; cli.main()", "worker", "--app", app],
-            environment=self.environment,
+            environment={**self.environment, **({"RAPPORT_INSTANCE_ID": instance_id} if instance_id else {})},
             folder=ROOT,
             log=self.settings.data / f"{app}.log",
         )
@@ -83,6 +87,19 @@ class Installation:
                 producer.send(place=place, key=key, value=raw)
             producer.flush()
 
+    async def append(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Put events of the source `crm` on the log of facts itself, past every worker."""
+        admission = Admission(pseudonyms=self.pseudonyms, partitions=self.settings.partitions)
+        log = KafkaLog(brokers=self.settings.kafka, topic=self.settings.events_topic, epoch=1)
+        await log.start()
+        try:
+            for each in events:
+                facts = admission.admit(raw(each), door=TRUSTED, received_at=NOW)
+                assert not isinstance(facts, EventRefused)
+                await log.append(facts)
+        finally:
+            await log.stop()
+
     def facet(self, identity: str) -> Facet:
         """What is folded of a clear identity; empty when nothing is."""
         name = self.pseudonyms.of(identity)
@@ -90,14 +107,27 @@ class Installation:
             blob = client.get(facet_key(partition_of(name.encode(), self.settings.partitions), name))
         return decode_facet(blob) if isinstance(blob, bytes) else Facet()
 
-    def done(self, topic: str | None = None, *, app: str = "profiles") -> int:
-        """How many offsets of a topic (None: the log of facts) an app's checkpoints have behind them."""
+    def checkpoints(self, topic: str | None = None, *, app: str = "profiles") -> list[int]:
+        """The offset an app has reached in each partition of a topic (None: the log of facts)."""
         topic = topic or self.settings.events_topic
         names = [checkpoint_key(Stream(app, topic, partition)) for partition in range(self.settings.partitions)]
         with self._client() as client:
             found = client.mget(names)
         assert isinstance(found, list)
-        return sum(decode_checkpoint(raw).offset for raw in found if isinstance(raw, bytes))
+        return [decode_checkpoint(each).offset if isinstance(each, bytes) else 0 for each in found]
+
+    def done(self, topic: str | None = None, *, app: str = "profiles") -> int:
+        """How many offsets of a topic an app's checkpoints have behind them."""
+        return sum(self.checkpoints(topic, app=app))
+
+    def stopped(self, app: str = "profiles") -> dict[tuple[str, int], str]:
+        """The partitions an app does not read, and why, as its workers said last."""
+        lags = read_board(self.settings, app=app)
+        return {(lag.topic, lag.partition): lag.stopped for lag in lags if lag.stopped is not None}
+
+    def log_of(self, app: str = "profiles") -> str:
+        """What an app's workers wrote to their log."""
+        return (self.settings.data / f"{app}.log").read_text()
 
     def _client(self) -> redis.Redis:
         return redis.Redis.from_url(self.settings.redis)

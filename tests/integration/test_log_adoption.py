@@ -15,18 +15,14 @@ from commands.settings import make_keyring, settings_of
 from embedded.broker import broker_service
 from embedded.ports import LOOPBACK, free_port
 from embedded.process import running
-from events.admission import Admission, EventRefused
-from events.history import History
-from events.log import KafkaLog
 from streams.admin import broker_hints, ensure_topics
-from tests.builders import NOW, TRUSTED, event, money, raw
 from tests.installation import PARTITIONS, Installation
+from tests.integration.orders import archived, folded, orders
 from tests.servers import Valkey, embedded_store
 from tests.waiting import until
 
 pytestmark = pytest.mark.servers
 
-PEOPLE = 12
 MADE_ANEW = "rapport: the topic was made anew: its id is another one; `rapport log adopt` opens the next epoch on it"
 
 
@@ -49,28 +45,6 @@ def on_a_new_broker(folder: Path, store: Valkey, port: int) -> Iterator[Installa
         settings = settings_of(kafka=f"{LOOPBACK}:{port}", redis=store.url, data=folder / "data", partitions=PARTITIONS)
         ensure_topics(settings.brokers, settings.topics, replication=1)
         yield Installation(settings, make_keyring(settings), store)
-
-
-def orders(count: int, *, first: int = 0, people: int = PEOPLE) -> list[dict[str, Any]]:
-    return [
-        event(
-            "transaction.purchased",
-            subject=f"app:{number % people}",
-            event_id=f"order-{number}",
-            source="crm",
-            order_id=f"order-{number}",
-            total=money(100),
-        )
-        for number in range(first, first + count)
-    ]
-
-
-def folded(made: Installation) -> int:
-    return sum(len(made.facet(f"app:{person}").service.orders) for person in range(PEOPLE))
-
-
-def archived(made: Installation) -> int:
-    return len(list(History(made.settings.history).facts()))
 
 
 def worked(made: Installation, events: Sequence[dict[str, Any]], *, total: int, keeps_history: bool = True) -> None:
@@ -140,7 +114,7 @@ def test_facts_that_only_history_has_are_folded_before_the_next_log(tmp_path: Pa
     with on_a_new_broker(tmp_path, store, port) as made:
         worked(made, orders(20), total=20)
         with made.worker("history"):
-            asyncio.run(_append(made, orders(30, first=20)))
+            asyncio.run(made.append(orders(30, first=20)))
             until(lambda: archived(made) == 50, within_s=30, what="all facts in history")
         assert folded(made) == 20
 
@@ -148,19 +122,6 @@ def test_facts_that_only_history_has_are_folded_before_the_next_log(tmp_path: Pa
         assert adopted(made) == {"epoch": 2, "lost": []}
         assert folded(made) == 50
         worked(made, [*orders(50), *orders(5, first=50)], total=55)
-
-
-async def _append(made: Installation, events: Sequence[dict[str, Any]]) -> None:
-    admission = Admission(pseudonyms=made.pseudonyms, partitions=PARTITIONS)
-    log = KafkaLog(brokers=made.settings.kafka, topic=made.settings.events_topic, epoch=1)
-    await log.start()
-    try:
-        for each in events:
-            facts = admission.admit(raw(each), door=TRUSTED, received_at=NOW)
-            assert not isinstance(facts, EventRefused)
-            await log.append(facts)
-    finally:
-        await log.stop()
 
 
 def test_a_store_put_back_from_before_an_adoption_does_not_use_an_epoch_twice(tmp_path: Path, port: int) -> None:

@@ -7,30 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import event, money
 from tests.installation import Installation
+from tests.integration.orders import folded, orders
 from tests.servers import embedded_store
 from tests.waiting import until
 
 pytestmark = pytest.mark.servers
 
 ORDERS = 3000
-PEOPLE = 20
-
-
-def order(number: int) -> dict[str, object]:
-    subject, order_id = f"app:{number % PEOPLE}", f"order-{number}"
-    return event("transaction.purchased", subject=subject, event_id=order_id, order_id=order_id, total=money(100))
-
-
-def folded(made: Installation) -> int:
-    return sum(len(made.facet(f"app:{person}").service.orders) for person in range(PEOPLE))
 
 
 def test_a_store_that_is_away_for_seconds_costs_nothing_but_time(installation: Installation, tmp_path: Path) -> None:
     made, settings, store = installation, installation.settings, installation.store
     with ExitStack() as running:
-        made.send([order(number) for number in range(ORDERS)])
+        made.send(orders(ORDERS))
         worker = running.enter_context(made.worker())
         until(lambda: 0 < folded(made) < ORDERS, within_s=60, what="some work done and some left")
 

@@ -6,35 +6,12 @@ import signal
 
 import pytest
 
-from events.history import History
-from tests.builders import event, money
+from tests.builders import event
 from tests.installation import Installation
+from tests.integration.orders import archived, folded, orders
 from tests.waiting import until
 
 pytestmark = pytest.mark.servers
-
-
-def orders(count: int, *, people: int = 20, first: int = 0) -> list[dict[str, object]]:
-    return [
-        event(
-            "transaction.purchased",
-            subject=f"app:{number % people}",
-            event_id=f"order-{number}",
-            source="shop",
-            order_id=f"order-{number}",
-            total=money(100),
-        )
-        for number in range(first, first + count)
-    ]
-
-
-def folded(installation: Installation, people: int = 20) -> int:
-    return sum(len(installation.facet(f"app:{person}").service.orders) for person in range(people))
-
-
-def archived(installation: Installation) -> int:
-    history = History(installation.settings.history)
-    return sum(history.contiguous_end(1, partition) for partition in range(installation.settings.partitions))
 
 
 def test_what_is_sent_becomes_profiles_and_history(installation: Installation) -> None:
@@ -46,7 +23,6 @@ def test_what_is_sent_becomes_profiles_and_history(installation: Installation) -
             os.kill(process.pid, signal.SIGTERM)
         until(lambda: None not in (worker.exit_status, archiver.exit_status), within_s=15, what="the end")
         assert (worker.exit_status, archiver.exit_status) == (0, 0)
-    assert len(list(History(installation.settings.history).facts())) == 500
 
 
 def test_a_killed_worker_is_followed_by_one_that_counts_every_event_once(installation: Installation) -> None:
