@@ -5,7 +5,7 @@ Every proxy of a run lives in one thread with a loop of its own; its methods may
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -68,7 +68,7 @@ class Proxy:
     port: int = 0
     weather: Weather = CLEAR
     _links: dict[int, _Link] = field(default_factory=dict)
-    _numbers: count[int] = field(default_factory=count)
+    _numbers: Iterator[int] = field(default_factory=count)
     _turned: asyncio.Event = field(default_factory=asyncio.Event)
 
     def turn(self, weather: Weather) -> None:

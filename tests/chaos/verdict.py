@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from consent.redis_holds import RedisHolds
+from events.epochs import FIRST_EPOCH
 from events.history import History
 from profiles.facet import Facet
 from profiles.person import PersonReader
@@ -27,7 +28,6 @@ from tests.chaos.topics import Read, Records, read_topics
 from tests.installation import Installation
 from tests.integration.olist_world import Facets
 
-FIRST_EPOCH = 1
 NAMED = 5
 """Differences of each kind that are named; the others are counted."""
 

@@ -1,0 +1,49 @@
+"""`python -m tests.chaos`: process chaos on real servers, with a report of every hit and a comparison at the end."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.run import Order, run, write
+
+
+def main() -> int:
+    """0 when nothing was lost or double; 1 with the differences otherwise."""
+    given = _parser().parse_args()
+    order = Order(
+        seed=given.seed,
+        broker=given.broker,
+        kills=given.kills,
+        workers=given.workers,
+        events=given.events,
+        every=given.every,
+        minutes=given.soak,
+        kill_every_s=given.kill_every,
+        rate=given.rate or (400.0 if given.soak else 0.0),
+    )
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+        report = run(order, folder=Path(folder))
+    sys.stdout.write(report.text() + "\n")
+    if given.report:
+        write(report, given.report)
+    return 0 if report.verdict.is_exact else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make chaos ARGS=", description=__doc__)
+    parser.add_argument("--kills", type=int, default=10, help="counted kill -9 of workers (default: %(default)s)")
+    parser.add_argument("--broker", default="embedded", help="embedded, apache, or host:port of one that runs")
+    parser.add_argument("--workers", type=int, default=2, help="workers of the profiles (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the load and the plan (default: %(default)s)")
+    parser.add_argument("--events", type=int, default=0, help="records to send at least")
+    parser.add_argument("--every", type=int, default=3, help="kills between two other faults (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=0.0, help="records/s at most; a soak's is 400")
+    parser.add_argument("--soak", type=float, default=0.0, metavar="MINUTES", help="load with a kill now and then")
+    parser.add_argument("--kill-every", type=float, default=60.0, metavar="SECONDS", help="in a soak")
+    parser.add_argument("--report", type=Path, help="write the report there as JSON")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""One run: a site, a load, a plan carried out, and the comparison at the end."""
+
+import asyncio
+import json
+import os
+import platform
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import redis
+
+from tests.chaos.commits import Partition
+from tests.chaos.hits import Hit, table
+from tests.chaos.load import Load
+from tests.chaos.plan import OTHERS, Fault, Step, plan
+from tests.chaos.sampling import Growth, Sampler, growths
+from tests.chaos.sender import Sender
+from tests.chaos.site import APACHE, HISTORY, Site, site_in
+from tests.chaos.storm import Storm
+from tests.chaos.strikes import strike
+from tests.chaos.verdict import Verdict, judge
+
+BACKLOG: Final = 3_000
+"""Records the sender keeps waiting on the intakes."""
+SPARED: Final = "worker-1"
+"""The worker a soak never hits: its memory is looked at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a run is asked to do. A soak has `minutes`, and a kill every `kill_every_s`; any other run has `kills`."""
+
+    seed: int
+    broker: str
+    kills: int = 10
+    workers: int = 2
+    events: int = 0
+    every: int = 3
+    others: Sequence[Fault] = OTHERS
+    minutes: float = 0.0
+    kill_every_s: float = 60.0
+    rate: float = 0.0
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What a run did and found."""
+
+    order: Order
+    hits: list[Hit]
+    ended: list[str]
+    verdict: Verdict
+    seconds: float
+    told: dict[str, int]
+    growths: list[Growth] = field(default_factory=list)
+
+    @property
+    def counted(self) -> int:
+        """Kills that count."""
+        return sum(hit.is_counted for hit in self.hits)
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        hits = [asdict(hit) | {"counted": hit.is_counted} for hit in self.hits]
+        return {
+            "order": asdict(self.order),
+            "machine": f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+            "seconds": round(self.seconds, 1),
+            "counted kills": self.counted,
+            "exact": self.verdict.is_exact,
+            "told": self.told,
+            "verdict": self.verdict.plain(),
+            "ended by themselves": self.ended,
+            "growth": [growth._asdict() for growth in self.growths],
+            "hits": hits,
+        }
+
+    def text(self) -> str:
+        """For people."""
+        lines = [table(self.hits), "", f"{self.counted} counted kills in {self.seconds:.0f} s; told: {self.told}"]
+        lines += [f"compared: {self.verdict.compared}", *self.ended, *map(str, self.growths)]
+        found = dict(self.verdict.differences) or "none: nothing lost, nothing double"
+        return "\n".join([*lines, f"differences: {found}", *(f"  {k}: {v}" for k, v in self.verdict.named.items())])
+
+
+def run(order: Order, *, folder: Path, tell: Callable[[str], None] = print) -> Report:
+    """Carry the order out in a folder of its own."""
+    began = time.monotonic()
+    load = Load(seed=order.seed)
+    with site_in(folder, broker=order.broker) as site:
+        sender = Sender(site.installation.settings, load, wants_more=_pace(site, order))
+        storm = Storm(
+            site,
+            sender,
+            chance=random.Random(f"storm {order.seed}"),
+            spared=[SPARED] if order.minutes else [],
+            tell=tell,
+        )
+        sender.start()
+        for number in range(order.workers):
+            site.hire(f"worker-{number + 1}")
+        site.hire("archiver", app=HISTORY)
+        with Sampler(lambda: {name: worker.process.pid for name, worker in site.workers.items()}) as sampler:
+            _carry_out(storm, order)
+            storm.settle()
+        verdict = asyncio.run(judge(site.installation, load.ledger))
+    ledger = load.ledger
+    told = {"events": ledger.events, "repeats": ledger.repeats, "poison": len(ledger.poison)}
+    return Report(
+        order=order,
+        hits=storm.hits,
+        ended=storm.ended,
+        verdict=verdict,
+        seconds=time.monotonic() - began,
+        told=told | {"conflicts": ledger.conflicts, "batches sent again": sender.failures},
+        growths=growths(sampler.samples, lived_s=order.minutes * 45) if order.minutes else [],
+    )
+
+
+def write(report: Report, to: Path) -> None:
+    """The report as JSON."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text(json.dumps(report.plain(), indent=1) + "\n")
+
+
+def _carry_out(storm: Storm, order: Order) -> None:
+    if order.minutes:
+        _soak(storm, order)
+        return
+    without = () if order.broker == APACHE else ("kill broker",)
+    others = [fault for fault in order.others if fault not in without]
+    steps = plan(seed=order.seed, every=order.every, others=others)
+    while storm.counted < order.kills or sum(storm.sender.acked.values()) < order.events:
+        strike(storm, next(steps))
+    storm.pass_time(1.0)
+
+
+def _soak(storm: Storm, order: Order) -> None:
+    """A kill each so many seconds, of whoever is not spared, until the time is over."""
+    number = 0
+    while storm.now() < order.minutes * 60:
+        storm.pass_time(max(0.0, order.kill_every_s * (number + 1) - storm.now()))
+        strike(storm, Step("kill worker"))
+        number += 1
+
+
+def _pace(site: Site, order: Order) -> Callable[[Counter[Partition]], bool]:
+    """Whether the sender is to go on: while too little waits, and no faster than the rate (records/s), if any."""
+    began = time.monotonic()
+
+    def wants_more(acked: Counter[Partition]) -> bool:
+        sent = acked.total()
+        if order.rate and sent > order.rate * (time.monotonic() - began):
+            return False
+        try:
+            stood = site.checkpoints()
+        except (OSError, redis.RedisError):
+            return False
+        admitted = sum(min(stood.get(place, 0), count) for place, count in acked.items())
+        return sent - admitted < BACKLOG
+
+    return wants_more
