@@ -52,8 +52,10 @@ class _Link:
     near: asyncio.StreamWriter
     far: asyncio.StreamWriter
     is_lost: bool = False
+    is_cut: bool = False
 
     def abort(self) -> None:
+        self.is_cut = True
         self.near.transport.abort()
         self.far.transport.abort()
 
@@ -146,6 +148,8 @@ class Proxy:
         """One direction, until either end is gone; a lost link swallows what its client still says."""
         with suppress(OSError):
             while data := await reader.read(CHUNK):
+                if link.is_cut:
+                    return
                 if link.is_lost:
                     continue
                 if look and look(link.number, data):

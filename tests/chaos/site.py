@@ -166,7 +166,7 @@ def site_in(folder: Path, *, broker: str, partitions: int = 8) -> Iterator[Site]
             redis=store_url(store_port),
             data=folder / "data",
             partitions=partitions,
-            topic_prefix=f"chaos-{os.getpid()}-{time.time_ns()}",
+            topic_prefix="chaos" if kafka else f"chaos-{time.time_ns()}",  # a cluster of somebody's is shared
         )
         ensure_topics(settings.brokers, settings.topics, replication=1)
         made = Installation(settings, make_keyring(settings), Valkey(store_port, store.pid))

@@ -55,9 +55,9 @@ def _holds(storm: Storm, victim: Worker, point: Point) -> bool:
 
 
 def _end_and_restart(storm: Storm, hit: Hit, victim: Worker) -> None:
-    storm.await_work(hit, victim)
     victim.process.kill()
-    victim.proxy.cut()  # what was held goes nowhere
+    victim.proxy.cut()  # what was held, or is still on its way, goes nowhere
+    storm.await_work(hit, victim)
     storm.start(victim)
 
 

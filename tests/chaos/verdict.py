@@ -1,7 +1,7 @@
 """The comparison at the end of a run: store, dead letters and history against what was told and what the log holds."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from consent.redis_holds import RedisHolds
@@ -28,6 +28,7 @@ from tests.chaos.topics import Read, Records, read_topics
 from tests.installation import Installation
 from tests.integration.olist_world import Facets
 
+Pseudonym = Callable[[str], str]
 NAMED = 5
 """Differences of each kind that are named; the others are counted."""
 
@@ -67,9 +68,10 @@ async def judge(installation: Installation, ledger: Ledger) -> Verdict:
     for place, records in events.items():
         count_log(*place, records, into=log)
     loaded = await _loaded(installation, ledger)
-    _judge_log(verdict, log, ledger, names=_names(installation, ledger))
-    _judge_facets(verdict, installation, ledger, log=log, loaded=loaded)
-    await _judge_persons(verdict, installation, ledger, loaded=loaded)
+    of = installation.pseudonyms.of
+    judge_log(verdict, ledger, of=of, log=log)
+    judge_facets(verdict, ledger, of=of, log=log, loaded=loaded)
+    await judge_persons(verdict, ledger, of=of, loaded=loaded)
     await _judge_letters(verdict, installation, ledger, log=log, topics=topics)
     _judge_history(verdict, installation, events)
     verdict.compared |= {
@@ -80,12 +82,8 @@ async def judge(installation: Installation, ledger: Ledger) -> Verdict:
     return verdict
 
 
-def _names(installation: Installation, ledger: Ledger) -> dict[str, str]:
-    return {identity: installation.pseudonyms.of(identity) for identity in ledger.tallies}
-
-
 async def _loaded(installation: Installation, ledger: Ledger) -> dict[str, Loaded]:
-    names = sorted(_names(installation, ledger).values())
+    names = [installation.pseudonyms.of(identity) for identity in ledger.tallies]
     partitions = installation.settings.partitions
     client = redis_client(installation.settings.redis, cluster=False)
     try:
@@ -98,9 +96,9 @@ async def _loaded(installation: Installation, ledger: Ledger) -> dict[str, Loade
         await client.aclose()
 
 
-def _judge_log(verdict: Verdict, log: LogCount, ledger: Ledger, *, names: Mapping[str, str]) -> None:
+def judge_log(verdict: Verdict, ledger: Ledger, *, of: Pseudonym, log: LogCount) -> None:
     """Every event told is a fact on the log, and nothing else is."""
-    told = {names[identity]: tally.keys for identity, tally in ledger.tallies.items()}
+    told = {of(identity): tally.keys for identity, tally in ledger.tallies.items()}
     for name in told.keys() | log.facts.keys():
         wanted, found = told.get(name, set()), log.facts.get(name, {}).keys()
         if lost := wanted - found:
@@ -109,10 +107,10 @@ def _judge_log(verdict: Verdict, log: LogCount, ledger: Ledger, *, names: Mappin
             verdict.differ("on the log and never told", name, times=len(foreign))
 
 
-def _judge_facets(
-    verdict: Verdict, installation: Installation, ledger: Ledger, *, log: LogCount, loaded: Mapping[str, Loaded]
+def judge_facets(
+    verdict: Verdict, ledger: Ledger, *, of: Pseudonym, log: LogCount, loaded: Mapping[str, Loaded]
 ) -> None:
-    of = installation.pseudonyms.of
+    """Every event stands once in the facet of its identity, and the facet amounts to what was told."""
     for identity, tally in ledger.tallies.items():
         name = of(identity)
         facet = loaded.get(name, Loaded()).facet
@@ -139,11 +137,9 @@ def _judge_counts(verdict: Verdict, name: str, facet: Facet, *, wanted: set[byte
         verdict.differ("double", name, times=double)
 
 
-async def _judge_persons(
-    verdict: Verdict, installation: Installation, ledger: Ledger, *, loaded: Mapping[str, Loaded]
-) -> None:
+async def judge_persons(verdict: Verdict, ledger: Ledger, *, of: Pseudonym, loaded: Mapping[str, Loaded]) -> None:
     """The person view of everyone: with a link that stands it is the sum over both identities."""
-    of, reader = installation.pseudonyms.of, PersonReader(Facets(loaded))
+    reader = PersonReader(Facets(loaded))
     for identity, tally in ledger.tallies.items():
         wanted = Counter(tally.figures)
         for other, stands in tally.links.items():
