@@ -12,7 +12,7 @@ from events.admission import Door
 from events.fact import Fact, encode_fact
 from events.memory_log import MemoryLog
 from events.partitioning import partition_of
-from events.position import Stream
+from events.position import Checkpoint, Stream
 from profiles.facet import Facet
 from profiles.facet_cache import FacetCache
 from profiles.memory_store import MemoryStore
@@ -92,16 +92,17 @@ class LetterWorld:
         """Take up whatever stands on both topics, and publish what follows."""
         for stream in self.streams:
             records = tuple(Record(*record) for record in self.log.records(stream.topic, stream.partition))
-            frame = Frame(
-                topic=stream.topic,
-                partition=stream.partition,
-                generation=1,
-                start=0,
-                end=len(records),
-                records=records,
-            )
-            assert await self._folds[stream.topic](frame) == Handled()
-            await self.relay.drain(stream)
+            await self.take(stream, records)
+
+    async def take(self, stream: Stream, records: Sequence[Record]) -> Checkpoint | None:
+        """Take up records from the start of a partition, and publish what follows; the checkpoint then."""
+        end = records[-1].offset + 1 if records else 0
+        frame = Frame(
+            topic=stream.topic, partition=stream.partition, generation=1, start=0, end=end, records=tuple(records)
+        )
+        assert await self._folds[stream.topic](frame) == Handled()
+        await self.relay.drain(stream)
+        return await self.store.checkpoint(stream)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
