@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,24 +16,24 @@ from redis import RedisError
 
 from commands.clock import now_ms
 from commands.lag_board import LagBoard
+from commands.last_resort import end_within
 from commands.logs import PROFILES, log_identities
 from commands.settings import HISTORY, Keyring, Settings, keyring_of, settings_of
 from commands.worker_outreach import OutreachPlant, outreach_plant
-from consent.holds import ConsentStoreUnavailable
 from consent.recording import Recorder
 from consent.redis_act_records import RedisActRecords
 from consent.redis_holds import RedisHolds
 from consent.sweeper import Sweeper
 from events.admission import Admission, Door
 from events.history import History
-from events.log import KafkaLog, LogUnavailable
+from events.log import KafkaLog
 from events.position import Stream
 from events.pseudonyms import Pseudonyms
 from outreach.deciding import Decider
 from profiles.facet_cache import FacetCache
 from profiles.redis_store import RedisStore
 from profiles.store import EntryKind, OutboxEntry
-from streams.admin import ensure_topics, log_bounds, wait_for_broker
+from streams.admin import TopicShape, ensure_topics, log_bounds, stamped_by_senders, topic_shapes, wait_for_broker
 from streams.admit_work import AdmitWork
 from streams.app import Companion, StreamApp, StreamSettings, build_app, serve
 from streams.archive_work import ArchivedPositions, Archiver
@@ -44,9 +44,12 @@ from streams.fold_work import FoldWork, Release
 from streams.folding import LogIdentity, StoredCheckpoints, StreamFold, Work
 from streams.frame import Handler
 from streams.lag import publish_lag
+from streams.log_watch import watch_logs
 from streams.ownership import Ownership
+from streams.patience import AWAY
 from streams.redis_dead_letters import RedisDeadLetters
 from streams.relay import Publish, PublishFailed, Relay
+from streams.seldom import Seldom
 from streams.timers import TimerWatch
 from streams.watchdog import watch
 
@@ -82,6 +85,8 @@ def worker(
 ) -> None:
     """Fold events into profiles, or archive them, until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Seldom())
     for chatty in ("faust", "mode", "aiokafka", "kafka", "streams.transport"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     settings = settings_of(kafka=kafka, redis=redis, data=data, partitions=partitions, instance_id=instance_id)
@@ -96,7 +101,17 @@ def run(settings: Settings, *, app: AppName) -> int:
 
 async def _serve(settings: Settings, app: AppName) -> int:
     async with _plant(settings) as plant:
-        return await serve(await (_profiles(plant) if app is AppName.PROFILES else _history(plant)))
+        made = await (_profiles(plant) if app is AppName.PROFILES else _history(plant))
+        ending = asyncio.create_task(_ending(made))
+        try:
+            return await serve(made)
+        finally:
+            ending.cancel()
+
+
+async def _ending(app: StreamApp) -> None:
+    await app.ending.wait()
+    end_within()
 
 
 @asynccontextmanager
@@ -104,6 +119,13 @@ async def _plant(settings: Settings) -> AsyncIterator[Plant]:
     keyring = keyring_of(settings)
     await asyncio.to_thread(wait_for_broker, settings.brokers)
     await asyncio.to_thread(ensure_topics, settings.brokers, settings.topics, replication=settings.replication)
+    for topic in await asyncio.to_thread(stamped_by_senders, settings.brokers, settings.intakes):
+        _log.warning(
+            "topic %s tells when its senders say they sent, not when it took a record: set message.timestamp.type to "
+            "LogAppendTime, or what comes late passes for heard of in time",
+            topic,
+            extra={"reason": topic},
+        )
     async with AsyncExitStack() as stack:
         store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
         stack.push_async_callback(store.close)
@@ -183,7 +205,7 @@ def _app(plant: Plant, *, works: Mapping[str, Work], relay: Relay, recorder: Rec
         checkpoints=checkpoints,
         partitions=plant.settings.partitions,
         settings=StreamSettings(instance_id=plant.settings.instance_id),
-        companions=[relaying, sweeping, watching_timers, *_companions(plant, PROFILES)],
+        companions=[relaying, sweeping, watching_timers, *_companions(plant, PROFILES, topics=routes)],
     )
 
 
@@ -203,12 +225,13 @@ async def _history(plant: Plant) -> StreamApp:
         checkpoints=ArchivedPositions(archive=archive, log=plant.logs[plant.settings.events_topic]),
         partitions=plant.settings.partitions,
         settings=StreamSettings(instance_id=plant.settings.instance_id),
-        companions=[flushing, *_companions(plant, HISTORY)],
+        companions=[flushing, *_companions(plant, HISTORY, topics=[plant.settings.events_topic])],
     )
 
 
-def _companions(plant: Plant, name: str) -> list[Companion]:
+def _companions(plant: Plant, name: str, *, topics: Iterable[str]) -> list[Companion]:
     board = LagBoard(plant.store.client, app=name)
+    followed = {topic: TopicShape(plant.logs[topic].topic_id, plant.settings.partitions) for topic in topics}
 
     async def telling_the_lag(ownership: Ownership) -> None:
         await publish_lag(ownership, publish=board.publish)
@@ -217,7 +240,10 @@ def _companions(plant: Plant, name: str) -> list[Companion]:
         watch(ownership, ends=partial(log_bounds, plant.settings.brokers))
         await asyncio.Event().wait()
 
-    return [telling_the_lag, watched]
+    async def watching_the_logs(ownership: Ownership) -> None:
+        await watch_logs(ownership, followed=followed, look=partial(topic_shapes, plant.settings.brokers))
+
+    return [telling_the_lag, watched, watching_the_logs]
 
 
 async def _starts(settings: Settings, topic: str) -> dict[int, int]:
@@ -251,7 +277,7 @@ def _patient(publish: Publish) -> Publish:
     async def publish_or_wait(stream: Stream, entries: Sequence[OutboxEntry]) -> None:
         try:
             await publish(stream, entries)
-        except (RedisError, OSError, ConsentStoreUnavailable, LogUnavailable) as error:
+        except (RedisError, OSError, *AWAY) as error:
             raise PublishFailed(type(error).__name__) from error
 
     return publish_or_wait

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from kafka import TopicPartition
-from kafka.admin import KafkaAdminClient, NewTopic, OffsetSpec
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic, OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.protocol.consumer import IsolationLevel
+
+from streams.patience import Away
 
 _CONFIGS: Final = {"message.timestamp.type": "LogAppendTime"}
 """When the broker took a record, not when its producer says it sent it: that is when we heard of an event."""
@@ -26,8 +28,15 @@ class TopicMissingError(Exception):
     """A topic is not there."""
 
 
-class BrokerSilentError(Exception):
+class BrokerSilentError(Away):
     """No broker answered in time."""
+
+
+class TopicShape(NamedTuple):
+    """What a topic is known by: the id of its log, and its number of partitions."""
+
+    topic_id: str
+    partitions: int
 
 
 class Bounds(NamedTuple):
@@ -67,7 +76,7 @@ def ensure_topics(brokers: Sequence[str], topics: Mapping[str, int], *, replicat
     """
     with _admin(brokers) as admin:
         found = {name: len(described["partitions"]) for name, described in _described(admin, topics).items()}
-        if wrong := [_difference(name, found[name], topics[name]) for name in found if found[name] != topics[name]]:
+        if wrong := [difference(name, found[name], topics[name]) for name in found if found[name] != topics[name]]:
             raise TopicDiffersError("; ".join(wrong))
         missing = [name for name in topics if name not in found]
         for name in missing:
@@ -77,7 +86,8 @@ def ensure_topics(brokers: Sequence[str], topics: Mapping[str, int], *, replicat
     return missing
 
 
-def _difference(name: str, found: int, wanted: int) -> str:
+def difference(name: str, found: int, wanted: int) -> str:
+    """What to say of a topic with another number of partitions."""
     return f"topic {name} has {found} partitions, configured are {wanted}: another number is a rebuild"
 
 
@@ -95,12 +105,35 @@ def topic_ids(brokers: Sequence[str], topics: Collection[str]) -> dict[str, str]
     The topic's UUID: a topic deleted and made again has another one, and so has the embedded broker's after a restart,
     since it makes its topics anew. Brokers older than 2.8 tell none; then it is the cluster's id and the topic's name.
     """
+    shapes = topic_shapes(brokers, topics)
+    if missing := sorted(set(topics) - set(shapes)):
+        raise TopicMissingError(f"the broker has no topic {', '.join(missing)}")
+    return {name: shapes[name].topic_id for name in topics}
+
+
+def topic_shapes(brokers: Sequence[str], topics: Collection[str]) -> dict[str, TopicShape]:
+    """Id and number of partitions of the topics that exist."""
     with _admin(brokers) as admin:
         described = _described(admin, topics)
-        if missing := sorted(set(topics) - set(described)):
-            raise TopicMissingError(f"the broker has no topic {', '.join(missing)}")
-        cluster = admin.describe_cluster()["cluster_id"]
-        return {name: str(described[name]["topic_id"] or f"{cluster}/{name}") for name in topics}
+        cluster = (
+            "" if all(topic["topic_id"] for topic in described.values()) else admin.describe_cluster()["cluster_id"]
+        )
+        return {
+            name: TopicShape(str(topic["topic_id"] or f"{cluster}/{name}"), len(topic["partitions"]))
+            for name, topic in described.items()
+        }
+
+
+def stamped_by_senders(brokers: Sequence[str], topics: Collection[str]) -> list[str]:
+    """Which of the topics keep their senders' timestamps: others made them, and we do not change what is theirs."""
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in topics]
+    with _admin(brokers) as admin:
+        answered = admin.describe_configs(wanted, config_filter="all").get("topic", {})
+    return sorted(
+        name
+        for name, configs in answered.items()
+        if any(configs.get(config, {}).get("value") != value for config, value in _CONFIGS.items())
+    )
 
 
 def log_bounds(brokers: Sequence[str], topics: Collection[str]) -> dict[tuple[str, int], Bounds]:

@@ -9,7 +9,7 @@ import logging
 import signal
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import faust
 import uvloop
@@ -17,9 +17,10 @@ from faust.types import AppT, Message, TransportT
 from yarl import URL
 
 from streams.frame import Answer, Checkpoints, Frame, Handler, Stopped
+from streams.lanes import Lanes
 from streams.ownership import Handed, Ownership
 from streams.patience import patiently
-from streams.transport import FrameTransport
+from streams.transport import FrameConsumer, FrameTransport
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +33,8 @@ class StreamSettings:
     """How a worker reads. Times in seconds.
 
     `instance_id` makes the group membership static: a worker that comes back within the session takes its partitions
-    without waiting. Apache Kafka knows it; the embedded broker does not, so leave it None there.
+    without waiting. Apache Kafka knows it; the embedded broker does not, so leave it None there. `at_once` partitions
+    of a topic are handled at a time; stopped ones are looked at again every `look_again_s`.
     """
 
     instance_id: str | None = None
@@ -40,10 +42,12 @@ class StreamSettings:
     heartbeat_s: float = 1.0
     request_timeout_s: float = 30.0
     frame_records: int = 500
+    at_once: int = 4
     buffered_frames: int = 16
     retry_delays_s: Sequence[float] = (0.1, 0.3, 1.0, 3.0, 5.0)
-    drain_s: float = 6.0
-    leave_s: float = 3.0
+    look_again_s: float = 15.0
+    drain_s: float = 5.0
+    leave_s: float = 2.0
 
 
 class Failure(Exception):
@@ -81,6 +85,7 @@ class StreamApp(faust.App):
         self.ending = asyncio.Event()
         self.at_rest = asyncio.Event()
         self.at_rest.set()
+        self.lanes: list[Lanes] = []
         super().__init__(name, **options)
 
     async def on_first_start(self) -> None:
@@ -111,10 +116,9 @@ class StreamApp(faust.App):
             return
         self.at_rest.clear()
         try:
-            answer = await self._answer(handed.frame, handler)
-            if isinstance(answer, Stopped):
+            answer = await self._answer(handed, handler)
+            if self.ownership.settle(handed, answer) and isinstance(answer, Stopped):
                 _log.error("stopped %s: %s", _place(handed.frame), answer.reason)
-            self.ownership.settle(handed, answer)
         except Exception as error:  # noqa: BLE001  its fate is to stop the worker
             place = _place(handed.frame)
             _log.error("%s failed for good with %s: the worker stops", place, type(error).__name__)
@@ -124,8 +128,13 @@ class StreamApp(faust.App):
             if self.ownership.idle:
                 self.at_rest.set()
 
-    async def _answer(self, frame: Frame, handler: Handler) -> Answer:
-        return await patiently(lambda: handler(frame), what=_place(frame), delays_s=self.settings.retry_delays_s)
+    async def _answer(self, handed: Handed, handler: Handler) -> Answer:
+        return await patiently(
+            lambda: handler(handed.frame),
+            what=_place(handed.frame),
+            delays_s=self.settings.retry_delays_s,
+            on_wait=lambda reason: self.ownership.wait(handed, reason=reason),
+        )
 
 
 def build_app(
@@ -179,10 +188,12 @@ def _faust_settings(settings: StreamSettings) -> dict[str, Any]:
 
 def _route(app: StreamApp, *, topic: str, handler: Handler) -> None:
     channel = app.topic(topic, schema=FrameSchema(), acks=False)
+    lanes = Lanes(lambda handed: app.handle(handed, handler), at_once=app.settings.at_once)
+    app.lanes.append(lanes)
 
     async def take(stream: AsyncIterable[Handed]) -> None:
         async for handed in stream:
-            await app.handle(handed, handler)
+            lanes.put(handed)
 
     app.agent(channel, name=topic, concurrency=1)(take)
 
@@ -201,11 +212,14 @@ async def serve(app: StreamApp) -> int:
         loop.add_signal_handler(number, app.end)  # a second signal changes nothing
     app.finalize()
     lasting = [asyncio.create_task(_live(app), name="the app")]
+    lasting += [asyncio.create_task(_looking_again(app), name="looking again")]
     lasting += [asyncio.create_task(_lasting(companion, app), name=_name(companion)) for companion in app.companions]
     for task in lasting:
         task.add_done_callback(lambda ended: app.end(_failure_of(ended)))
     await app.ending.wait()
     await _drain(app)
+    for lanes in app.lanes:
+        await lanes.cut()
     for task in lasting:
         task.cancel()
     await asyncio.gather(*lasting, return_exceptions=True)
@@ -218,6 +232,13 @@ async def serve(app: StreamApp) -> int:
 async def _live(app: StreamApp) -> None:
     await app.start()
     await app.wait_until_stopped()
+
+
+async def _looking_again(app: StreamApp) -> None:
+    while True:
+        await asyncio.sleep(app.settings.look_again_s)
+        if app.ownership.stopped():
+            await cast("FrameConsumer", app.consumer).look_again()
 
 
 async def _lasting(companion: Companion, app: StreamApp) -> None:

@@ -15,6 +15,7 @@ from profiles.codec import FacetUnreadable
 from profiles.facet import Facet
 from profiles.store import FACETS_MAX, Commit, Mismatch, OutboxEntry, ProfileStore
 from streams.frame import Answer, Frame, Handled, Record, SeekTo, Stopped
+from streams.patience import Away
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class LogIdentity:
     topic_id: str
 
 
-class OutboxFull(Exception):
+class OutboxFull(Away):
     """The relay has not kept up; the frame waits and is tried again."""
 
 

@@ -5,9 +5,10 @@ moves the client there before each fetch wherever the two differ. `turn` changes
 assignment, a seek, a stop), so whatever was fetched or queued under an older turn is recognised and dropped.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -17,6 +18,11 @@ FETCH_WAIT_MS = 50
 """How long a fetch may wait for records. The embedded broker answers a waiting one only at its end."""
 SHORT_LOG_MS = 3_000
 """After a change of leader a log may for a moment seem to end before what was read from it; longer is a gap."""
+UNKNOWN: Final = -1
+PARTITION_FRAMES: Final = 2
+"""Frames of one partition under way: one in a handler's hand, and the next, so that the lane does not run dry."""
+TOPIC_FRAMES: Final = 16
+"""Frames of one topic under way, about: this bounds memory when many partitions are behind."""
 
 
 class Key(NamedTuple):
@@ -35,14 +41,23 @@ class Handed(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Claim:
-    """What is known of one owned partition. Offsets are next offsets; `ends_at_ms` is the age of the two log ends."""
+    """What is known of one owned partition. Offsets are next offsets, times are of the monotonic clock.
+
+    `under_way` counts the frames handed over in this turn and not settled. `stopped` says why nothing is read;
+    `on_trial` why nothing was until a moment ago; `waits` what a frame in hand has been waiting for, for long.
+    `told_at` is the fetching client's own stamp on the log ends, `ends_at_ms` when a new one was first seen.
+    """
 
     next_offset: int
     checkpoint: int
     turn: int
+    under_way: int = 0
     stopped: str | None = None
+    on_trial: str | None = None
+    waits: str | None = None
     high_watermark: int | None = None
     last_stable_offset: int | None = None
+    told_at: int | None = None
     ends_at_ms: int | None = None
     short_since_ms: int | None = None
 
@@ -54,6 +69,13 @@ class Claim:
         return self.ends_at_ms - self.short_since_ms
 
 
+class Wanted(NamedTuple):
+    """What to fetch now: the claims, and whether others have been left out only because enough of them is under way."""
+
+    claims: Mapping[tuple[str, int], Claim]
+    is_held_back: bool
+
+
 class Ownership:
     """The partitions in this worker's hands.
 
@@ -62,6 +84,7 @@ class Ownership:
 
     def __init__(self) -> None:
         self._claims: dict[tuple[str, int], Claim] = {}
+        self._refused: Mapping[str, str] = {}
         self._turns = 0
         self._closed = False
         self._in_hand = 0
@@ -85,11 +108,41 @@ class Ownership:
         """Begin nothing more; a frame in a handler's hand may still finish."""
         self._closed = True
 
-    def assign(self, starts: Mapping[tuple[str, int], int]) -> None:
-        """Own these partitions and no others, each from the offset given. A stopped one gets another try."""
-        self._claims = {
-            Key(*key): Claim(next_offset=start, checkpoint=start, turn=self._turn()) for key, start in starts.items()
-        }
+    def assign(
+        self, starts: Mapping[tuple[str, int], int], *, unknown: Mapping[tuple[str, int], str] | None = None
+    ) -> None:
+        """Own these partitions and no others, each from the offset given. A stopped one gets another try.
+
+        Of the `unknown` nobody could say where to go on: they are stopped for the reason given.
+        """
+        claims: dict[tuple[str, int], Claim] = {Key(*key): self._claim(key, at) for key, at in starts.items()}
+        for key, reason in (unknown or {}).items():
+            claims[Key(*key)] = Claim(next_offset=UNKNOWN, checkpoint=UNKNOWN, turn=self._turn(), stopped=reason)
+        self._claims = claims
+
+    def stopped(self) -> dict[tuple[str, int], int]:
+        """The turns of the stopped partitions that may be looked at again: those no topic is refused for."""
+        claims = list(self._claims.items())
+        return {key: claim.turn for key, claim in claims if claim.stopped is not None and key[0] not in self._refused}
+
+    def look_again(self, key: tuple[str, int], *, turn: int, start: int) -> None:
+        """Give a stopped partition another try from the offset given, if nothing became of it since that turn."""
+        claim = self._claims.get(key)
+        if claim is not None and claim.turn == turn:
+            again = self._claim(key, start)
+            again.on_trial = claim.stopped
+            self._claims[key] = again
+
+    def refuse(self, reasons: Mapping[str, str]) -> dict[tuple[str, int], str]:
+        """Read nothing of these topics, whoever assigns them, until told otherwise; what was stopped just now."""
+        self._refused = reasons
+        stopped = {}
+        for key, claim in list(self._claims.items()):
+            reason = reasons.get(key[0])
+            if reason is not None and claim.stopped != reason:
+                self.stop(key, reason=reason)
+                stopped[key] = reason
+        return stopped
 
     def revoke(self, keys: Iterable[tuple[str, int]]) -> None:
         """Let these partitions go; their frames still queued are no longer ours."""
@@ -97,9 +150,24 @@ class Ownership:
             self._claims.pop(key, None)
 
     def readable(self, key: tuple[str, int]) -> Claim | None:
-        """The claim to fetch for, None where nothing is to be fetched: not ours, stopped, or closing."""
+        """The claim whose frames may be handed over and begun; None where not ours, stopped, or closing."""
         claim = self._claims.get(key)
         return None if claim is None or claim.stopped is not None or self._closed else claim
+
+    def wanted(self) -> Wanted:
+        """What to fetch: what is readable, except where enough is under way already."""
+        readable = [(key, claim) for key, claim in list(self._claims.items()) if claim.stopped is None]
+        if self._closed:
+            readable = []
+        of_topic: Counter[str] = Counter()
+        for (topic, _), claim in readable:
+            of_topic[topic] += claim.under_way
+        claims = {
+            key: claim
+            for key, claim in readable
+            if claim.under_way < PARTITION_FRAMES and of_topic[key[0]] < TOPIC_FRAMES
+        }
+        return Wanted(claims, is_held_back=len(claims) < len(readable))
 
     def hand_over(self, key: tuple[str, int], *, turn: int, end: int) -> bool:
         """Move on to `end` if this was fetched in the current turn; False: drop it."""
@@ -107,6 +175,7 @@ class Ownership:
         if claim is None or claim.turn != turn:
             return False
         claim.next_offset = end
+        claim.under_way += 1
         return True
 
     def begin(self, handed: Handed, *, generation: int) -> bool:
@@ -121,43 +190,74 @@ class Ownership:
         """The frame in hand is finished, however it went."""
         self._in_hand -= 1
 
-    def settle(self, handed: Handed, answer: Answer) -> None:
-        """Act on what a handler answered, unless the partition has meanwhile moved on without it."""
+    def wait(self, handed: Handed, *, reason: str) -> None:
+        """The frame in hand waits for something that is away, and is not the worker's stall."""
+        claim = self._claims.get((handed.frame.topic, handed.frame.partition))
+        if claim is not None and claim.turn == handed.turn:
+            claim.waits = reason
+
+    def settle(self, handed: Handed, answer: Answer) -> bool:
+        """Act on what a handler answered, unless the partition has meanwhile moved on without it.
+
+        True when that stopped the partition for a reason that is news.
+        """
         key = (handed.frame.topic, handed.frame.partition)
         claim = self._claims.get(key)
         if claim is None or claim.turn != handed.turn:
-            return
+            return False
+        claim.waits = None
+        claim.under_way -= 1
         match answer:
             case SeekTo(offset):
                 claim.next_offset = claim.checkpoint = offset
-                claim.turn = self._turn()
+                self._break(claim)
             case Stopped(reason):
-                self.stop(key, reason=reason)
+                return self.stop(key, reason=reason)
             case _:
+                claim.on_trial = None
                 claim.checkpoint = handed.frame.end
+        return False
 
-    def stop(self, key: tuple[str, int], *, reason: str) -> None:
-        """Stop one partition until it is assigned anew; the others go on."""
+    def stop(self, key: tuple[str, int], *, reason: str) -> bool:
+        """Stop one partition until somebody looks again; the others go on. True when the reason is news."""
         claim = self._claims.get(key)
-        if claim is not None:
-            claim.stopped = reason
-            claim.turn = self._turn()
+        if claim is None:
+            return False
+        is_news = reason not in (claim.stopped, claim.on_trial)
+        claim.stopped, claim.on_trial = reason, None
+        self._break(claim)
+        return is_news
 
     def saw_ends(
-        self, key: tuple[str, int], *, high_watermark: int | None, last_stable_offset: int | None, at_ms: int | None
+        self,
+        key: tuple[str, int],
+        *,
+        high_watermark: int | None,
+        last_stable_offset: int | None,
+        told_at: int | None,
+        now_ms: int,
     ) -> None:
-        """Remember the log's ends as the last fetch told them."""
+        """Remember the log's ends as the last fetch told them; `told_at` is that fetch's own stamp."""
         claim = self._claims.get(key)
-        if claim is not None:
-            claim.high_watermark = high_watermark
-            claim.last_stable_offset = last_stable_offset
-            claim.ends_at_ms = at_ms
-            short = high_watermark is not None and high_watermark < claim.next_offset
-            claim.short_since_ms = (claim.short_since_ms or at_ms) if short else None
+        if claim is None or claim.told_at == told_at:
+            return
+        claim.high_watermark = high_watermark
+        claim.last_stable_offset = last_stable_offset
+        claim.told_at, claim.ends_at_ms = told_at, now_ms
+        short = high_watermark is not None and high_watermark < claim.next_offset
+        claim.short_since_ms = (claim.short_since_ms or now_ms) if short else None
 
     def checkpoints(self) -> dict[tuple[str, int], int]:
-        """The checkpoint of every owned partition."""
-        return {key: claim.checkpoint for key, claim in self._claims.items()}
+        """The checkpoint of every owned partition that has a known one."""
+        return {key: claim.checkpoint for key, claim in self._claims.items() if claim.checkpoint != UNKNOWN}
+
+    def _claim(self, key: tuple[str, int], start: int) -> Claim:
+        return Claim(next_offset=start, checkpoint=start, turn=self._turn(), stopped=self._refused.get(key[0]))
+
+    def _break(self, claim: Claim) -> None:
+        """What is under way of this claim no longer joins."""
+        claim.turn = self._turn()
+        claim.under_way = 0
 
     def _turn(self) -> int:
         self._turns += 1

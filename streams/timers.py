@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from events.log import LogError
 from outreach.candidates import CandidateUndecodable, decode_candidate
 from outreach.deciding import Decider
-from outreach.records import OutreachUnavailable
 from streams.fold_work import Clock
+from streams.patience import AWAY
 
 _log = logging.getLogger(__name__)
 
@@ -29,12 +29,12 @@ class TimerWatch:
         while True:
             try:
                 await self.fire()
-            except (LogError, OutreachUnavailable) as error:
+            except (LogError, *AWAY) as error:
                 _log.warning("timers wait: %s", type(error).__name__)
             await asyncio.sleep(every_s)
 
     async def fire(self) -> int:
-        """Publish all that is due, then drop it; answers how many that was. LogError or OutreachUnavailable."""
+        """Publish all that is due, then drop it; answers how many that was. LogError, or one of `patience.AWAY`."""
         fired = 0
         for partition in sorted(self.partitions()):
             while due := await self.decider.timers.due(partition, now=self.clock(), limit=BATCH):

@@ -19,19 +19,20 @@ from faust.types import TP, AppT, ConsumerMessage, Message
 from mode.threads import ServiceThread, WorkerThread
 from yarl import URL
 
-from streams.frame import Checkpoints, Frame, Record
-from streams.ownership import FETCH_WAIT_MS, SHORT_LOG_MS, Handed, Key, Ownership, gap_reason
-from streams.patience import patiently
+from streams.fetched import plain, state_of
+from streams.frame import Checkpoints, Frame
+from streams.lag import monotonic_ms
+from streams.ownership import FETCH_WAIT_MS, SHORT_LOG_MS, Handed, Key, Ownership, Wanted, gap_reason
+from streams.patience import Away
+from streams.positions import Positions
 
 _log = logging.getLogger(__name__)
+
+HELD_BACK_S = 0.005
 
 _UNUSED: dict[str, Any] = dict.fromkeys(["headers", "key", "checksum"])
 _UNUSED |= dict.fromkeys(["timestamp", "timestamp_type", "serialized_key_size", "serialized_value_size"], 0)
 """What Faust wants to know of a message that a frame says of each record, or nobody reads."""
-
-
-class CheckpointsUnreadError(Exception):
-    """The store did not say where to go on, however often it was asked."""
 
 
 class _LeavingThread(WorkerThread):
@@ -75,13 +76,16 @@ class FrameThread(driver.AIOKafkaConsumerThread):
         fetcher = consumer._fetcher  # noqa: SLF001
         if consumer._closed or fetcher._closed:  # noqa: SLF001
             raise ConsumerStoppedError
-        asked = self._moved_to_our_positions(consumer, active_partitions or set())
+        wanted = self.consumer.ownership.wanted()
+        # Those held back are asked for again soon: their frames under way may be finished before others bring any.
+        patience_s = min(timeout or 0, HELD_BACK_S) if wanted.is_held_back else timeout or 0
+        asked = self._moved_to_our_positions(consumer, wanted, active_partitions or set())
         if not asked:
-            await asyncio.sleep(timeout or 0)
+            await asyncio.sleep(patience_s)
             return {}
         try:
             with fetcher._subscriptions.fetch_context():  # noqa: SLF001
-                records = await fetcher.fetched_records(set(asked), timeout=timeout, max_records=max_records)
+                records = await fetcher.fetched_records(set(asked), timeout=patience_s, max_records=max_records)
         except OffsetOutOfRangeError as error:
             await self._stop_at_gap(consumer, error)
             return {}
@@ -91,13 +95,13 @@ class FrameThread(driver.AIOKafkaConsumerThread):
         return self._frames(consumer, asked, records)
 
     def _moved_to_our_positions(
-        self, consumer: aiokafka.AIOKafkaConsumer, active: AbstractSet[TP]
+        self, consumer: aiokafka.AIOKafkaConsumer, wanted: Wanted, active: AbstractSet[TP]
     ) -> dict[TP, tuple[int, int]]:
         """Move the client where it stands elsewhere; answer `{partition: (turn, start)}` of what is to be read."""
         asked = {}
         for tp in active:
-            claim = self.consumer.ownership.readable(tp)
-            state = _state(consumer, tp)
+            claim = wanted.claims.get(tp)
+            state = state_of(consumer, tp)
             if claim is None or state is None:
                 continue
             turn, start = claim.turn, claim.next_offset
@@ -114,39 +118,42 @@ class FrameThread(driver.AIOKafkaConsumerThread):
     ) -> dict[TP, Handed]:
         frames = {}
         for tp, (turn, start) in asked.items():
-            state = _state(consumer, tp)
-            if state is None or not state.has_valid_position:
+            state = state_of(consumer, tp)
+            if state is None or not state.has_valid_position or state.position <= start:
                 continue
-            if state.position > start:
-                frames[tp] = Handed(
-                    turn=turn,
-                    frame=Frame(
-                        topic=tp.topic,
-                        partition=tp.partition,
-                        generation=self.app.consumer_generation_id,
-                        start=start,
-                        end=state.position,
-                        records=_plain(records.get(TopicPartition(*tp), ())),
-                        high_watermark=state.highwater,
-                        last_stable_offset=state.lso,
-                    ),
-                )
+            frame = Frame(
+                topic=tp.topic,
+                partition=tp.partition,
+                generation=self.app.consumer_generation_id,
+                start=start,
+                end=state.position,
+                records=plain(records.get(TopicPartition(*tp), ())),
+                high_watermark=state.highwater,
+                last_stable_offset=state.lso,
+            )
+            frames[tp] = Handed(frame=frame, turn=turn)
         return frames
 
     def _note_ends(self, consumer: aiokafka.AIOKafkaConsumer, asked: Collection[TP]) -> None:
         """Remember the log's ends, and stop where the log ends before us; not every broker calls that an error."""
         ownership = self.consumer.ownership
         for tp in asked:
-            state, claim = _state(consumer, tp), ownership.readable(tp)
+            state, claim = state_of(consumer, tp), ownership.readable(tp)
             if state is None or claim is None:
                 continue
-            ownership.saw_ends(tp, high_watermark=state.highwater, last_stable_offset=state.lso, at_ms=state.timestamp)
+            ownership.saw_ends(
+                tp,
+                high_watermark=state.highwater,
+                last_stable_offset=state.lso,
+                told_at=state.timestamp,
+                now_ms=monotonic_ms(),
+            )
             if claim.short_for_ms >= SHORT_LOG_MS:
                 self._stop(tp, gap_reason(offset=claim.next_offset, first=0, end=state.highwater))
 
     def _stop(self, tp: TP, reason: str) -> None:
-        self.consumer.ownership.stop(tp, reason=reason)
-        _log.error("stopped %s[%d]: %s", tp.topic, tp.partition, reason)
+        if self.consumer.ownership.stop(tp, reason=reason):
+            _log.error("stopped %s[%d]: %s", tp.topic, tp.partition, reason)
 
     async def _stop_at_gap(self, consumer: aiokafka.AIOKafkaConsumer, error: OffsetOutOfRangeError) -> None:
         """The log no longer holds what comes next, or never did: this partition stops, with the size of the gap."""
@@ -154,8 +161,12 @@ class FrameThread(driver.AIOKafkaConsumerThread):
             claim = self.consumer.ownership.readable(tp)
             if claim is None or claim.next_offset != offset:
                 continue  # asked for at a position that is no longer ours
-            first = (await consumer.beginning_offsets([tp]))[tp]
-            last = (await consumer.end_offsets([tp]))[tp]
+            try:
+                first = (await consumer.beginning_offsets([tp]))[tp]
+                last = (await consumer.end_offsets([tp]))[tp]
+            except KafkaError as unanswered:
+                _log.warning("how large a gap is was not told: %s", type(unanswered).__name__)
+                continue  # it is asked for again, and found out of range again
             self._stop(tp, gap_reason(offset=offset, first=first, end=last))
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
@@ -191,33 +202,34 @@ class FrameConsumer(driver.Consumer):
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Take up every assigned partition at its checkpoint, which is the store's, not the broker's."""
-        held = self.assignment()
-        starts = await self._starts(held)
-        self.ownership.assign({Key(*tp): offset for tp, offset in starts.items()})
-        return starts
+        read = await self._positions().read([Key(*tp) for tp in self.assignment()])
+        self.ownership.assign(read.starts, unknown=read.unknown)
+        for (topic, partition), reason in read.unknown.items():
+            _log.error("stopped %s[%d]: %s", topic, partition, reason)
+        return {TP(*key): offset for key, offset in read.starts.items()}
 
-    async def _starts(self, held: AbstractSet[TP]) -> dict[TP, int]:
-        known: dict[TP, int] = {}
-        for topic in {tp.topic for tp in held}:
-            partitions = [tp.partition for tp in held if tp.topic == topic]
-            committed = await self._committed(topic, partitions)
-            known |= {TP(topic, partition): offset for partition, offset in committed.items() if offset is not None}
-        fresh = [tp for tp in held if tp not in known]
-        first = await self.earliest_offsets(*fresh) if fresh else {}
-        return known | {tp: first[tp] for tp in fresh}
+    async def look_again(self) -> None:
+        """Give stopped partitions another try; what stopped them may have been mended."""
+        turns = self.ownership.stopped()
+        read = await self._positions().read([Key(*key) for key in turns])
+        for key, start in read.starts.items():
+            self.ownership.look_again(key, turn=turns[key], start=start)
 
-    async def _committed(self, topic: str, partitions: Sequence[int]) -> Mapping[int, int | None]:
-        """Asked again for a while; the last failure ends the worker, since Faust would go on without an answer."""
+    def _positions(self) -> Positions:
+        return Positions(
+            checkpoints=self.transport.checkpoints,
+            firsts=self._firsts,
+            retry_delays_s=self.transport.retry_delays_s,
+            within_s=self.app.conf.broker_request_timeout / 2,
+        )
+
+    async def _firsts(self, keys: Collection[Key]) -> Mapping[Key, int]:
         try:
-            async with asyncio.timeout(self.app.conf.broker_request_timeout / 2):
-                return await patiently(
-                    lambda: self.transport.checkpoints.committed(topic, partitions),
-                    what=f"reading the checkpoints of {topic}",
-                    delays_s=self.transport.retry_delays_s,
-                )
-        except Exception as error:  # noqa: BLE001  its fate: the worker ends
-            # Faust logs what ends it with all it says; ours says nothing of the data.
-            raise CheckpointsUnreadError(f"the checkpoints of {topic}: {type(error).__name__}") from None
+            return {
+                Key(*tp): offset for tp, offset in (await self.earliest_offsets(*(TP(*key) for key in keys))).items()
+            }
+        except KafkaError as error:
+            raise Away(f"the log's start is not told ({type(error).__name__})") from error
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """One round of frames, each handed over only while its turn lasts."""
@@ -285,16 +297,3 @@ class FrameTransport(driver.Transport):
         self.ownership = ownership
         self.checkpoints = checkpoints
         self.retry_delays_s = retry_delays_s
-
-
-def _state(consumer: aiokafka.AIOKafkaConsumer, tp: TP) -> Any:
-    """The client's state of one partition; None while it is not assigned."""
-    subscription = consumer._subscription.subscription  # noqa: SLF001
-    assignment = None if subscription is None else subscription.assignment
-    if assignment is None or not assignment.active:
-        return None
-    return assignment.state_value(TopicPartition(*tp))
-
-
-def _plain(records: Sequence[Any]) -> tuple[Record, ...]:
-    return tuple(Record(r.offset, r.timestamp, r.key, r.value, tuple(r.headers)) for r in records)

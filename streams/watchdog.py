@@ -36,14 +36,15 @@ class Seen(NamedTuple):
 def judge(
     seen: Mapping[Key, Seen], *, claims: Mapping[Key, Claim], ends: Mapping[Key, int], now_s: float
 ) -> dict[Key, Seen]:
-    """What is to be remembered of every running partition; a stopped one, or one with no known end, is forgotten.
+    """What is to be remembered of every running partition; one with no known end is forgotten.
 
-    A partition owes progress from the moment its log's end lies beyond a checkpoint that has not moved.
+    So is one that is stopped, or waits for something that is away. A partition owes progress from the moment its log's
+    end lies beyond a checkpoint that has not moved.
     """
     judged = {}
     for key, claim in claims.items():
         end = ends.get(key)
-        if claim.stopped is not None or end is None:
+        if claim.stopped is not None or claim.waits is not None or end is None:
             continue
         before = seen.get(key)
         owing = end > claim.checkpoint

@@ -137,7 +137,9 @@ def test_a_log_that_seems_short_for_a_moment_is_not_a_gap_but_one_that_stays_sho
     ownership = owning(100)
     claim = ownership.claims[KEY]
     for at_ms, high_watermark, short_for_ms in ((1000, 40, 0), (2000, 40, 1000), (3000, 100, 0), (4000, 40, 0)):
-        ownership.saw_ends(KEY, high_watermark=high_watermark, last_stable_offset=high_watermark, at_ms=at_ms)
+        ownership.saw_ends(
+            KEY, high_watermark=high_watermark, last_stable_offset=high_watermark, told_at=at_ms, now_ms=at_ms
+        )
         assert claim.short_for_ms == short_for_ms
 
 
@@ -151,22 +153,22 @@ def test_a_gap_is_told_with_its_size() -> None:
 
 def test_lag_is_last_stable_offset_minus_checkpoint_and_unknown_where_the_end_is_not_fresh() -> None:
     ownership = owning(100)
-    assert [lag.lag for lag in measure(ownership.claims, now_ms=5000)] == [None]
-    ownership.saw_ends(KEY, high_watermark=150, last_stable_offset=140, at_ms=5000)
-    assert [lag.lag for lag in measure(ownership.claims, now_ms=6000)] == [40]
-    assert [lag.lag for lag in measure(ownership.claims, now_ms=16_000)] == [None]
+    assert [lag.lag for lag in measure(ownership.claims, now_ms=5000, clock_ms=5000)] == [None]
+    ownership.saw_ends(KEY, high_watermark=150, last_stable_offset=140, told_at=5000, now_ms=5000)
+    assert [lag.lag for lag in measure(ownership.claims, now_ms=6000, clock_ms=6000)] == [40]
+    assert [lag.lag for lag in measure(ownership.claims, now_ms=16_000, clock_ms=16_000)] == [None]
 
 
 def test_whatever_is_not_known_to_be_in_time_is_too_late() -> None:
     ownership = owning(100)
-    ownership.saw_ends(KEY, high_watermark=150, last_stable_offset=140, at_ms=5000)
-    known = measure(ownership.claims, now_ms=5000)
+    ownership.saw_ends(KEY, high_watermark=150, last_stable_offset=140, told_at=5000, now_ms=5000)
+    known = measure(ownership.claims, now_ms=5000, clock_ms=5000)
     assert too_late(known, partitions=1, limit=40, now_ms=6000) is None
     assert too_late(known, partitions=1, limit=39, now_ms=6000) == "partition 0 is 40 records behind"
     assert too_late(known, partitions=2, limit=40, now_ms=6000) == "the lag of 1 partitions is unknown"
     assert "last measured 11000 ms ago" in str(too_late(known, partitions=1, limit=40, now_ms=16_000))
     ownership.stop(KEY, reason="another log")
-    stopped = measure(ownership.claims, now_ms=5000)
+    stopped = measure(ownership.claims, now_ms=5000, clock_ms=5000)
     assert too_late(stopped, partitions=1, limit=40, now_ms=5000) == "partition 0 is stopped: another log"
 
 
