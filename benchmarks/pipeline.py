@@ -15,13 +15,14 @@ import typer
 
 from benchmarks.contenders.task import Measured, Task
 from benchmarks.model import Expected, differences, exact, inexact
-from benchmarks.preload import Form, make_topics, produce
+from benchmarks.preload import Form, produce
 from benchmarks.product import events_topic, watch, worker
 from benchmarks.redis_probe import StoreProbe
 from benchmarks.results import RESULTS, Results, keep, open_results
 from benchmarks.servers import Fsync, bench_folder, kafka_at, load_average, store_in
 from benchmarks.tables import show_pipeline
 from benchmarks.workload import Message, Workload, messages
+from streams.admin import ensure_topics
 from tests.servers import ROOT
 from tests.waiting import until
 
@@ -139,7 +140,7 @@ class Field:
 
     def _new_topic(self, form: Form, told: Sequence[Message]) -> str:
         topic = events_topic(form)
-        make_topics(self._kafka, [topic], partitions=self._partitions)
+        ensure_topics([self._kafka], {topic: self._partitions}, replication=1)
         produce(self._kafka, topic, told, form=form)
         return topic
 

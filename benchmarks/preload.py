@@ -1,10 +1,9 @@
-"""Topics of a measurement, and their records put there before anything is measured."""
+"""Records put on a topic before anything is measured."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.workload import Message
 
@@ -14,15 +13,6 @@ _TIMEOUT_S = 60.0
 
 class NotProduced(Exception):
     """The broker did not take every record."""
-
-
-def make_topics(kafka: str, topics: Iterable[str], *, partitions: int) -> None:
-    """Empty topics with the broker's own timestamps, as the product makes them."""
-    config = {"message.timestamp.type": "LogAppendTime"}
-    admin = AdminClient({"bootstrap.servers": kafka})
-    wanted = [NewTopic(name, partitions, 1, config=config) for name in topics]
-    for made in admin.create_topics(wanted).values():
-        made.result(_TIMEOUT_S)
 
 
 def producer_of(kafka: str, *, linger_ms: float) -> Producer:

@@ -23,6 +23,9 @@ BARS: Final = {
     "obvious Faust agent": Bar(12, 15),
 }
 STORE_US_MAX: Final = 10.0
+WIDTH: Final = 140
+LATENCY_MOST: Final = 2.0
+SHARING_MOST: Final = 1.15
 
 Rows = list[list[str]]
 
@@ -107,10 +110,59 @@ def show(page: Page, *, title: str) -> None:
         table.add_column(column, justify="right" if at else "left")
     for row in page.rows:
         table.add_row(*row)
-    Console().print(table)
+    Console(width=WIDTH).print(table)
 
 
 def show_pipeline(results: Results) -> None:
     """Print the pipeline's table."""
     show(pipeline_page(results), title=f"pipeline, appendfsync {results.settings['fsync']}")
-    Console().print(machine_line(results))
+    Console(width=WIDTH).print(machine_line(results))
+
+
+def latency_page(results: Results) -> Page:
+    """One row per contender; the bar compares the medians of the rounds' 99th percentiles."""
+    names = list(dict.fromkeys(run["contender"] for run in results.runs))
+    rows = []
+    for name in names:
+        row = [name]
+        for field in ("p50", "p99", "p99.9", "most"):
+            told = figures(results, name, field)
+            row.append(f"{told.median:.1f} ({told.least:.1f}-{told.most:.1f})")
+        rows.append(row)
+    if {"ours", "raw loop"} <= set(names):
+        ratio = figures(results, "ours", "p99").median / figures(results, "raw loop", "p99").median
+        rows.append(["ours to raw loop", "", f"{ratio:.2f}x; {met(ratio <= LATENCY_MOST, 'at most 2x')}", "", ""])
+    return Page(["ms from due to readable", "p50", "p99", "p99.9", "greatest"], rows)
+
+
+def show_latency(results: Results) -> None:
+    """Print the table of latency."""
+    told = results.settings
+    show(latency_page(results), title=f"latency at {told['rate']:,} facts/s, appendfsync {told['fsync']}")
+    Console(width=WIDTH).print(machine_line(results))
+
+
+def workers_page(results: Results) -> Page:
+    """One row per number of workers, the last with the speed-up and the cost of sharing."""
+    rows = []
+    for count in sorted({run["workers"] for run in results.runs}):
+        runs = [run for run in results.runs if run["workers"] == count]
+        rate = spread([run["events_per_s"] for run in runs])
+        cost = [spread([run[field] for run in runs]).median for field in ("client_us", "store_us", "store_share")]
+        row = [str(count), f"{rate.median:,.0f}", f"{rate.least:,.0f}-{rate.most:,.0f}"]
+        rows.append([*row, f"{cost[0]:.1f}", f"{cost[1]:.1f}", f"{cost[2]:.0%}"])
+    if len(rows) > 1:
+        one, two = ([run for run in results.runs if run["workers"] == count] for count in (1, 2))
+        faster = (
+            spread([run["events_per_s"] for run in two]).median / spread([run["events_per_s"] for run in one]).median
+        )
+        dearer = spread([run["client_us"] for run in two]).median / spread([run["client_us"] for run in one]).median
+        bar = met(dearer <= SHARING_MOST, f"at most {SHARING_MOST:g}x")
+        rows.append(["two to one", f"{faster:.2f}x", "", f"{dearer:.2f}x; {bar}", "", ""])
+    return Page(["workers", "events/s", "spread", "client µs", "store µs", "of a core in the store"], rows)
+
+
+def show_workers(results: Results) -> None:
+    """Print the table of one worker and two."""
+    show(workers_page(results), title="one worker process and two")
+    Console(width=WIDTH).print(machine_line(results))
