@@ -4,6 +4,8 @@ Every proxy of a run lives in one thread with a loop of its own; its methods may
 """
 
 import asyncio
+import socket
+import struct
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
@@ -46,6 +48,14 @@ class Weather:
 CLEAR = Weather()
 
 
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Close with RST instead of FIN."""
+    taken = writer.get_extra_info("socket")
+    with suppress(OSError):
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
 @dataclass(eq=False)
 class _Link:
     number: int
@@ -54,10 +64,16 @@ class _Link:
     is_lost: bool = False
     is_cut: bool = False
 
-    def abort(self) -> None:
+    def reset(self) -> None:
+        """Both ends are told at once, and what is on its way is lost."""
         self.is_cut = True
-        self.near.transport.abort()
-        self.far.transport.abort()
+        reset(self.near)
+        reset(self.far)
+
+    def close(self) -> None:
+        """One end closed, so the other is: what is on its way arrives."""
+        self.near.close()
+        self.far.close()
 
 
 @dataclass(eq=False)
@@ -99,14 +115,14 @@ class Proxy:
     def _cut(self) -> int:
         links = list(self._links.values())
         for link in links:
-            link.abort()
+            link.reset()
         return len(links)
 
     def _lose_far_end(self) -> int:
         links = [link for link in self._links.values() if not link.is_lost]
         for link in links:
             link.is_lost = True
-            link.far.transport.abort()
+            reset(link.far)
         return len(links)
 
     async def serve(self) -> asyncio.Server:
@@ -119,7 +135,7 @@ class Proxy:
         try:
             far_reader, far_writer = await asyncio.open_connection(LOOPBACK, self.target)
         except OSError:
-            writer.transport.abort()
+            reset(writer)
             return
         link = _Link(next(self._numbers), writer, far_writer)
         self._links[link.number] = link
@@ -133,7 +149,7 @@ class Proxy:
         finally:
             for way in ways:
                 way.cancel()
-            link.abort()
+            link.close()
             del self._links[link.number]
             if self.tap:
                 self.tap.closed(link.number)

@@ -122,10 +122,6 @@ class Storm:
         self.wait(is_found, within_s=PATIENCE_S, what=f"a worker of {app} with work done and work left")
         return self.chance.choice(found)
 
-    def anyone(self, app: str = PROFILES) -> Worker:
-        """A worker that runs, whatever it has done."""
-        return self.chance.choice(self._hireable(app))
-
     def applied(self, worker: Worker) -> int:
         """Batches since its start; of the archiver, offsets."""
         if worker.app == HISTORY:

@@ -141,7 +141,7 @@ def _kill_broker(storm: Storm, hit: Hit, _seconds: float) -> None:
 
 def _disturb(storm: Storm, hit: Hit, *, kind: str, target: str, seconds: float) -> None:
     """Do something to the connections of one worker to the store, or of everybody to the broker."""
-    victims = [storm.anyone()] if target == "store" else list(storm.site.workers.values())
+    victims = [storm.choose(PROFILES)] if target == "store" else list(storm.site.workers.values())
     proxy: Proxy | None = victims[0].proxy if target == "store" else storm.site.kafka_proxy
     if proxy is None:
         hit.note = "left out: no proxy stands before this broker"
