@@ -59,7 +59,7 @@ OTHERS: Final[tuple[Fault, ...]] = (
 
 SECONDS: Final[dict[Fault, tuple[float, float]]] = {
     "freeze worker": (8.0, 10.0),
-    "third worker comes and goes": (8.0, 12.0),
+    "third worker comes and goes": (12.0, 16.0),
     "delay store": (3.0, 6.0),
     "dribble store": (3.0, 6.0),
     "silence store": (2.0, 7.0),
