@@ -166,3 +166,31 @@ def show_workers(results: Results) -> None:
     """Print the table of one worker and two."""
     show(workers_page(results), title="one worker process and two")
     Console(width=WIDTH).print(machine_line(results))
+
+
+def recovery_page(results: Results) -> Page:
+    """One row per case: its own cold start, the time to the next event, and the bar."""
+    rows = []
+    for name in dict.fromkeys(run["case"] for run in results.runs):
+        runs = [run for run in results.runs if run["case"] == name]
+        cold, again = (spread([run[field] for run in runs]) for field in ("cold_start_s", "recovered_s"))
+        row = [name, f"{cold.median:.1f}", f"{again.median:.1f}", f"{again.least:.1f}-{again.most:.1f}"]
+        rows.append([*row, _recovery_bar(name, results.settings["session_timeout_s"], cold, again)])
+    return Page(["s", "cold start", "next event applied", "spread", "bar"], rows)
+
+
+def _recovery_bar(name: str, session_timeout_s: float, cold: Spread, again: Spread) -> str:
+    if "static" in name:
+        return met(again.median <= cold.median + 2, f"at most {cold.median + 2:.1f} (its cold start + 2)")
+    if "worker" in name:
+        return met(again.median <= session_timeout_s + 5, f"at most {session_timeout_s + 5:g} (session timeout + 5)")
+    return ""
+
+
+def show_recovery(results: Results) -> None:
+    """Print the table of recovery."""
+    show(
+        recovery_page(results),
+        title=f"from a kill -9 to the next event applied, at {results.settings['rate']:,} facts/s",
+    )
+    Console(width=WIDTH).print(machine_line(results))
