@@ -5,6 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.chaos.olist import run_olist
 from tests.chaos.run import Order, run, write
 
 
@@ -23,7 +24,9 @@ def main() -> int:
         rate=given.rate or (400.0 if given.soak else 0.0),
     )
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        report = run(order, folder=Path(folder))
+        report = (
+            run_olist(order, folder=Path(folder), olist=given.olist) if given.olist else run(order, folder=Path(folder))
+        )
     sys.stdout.write(report.text() + "\n")
     if given.report:
         write(report, given.report)
@@ -41,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=0.0, help="records/s at most; a soak's is 400")
     parser.add_argument("--soak", type=float, default=0.0, metavar="MINUTES", help="load with a kill now and then")
     parser.add_argument("--kill-every", type=float, default=60.0, metavar="SECONDS", help="in a soak")
+    parser.add_argument("--olist", type=Path, metavar="FOLDER", help="the Olist files as load: ten kills, three faults")
     parser.add_argument("--report", type=Path, help="write the report there as JSON")
     return parser
 

@@ -57,12 +57,18 @@ class Report:
     verdict: Verdict
     seconds: float
     told: dict[str, int]
+    cold_starts: dict[str, float]
     growths: list[Growth] = field(default_factory=list)
 
     @property
     def counted(self) -> int:
         """Kills that count."""
         return sum(hit.is_counted for hit in self.hits)
+
+    def back(self) -> dict[str, float]:
+        """Seconds until a killed worker had work committed again: the least, the middle, the most."""
+        known = sorted(hit.back_s for hit in self.hits if hit.is_kill and hit.back_s is not None)
+        return {"least": known[0], "median": known[len(known) // 2], "most": known[-1]} if known else {}
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -75,6 +81,8 @@ class Report:
             "exact": self.verdict.is_exact,
             "told": self.told,
             "verdict": self.verdict.plain(),
+            "cold starts": self.cold_starts,
+            "back at work": self.back(),
             "ended by themselves": self.ended,
             "growth": [growth._asdict() for growth in self.growths],
             "hits": hits,
@@ -83,6 +91,7 @@ class Report:
     def text(self) -> str:
         """For people."""
         lines = [table(self.hits), "", f"{self.counted} counted kills in {self.seconds:.0f} s; told: {self.told}"]
+        lines.append(f"seconds from a start to the first commit: {self.cold_starts}; from a kill to one: {self.back()}")
         lines += [f"compared: {self.verdict.compared}", *self.ended, *map(str, self.growths)]
         found = dict(self.verdict.differences) or "none: nothing lost, nothing double"
         return "\n".join([*lines, f"differences: {found}", *(f"  {k}: {v}" for k, v in self.verdict.named.items())])
@@ -117,6 +126,7 @@ def run(order: Order, *, folder: Path, tell: Callable[[str], None] = print) -> R
         ended=storm.ended,
         verdict=verdict,
         seconds=time.monotonic() - began,
+        cold_starts=storm.cold_starts,
         told=told | {"conflicts": ledger.conflicts, "batches sent again": sender.failures},
         growths=growths(sampler.samples, lived_s=order.minutes * 45) if order.minutes else [],
     )

@@ -2,9 +2,10 @@
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import redis
 
@@ -12,7 +13,6 @@ from commands.lag_board import read_outboxes
 from tests.chaos.commits import Partition
 from tests.chaos.hits import Hit
 from tests.chaos.proxy import CLEAR, Proxy
-from tests.chaos.sender import Sender
 from tests.chaos.site import HISTORY, PROFILES, Site, Worker
 from tests.chaos.topics import ends_of
 from tests.chaos.verdict import archived
@@ -20,6 +20,17 @@ from tests.waiting import until
 
 PATIENCE_S: Final = 150.0
 """How long the workers may take until one of them has applied a batch and has backlog."""
+
+
+class Source(Protocol):
+    """Whoever fills the intakes: what is acknowledged by partition, and why it broke, if it did."""
+
+    acked: Counter[Partition]
+    broken: BaseException | None
+
+    def end(self) -> None:
+        """Send what is in hand and stop."""
+        ...
 
 
 @dataclass
@@ -37,7 +48,7 @@ class Storm:
     def __init__(
         self,
         site: Site,
-        sender: Sender,
+        sender: Source,
         *,
         chance: random.Random,
         spared: Iterable[str] = (),
@@ -45,7 +56,7 @@ class Storm:
     ) -> None:
         self.hits: Final[list[Hit]] = []
         self.ended: Final[list[str]] = []
-        self.cold_starts: Final[list[float]] = []
+        self.cold_starts: Final[dict[str, float]] = {}
         self.site = site
         self.sender = sender
         self.chance = chance
@@ -67,6 +78,8 @@ class Storm:
                 self.ended.append(f"{worker.name} ended by itself with {status} at {self.now():.0f} s")
                 self.tell(self.ended[-1])
                 self.start(worker)
+            if worker.tap.total and worker.name not in self.cold_starts:
+                self.cold_starts[worker.name] = round(worker.tap.applied_at - worker.started_at, 2)
         for awaited in list(self._awaited):
             if any(self._work_of(name) > done for name, done in awaited.done.items()):
                 awaited.hit.back_s = round(time.monotonic() - awaited.since, 2)
@@ -121,6 +134,10 @@ class Storm:
 
         self.wait(is_found, within_s=PATIENCE_S, what=f"a worker of {app} with work done and work left")
         return self.chance.choice(found)
+
+    def profiles(self) -> list[Worker]:
+        """The workers that fold."""
+        return [worker for worker in self.site.workers.values() if worker.app == PROFILES]
 
     def applied(self, worker: Worker) -> int:
         """Batches since its start; of the archiver, offsets."""

@@ -89,7 +89,7 @@ def _freeze(storm: Storm, hit: Hit, seconds: float) -> None:
 
 
 def _third_worker(storm: Storm, hit: Hit, seconds: float) -> None:
-    others = [worker for worker in storm.site.workers.values() if worker.app == PROFILES]
+    others = storm.profiles()
     guest = storm.site.hire("guest")
     storm.seen(hit, guest)
     storm.pass_time(seconds)
@@ -102,7 +102,7 @@ def _kill_store(storm: Storm, hit: Hit, _seconds: float) -> None:
     storm.seen(hit)
     storm.site.kill_store()
     storm.pass_time(storm.chance.uniform(0, 3.0))
-    storm.await_work(hit, *storm.site.workers.values())
+    storm.await_work(hit, *storm.profiles())
     storm.site.start_store()
 
 
@@ -124,7 +124,7 @@ def _restore_store(storm: Storm, hit: Hit, _seconds: float) -> None:
     storm.seen(hit)
     storm.site.kill_store()
     storm.site.put_back_store(_copy(storm))
-    storm.await_work(hit, *storm.site.workers.values())
+    storm.await_work(hit, *storm.profiles())
     storm.site.start_store()
     hit.note = f"back from {hit.folded} to {storm.folded()} facts folded"
 
@@ -136,12 +136,12 @@ def _copy(storm: Storm) -> Path:
 def _kill_broker(storm: Storm, hit: Hit, _seconds: float) -> None:
     storm.seen(hit)
     storm.site.restart_kafka()
-    storm.await_work(hit, *storm.site.workers.values())
+    storm.await_work(hit, *storm.profiles())
 
 
 def _disturb(storm: Storm, hit: Hit, *, kind: str, target: str, seconds: float) -> None:
     """Do something to the connections of one worker to the store, or of everybody to the broker."""
-    victims = [storm.choose(PROFILES)] if target == "store" else list(storm.site.workers.values())
+    victims = [storm.choose(PROFILES)] if target == "store" else storm.profiles()
     proxy: Proxy | None = victims[0].proxy if target == "store" else storm.site.kafka_proxy
     if proxy is None:
         hit.note = "left out: no proxy stands before this broker"

@@ -73,7 +73,7 @@ async def judge(installation: Installation, ledger: Ledger) -> Verdict:
     judge_facets(verdict, ledger, of=of, log=log, loaded=loaded)
     await judge_persons(verdict, ledger, of=of, loaded=loaded)
     await _judge_letters(verdict, installation, ledger, log=log, topics=topics)
-    _judge_history(verdict, installation, events)
+    judge_history(verdict, installation, events)
     verdict.compared |= {
         "records on the intakes": sum(map(len, topics.values())) - sum(map(len, events.values())),
         "records on the log": sum(map(len, events.values())),
@@ -176,7 +176,7 @@ def _poisoned(topics: Records, ledger: Ledger, *, but: str) -> Iterable[tuple[Pl
                 yield Place(*place, record.offset), why
 
 
-def _judge_history(verdict: Verdict, installation: Installation, events: Records) -> None:
+def judge_history(verdict: Verdict, installation: Installation, events: Records) -> None:
     """History holds every record of the log as it was written, and nothing besides."""
     history = History(installation.settings.history)
     for place, records in events.items():
