@@ -1,6 +1,7 @@
 """Facets and holds from Redis or Valkey: one pipeline per hop."""
 
 from collections.abc import Callable, Collection
+from typing import Any
 
 from consent.redis_holds import RedisHolds
 from events.keys import facet_key
@@ -9,6 +10,7 @@ from profiles.codec import decode_facet
 from profiles.facet import Facet
 from profiles.redis_faults import faults
 from profiles.redis_library import Client
+from profiles.redis_pipelining import Pipelining
 from profiles.view import Loaded
 
 
@@ -23,7 +25,7 @@ class RedisFacets:
         partitions: int,
         decode: Callable[[bytes], Facet] = decode_facet,
     ) -> None:
-        self._client = client
+        self._store = Pipelining(client)
         self._holds = holds
         self._partitions = partitions
         self._decode = decode
@@ -33,13 +35,15 @@ class RedisFacets:
         names = list(identities)
         if not names:
             return {}
+
+        def add_reads(pipeline: Any) -> None:
+            # Holds first. Hold and facet of an identity lie in one slot, so one server answers them in this order.
+            self._holds.add_reads(pipeline, names)
+            for name in names:
+                pipeline.get(facet_key(partition_of(name.encode(), self._partitions), name))
+
         with faults():
-            async with self._client.pipeline(transaction=False) as pipeline:
-                # Holds first. Hold and facet of an identity lie in one slot, so one server answers them in this order.
-                self._holds.add_reads(pipeline, names)
-                for name in names:
-                    pipeline.get(facet_key(partition_of(name.encode(), self._partitions), name))
-                replies = await pipeline.execute()
+            replies = await self._store.ask(add_reads)
         held = self._holds.parse(names, replies[: len(names)])
         blobs = zip(names, replies[len(names) :], strict=True)
         return {name: Loaded(Facet() if blob is None else self._decode(blob), held[name]) for name, blob in blobs}

@@ -35,6 +35,7 @@ def passing(shelf: Shelf, known: Known) -> tuple[Places, list[Withheld]]:
     """The places of the services that no rule refuses, and the others by name, each with its first refusal."""
     rules = [*_eligible(shelf, known), *_applicable(shelf, known), *_suitable(shelf, known), *_consented(shelf, known)]
     first = np.zeros(len(shelf.services), dtype=np.int16)
+    # The last rule first, so that an earlier one has the last word.
     for number in range(len(rules), 0, -1):
         first[rules[number - 1][2]] = number
     first[shelf.fallback] = 0
@@ -48,9 +49,10 @@ def passing(shelf: Shelf, known: Known) -> tuple[Places, list[Withheld]]:
 
 def _eligible(shelf: Shelf, known: Known) -> Iterator[Rule]:
     """Ask: may we at all."""
-    today = datetime.fromtimestamp(known.at / 1000, tz=UTC).date().toordinal()
-    yield "eligible", "not offered yet", shelf.starts > today
-    yield "eligible", "no longer offered", shelf.ends < today
+    if shelf.dated:
+        today = datetime.fromtimestamp(known.at / 1000, tz=UTC).date().toordinal()
+        yield "eligible", "not offered yet", shelf.starts > today
+        yield "eligible", "no longer offered", shelf.ends < today
     if known.channel is not None:
         elsewhere = shelf.on_named_channels
         if known.channel in shelf.channels:
@@ -67,14 +69,16 @@ def _applicable(shelf: Shelf, known: Known) -> Iterator[Rule]:
     if known.held is None:
         yield "applicable", "depends on what may not be looked at", shelf.dependent
         return
-    yield "applicable", "already taken", shelf.at(known.held) & shelf.once
+    if known.held:
+        yield "applicable", "already taken", shelf.at(known.held) & shelf.once
     for needed, places in shelf.prerequisites.items():
         if any(service not in known.held for service in needed):
             yield "applicable", "needs another service first", places
     for excluding, places in shelf.contraindications.items():
         if any(service in known.held for service in excluding):
             yield "applicable", "does not go with a service that was taken", places
-    yield "applicable", "no need for it", shelf.only_when_needed & ~shelf.at(known.needed or ())
+    needless = shelf.only_when_needed
+    yield "applicable", "no need for it", needless & ~shelf.at(known.needed) if known.needed else needless
 
 
 def _suitable(shelf: Shelf, known: Known) -> Iterator[Rule]:
@@ -86,8 +90,10 @@ def _suitable(shelf: Shelf, known: Known) -> Iterator[Rule]:
         yield "suitable", "nothing to sell to a minor", shelf.upsell
     if restraints.restricted or restraints.suppressed:
         yield "suitable", "nothing to sell to a person who objected", shelf.upsell
-    yield "suitable", "declined lately", shelf.at(restraints.refused) & ~shelf.mandatory
-    yield "suitable", "told lately", shelf.at(restraints.told) & ~shelf.transactional
+    if restraints.refused:
+        yield "suitable", "declined lately", shelf.at(restraints.refused) & ~shelf.mandatory
+    if restraints.told:
+        yield "suitable", "told lately", shelf.at(restraints.told) & ~shelf.transactional
 
 
 def _consented(shelf: Shelf, known: Known) -> Iterator[Rule]:

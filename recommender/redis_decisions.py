@@ -9,6 +9,7 @@ from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import RedisError
 
 from events.keys import FAMILIES, global_key
+from profiles.redis_pipelining import Pipelining
 from recommender.decisions import Decision, DecisionsUnavailable
 
 FAMILY: Final = "decision"
@@ -22,11 +23,13 @@ class RedisDecisions:
 
     def __init__(self, client: Redis | RedisCluster) -> None:
         self._client = client
+        self._writing = Pipelining(client)
 
     async def keep(self, decision: Decision) -> None:
         """See `Decisions`."""
+        name, value = _key(decision.id), _encoder.encode(decision)
         with _faults():
-            await self._client.set(_key(decision.id), _encoder.encode(decision), ex=FAMILIES[FAMILY].lifetime_s)
+            await self._writing.ask(lambda pipeline: pipeline.set(name, value, ex=FAMILIES[FAMILY].lifetime_s))
 
     async def get(self, decision_id: str) -> Decision | None:
         """See `Decisions`."""

@@ -25,9 +25,13 @@ _FOREVER: Final = 10_000_000
 
 
 class Modelled(NamedTuple):
-    """The services a model may score: their places, representations (m×d), biases, and the mean representation (d)."""
+    """The services a model may score: their places, representations (m×d), biases, and the mean representation (d).
+
+    `row` says where among them a place is.
+    """
 
     places: Places
+    row: Mapping[int, int]
     items: Numbers
     biases: Numbers
     mean: Numbers
@@ -47,6 +51,7 @@ class Shelf:
     services: tuple[Service, ...]
     place: Mapping[str, int]
     alphabetical: Places
+    dated: bool
     starts: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
     rank: npt.NDArray[np.int64]
@@ -94,6 +99,7 @@ def _made(artifact: Artifact, catalogue: Catalogue) -> Shelf:
         services=services,
         place={service.id: place for place, service in enumerate(services)},
         alphabetical=np.array(sorted(range(len(services)), key=lambda place: services[place].id), dtype=np.intp),
+        dated=any(each.starts or each.ends for each in services),
         starts=np.array([0 if each.starts is None else each.starts.toordinal() for each in services]),
         ends=np.array([_FOREVER if each.ends is None else each.ends.toordinal() for each in services]),
         rank=np.array([2 * each.fallback + _KINDS_FIRST[each.kind] for each in services]),
@@ -152,4 +158,5 @@ def _modelled(artifact: Artifact, services: tuple[Service, ...], *, sensitive: b
     rows = [artifact.service_index[services[place].id] for place in places]
     items = artifact.items[rows].astype(np.float64)
     mean = items.mean(axis=0) if rows else np.zeros(items.shape[1])
-    return Modelled(np.array(places, dtype=np.intp), items, artifact.biases[rows].astype(np.float64), mean)
+    row = {place: number for number, place in enumerate(places)}
+    return Modelled(np.array(places, dtype=np.intp), row, items, artifact.biases[rows].astype(np.float64), mean)

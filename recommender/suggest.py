@@ -7,6 +7,7 @@ vector afresh from the facts handed in, so the last event already counts.
 
 import hashlib
 from collections.abc import Mapping
+from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -139,8 +140,8 @@ def _suggestion(place: int, score: float, *, ground: _Ground, shelf: Shelf) -> S
     modelled = model_reasons(
         service, spoken, features=ground.features, artifact=shelf.artifact, catalogue=shelf.catalogue
     )
-    personal = [reason for reason in (*needs, *modelled) if reason.sayable or ground.known.is_staff]
-    reasons = tuple(personal[:REASONS_MAX]) or (general_reason(service, shelf.artifact),)
+    personal = (reason for reason in chain(needs, modelled) if reason.sayable or ground.known.is_staff)
+    reasons = tuple(islice(personal, REASONS_MAX)) or (general_reason(service, shelf.artifact),)
     return Suggestion(
         service=service.id,
         name=service.name,
