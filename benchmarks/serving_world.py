@@ -1,0 +1,155 @@
+"""A store with many people, a catalogue with many services and a model of that size, as a suggestion meets them."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import redis
+import yaml
+
+from commands.clock import now_ms
+from commands.release import VERSION
+from consent.purposes import PROFILE, SUGGEST, TRAIN
+from events.fact import Fact
+from events.keys import facet_key
+from events.partitioning import partition_of
+from events.pseudonyms import Pseudonyms
+from events.shape import FROM_LOG
+from events.vocabulary import BODIES
+from profiles.codec import encode_facet
+from profiles.facet import Facet
+from profiles.fold import fold
+from recommender.artifact import Artifact, make_artifact
+from recommender.catalogue import Catalogue, load_catalogue
+
+LINKED: Final = 0.1
+"""Share of people with a second identity."""
+CATEGORIES: Final = 50
+_DAY: Final = 24 * 3600 * 1000
+_SHAPES: Final = 500
+"""People who differ in what they did; the others are like one of them."""
+
+
+def catalogue_of(services: int) -> Catalogue:
+    """The default catalogue, filled up with variations of its services."""
+    said = load_catalogue().model_dump(mode="json")
+    plain = [each for each in said["services"] if not each["fallback"] and not each["only_when_needed"]]
+    for number in range(services - len(said["services"])):
+        like = plain[number % len(plain)]
+        varied = {"id": f"{like['id']}-{number}", "prerequisites": [], "contraindications": []}
+        said["services"].append(like | varied | {"counts": {"items": [f"item-{number}"]}})
+    return Catalogue.model_validate(said)
+
+
+def write_catalogue(catalogue: Catalogue, path: Path) -> None:
+    """The catalogue as a file the product reads."""
+    said = catalogue.model_dump(mode="json", exclude_defaults=True)
+    path.write_text(yaml.safe_dump(said, allow_unicode=True, default_flow_style=True, width=10**6), encoding="utf-8")
+
+
+def artifact_of(catalogue: Catalogue, *, dimensions: int = 32, seed: int = 1) -> Artifact:
+    """A model of random numbers: what it costs to ask does not depend on what it learnt."""
+    rng = np.random.default_rng(seed)
+    n = len(catalogue.services)
+    features = (
+        "everyone",
+        *(f"orders:{band}" for band in ("none", "one", "few", "many")),
+        *(f"category:c{number}" for number in range(CATEGORIES)),
+        *(f"has:{service}" for service in sorted(catalogue.by_id)),
+    )
+    return make_artifact(
+        arrays={
+            "items": rng.normal(size=(n, dimensions)),
+            "biases": rng.normal(size=n),
+            "features": rng.normal(size=(len(features), dimensions)),
+            "popularity": rng.integers(1, 1000, n),
+            "companions": rng.integers(0, 50, (n, n)),
+        },
+        code=VERSION,
+        catalogue=catalogue.hash,
+        ranker="lightfm",
+        gate="made for a benchmark",
+        window=None,
+        cut_off=None,
+        examples=1,
+        people=100_000,
+        plan={},
+        metrics={},
+        services=tuple(sorted(catalogue.by_id)),
+        features=features,
+    )
+
+
+def seed_people(
+    url: str, *, people: int, partitions: int, pseudonyms: Pseudonyms, seed: int = 1
+) -> list[tuple[str, ...]]:
+    """Put people into an empty store, all of whom allow personal suggestions; the identities of each."""
+    rng = np.random.default_rng(seed)
+    now = now_ms()
+    shapes = [_shape(rng, now) for _ in range(_SHAPES)]
+    names = [pseudonyms.of(f"app:{number}") for number in range(people)]
+    linked = set(rng.choice(people, int(people * LINKED), replace=False).tolist())
+    persons: list[tuple[str, ...]] = []
+    client: redis.Redis = redis.Redis.from_url(url)
+    with client, client.pipeline(transaction=False) as pipeline:
+        for number, name in enumerate(names):
+            facts = shapes[number % _SHAPES]
+            other = pseudonyms.of(f"phone:+4930{number:07}") if number in linked else None
+            for identity, facet in _facets(name, other, facts, now):
+                pipeline.set(facet_key(partition_of(identity.encode(), partitions), identity), encode_facet(facet))
+            persons.append((name,) if other is None else (name, other))
+            if number % 2000 == 1999:
+                pipeline.execute()
+        pipeline.execute()
+    return persons
+
+
+def _facets(name: str, other: str | None, facts: Sequence[Fact], now: int) -> Iterator[tuple[str, Facet]]:
+    if other is None:
+        yield name, _folded(facts)
+        return
+    half = {"reason": "login", "strength": "verified"}
+    yield name, _folded([*facts, _fact("identity.linked", now - _DAY, other=other, **half)])
+    yield other, _folded([_fact("identity.linked", now - _DAY, other=name, **half)])
+
+
+def _shape(rng: np.random.Generator, now: int) -> list[Fact]:
+    """Consents and a country, a few orders, perhaps a contact."""
+    at = now - 300 * _DAY
+    facts = [_fact("consent.given", at, purpose=purpose) for purpose in (SUGGEST, PROFILE, TRAIN)]
+    facts.append(_fact("identity.described", at, attributes={"country": "DE"}))
+    for _ in range(int(rng.integers(1, 6))):
+        number = int(rng.integers(0, 10_000))
+        line = {"item": f"item-{number % 900}", "category": f"c{number % CATEGORIES}", "quantity": 1, "amount": 1990}
+        total = {"amount": 1990, "currency": "EUR"}
+        when = now - int(rng.integers(1, 290)) * _DAY
+        facts.append(_fact("transaction.purchased", when, order_id=f"o-{number}-{when}", total=total, lines=[line]))
+    if rng.random() < 0.3:
+        when = now - int(rng.integers(1, 60)) * _DAY
+        facts.append(_fact("service.contact_started", when, contact_id=f"c-{when}", topics=["fees"]))
+    return facts
+
+
+_keys = iter(range(1, 10**9))
+
+
+def _fact(event_type: str, at: int, **said: Any) -> Fact:
+    return Fact(
+        type=event_type,
+        event_key=next(_keys).to_bytes(8, "big"),
+        digest=b"four",
+        identity="",
+        occurred_at=at,
+        received_at=at,
+        source="benchmark",
+        body=BODIES[event_type].model_validate(said, context=FROM_LOG),
+    )
+
+
+def _folded(facts: Sequence[Fact]) -> Facet:
+    facet = Facet()
+    for fact in facts:
+        facet, fate = fold(facet, fact)
+        assert fate == "applied", fate
+    return facet
