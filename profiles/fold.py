@@ -1,7 +1,6 @@
 """The fold: one fact into one facet. All domain logic of the event process is this pure function."""
 
-from collections.abc import Iterator
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from msgspec.structs import replace
 
@@ -35,9 +34,6 @@ must not crowd them out.
 EDGES_MAX: Final = 256
 """Links, and relations, a facet may hold; counted apart, so that links take no room from what happened."""
 _SIZES_MAX: Final = (RECORDS_MAX, RECORDS_MAX, EDGES_MAX, EDGES_MAX)
-_RESTRAINING: Final = ("cases", "suggestions", "messages")
-_COUNTED: Final = ("orders", "payments", "subscriptions", "contacts", "alerts", "surveys", "reviews")
-"""Kinds of the service section; the two that are left, touch and attributes, are few by name."""
 _ENTRY: Final = 12
 
 Fate = Literal["applied", "repeated", "conflict", "full", "unknown_purpose"]
@@ -66,16 +62,17 @@ def fold(facet: Facet, fact: Fact) -> Folded:
         return Folded(facet, "repeated" if known == fact.digest else "conflict")
     if isinstance(fact.body, ConsentAct) and fact.body.purpose not in PURPOSES:
         return Folded(facet, "unknown_purpose")
-    folded = _with_fact(facet, fact)
+    entry = fact.event_key + fact.digest
+    folded = replace(facet, recent=(facet.recent + entry)[-KNOWN_MAX * _ENTRY :], **_changes(facet, fact))
     # What restricts finds room: consents and legal attributes are few by name and not counted, and the end of a link
     # is about a link that is held, or about one that is refused as well.
     if _outgrows(facet, folded):
         return Folded(facet, "full")
-    entry = fact.event_key + fact.digest
-    return Folded(replace(folded, recent=(facet.recent + entry)[-KNOWN_MAX * _ENTRY :]), "applied")
+    return Folded(folded, "applied")
 
 
-def _with_fact(facet: Facet, fact: Fact) -> Facet:
+def _changes(facet: Facet, fact: Fact) -> dict[str, Any]:
+    """The fields of the facet that the fact changes, as they are then."""
     match fact.body:
         case ConsentAct():
             return _with_act(facet, fact, fact.body)
@@ -84,7 +81,7 @@ def _with_fact(facet: Facet, fact: Fact) -> Facet:
         case Related():
             return _with_relation(facet, fact, fact.body)
         case _:
-            return _with_deltas(facet, fact, deltas(fact))
+            return _with_deltas(facet, fact)
 
 
 def _digest_of(recent: bytes, event_key: bytes) -> bytes | None:
@@ -104,20 +101,24 @@ def _outgrows(before: Facet, after: Facet) -> bool:
 
 def _sizes(facet: Facet) -> tuple[int, int, int, int]:
     """Records, restraining records, links, relations. Legal attributes and texts are bounded in other ways."""
-    restraining = sum(len(getattr(facet.service, kind)) for kind in _RESTRAINING)
-    records = sum(len(getattr(facet.service, kind)) for kind in _COUNTED)
-    records += sum(len(section.attributes) for section in (facet.build, facet.sensitive) if section is not None)
+    held = facet.service
+    restraining = len(held.cases) + len(held.suggestions) + len(held.messages)
+    # The two kinds that are left, touch and attributes, are few by name.
+    records = len(held.orders) + len(held.payments) + len(held.subscriptions) + len(held.contacts)
+    records += len(held.alerts) + len(held.surveys) + len(held.reviews)
+    for section in (facet.build, facet.sensitive):
+        if section is not None:
+            records += len(section.attributes)
     return records, restraining, len(facet.edges), len(facet.relations)
 
 
-def _with_act(facet: Facet, fact: Fact, act: ConsentAct) -> Facet:
+def _with_act(facet: Facet, fact: Fact, act: ConsentAct) -> dict[str, Any]:
     state = facet.consents.get(act.purpose, NEVER_ASKED)
     consents = {**facet.consents, act.purpose: _act_joined(state, fact, act)}
-    facet = replace(facet, consents=consents)
     if act.purpose not in _SECTIONS or opens(consents, PURPOSES[act.purpose], received_at=fact.received_at):
-        return facet
+        return {"consents": consents}
     # The purpose is closed: what was kept for it goes at once.
-    return replace(facet, **{_SECTIONS[act.purpose][0]: None})
+    return {"consents": consents, _SECTIONS[act.purpose][0]: None}
 
 
 def _act_joined(state: PurposeState, fact: Fact, act: ConsentAct) -> PurposeState:
@@ -134,35 +135,37 @@ def _act_joined(state: PurposeState, fact: Fact, act: ConsentAct) -> PurposeStat
     return with_no(state, No(fact.effective_at, fact.received_at, fact.event_key, withdrawn))
 
 
-def _with_link(facet: Facet, fact: Fact, body: Linked | Unlinked) -> Facet:
+def _with_link(facet: Facet, fact: Fact, body: Linked | Unlinked) -> dict[str, Any]:
     strength = body.strength if isinstance(body, Linked) else None
     act = Cell(fact.effective_at, fact.event_key, LinkAct(strength, body.reason, fact.received_at))
-    return replace(facet, edges=with_record(facet.edges, body.other, Edge(acts=(act,))))
+    return {"edges": with_record(facet.edges, body.other, Edge(acts=(act,)))}
 
 
-def _with_relation(facet: Facet, fact: Fact, body: Related) -> Facet:
+def _with_relation(facet: Facet, fact: Fact, body: Related) -> dict[str, Any]:
     name = f"{body.kind} {'from' if body.inverse else 'to'} {body.other}"
     said = Relation(said=Cell(fact.effective_at, fact.event_key, body.ended))
-    return replace(facet, relations=with_record(facet.relations, name, said))
+    return {"relations": with_record(facet.relations, name, said)}
 
 
-def _with_deltas(facet: Facet, fact: Fact, added: Iterator[Delta]) -> Facet:
-    for delta in added:
+def _with_deltas(facet: Facet, fact: Fact) -> dict[str, Section]:
+    sections: dict[str, Section] = {}
+    for delta in deltas(fact):
         name, kind = _SECTIONS[delta.purpose]
-        section: Section | None = getattr(facet, name)
+        section: Section | None = sections.get(name) or getattr(facet, name)
         if section is None or delta.purpose not in (SERVICE, LEGAL):
             if not opens(facet.consents, PURPOSES[delta.purpose], received_at=fact.received_at):
                 continue
             section = section or kind()
-        facet = replace(facet, **{name: _with_delta(section, delta, fact.occurred_at)})
-    return facet
+        sections[name] = _with_delta(section, delta, fact.occurred_at)
+    return sections
 
 
 def _with_delta(section: Section, delta: Delta, occurred_at: int) -> Section:
-    if occurred_at < horizon(section.latest_at):
+    latest_at = section.latest_at
+    if occurred_at < latest_at and occurred_at < horizon(latest_at):
         return section
     records = with_record(getattr(section, delta.kind), delta.id, delta.record)
-    latest_at = max(section.latest_at, occurred_at)
-    is_due = horizon(latest_at) > horizon(section.latest_at) and section.latest_at > 0
-    section = bounded(replace(section, latest_at=latest_at, **{delta.kind: records}))
-    return trim(section) if is_due else section
+    if occurred_at <= latest_at:
+        return bounded(replace(section, **{delta.kind: records}))
+    section = bounded(replace(section, latest_at=occurred_at, **{delta.kind: records}))
+    return trim(section) if horizon(occurred_at) > horizon(latest_at) else section

@@ -8,15 +8,17 @@ early or late ends in the same value.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
-from msgspec.structs import replace
+import msgspec
+from msgspec.structs import astuple, replace
 
 from profiles.facet import CELLS_MAX, TEXTS_MAX, Cell, FeedbackSection, Record, Section, Words
 
 HORIZON_MS: Final = 1096 * 24 * 3600 * 1000
-"""A cell older than this before the section's greatest event time is forgotten."""
-_DAY_MS: Final = 24 * 3600 * 1000
+"""A cell older than this before the section's greatest event time is forgotten, at the latest `STEP_MS` later."""
+STEP_MS: Final = 32 * 24 * 3600 * 1000
+"""Event time between two trimmings: each looks at every cell of a section."""
 
-R = TypeVar("R")
+R = TypeVar("R", bound=msgspec.Struct)
 S = TypeVar("S", bound=Section)
 V = TypeVar("V")
 
@@ -34,24 +36,30 @@ def latest(first: tuple[Cell[V], ...], second: tuple[Cell[V], ...]) -> tuple[Cel
     """The newest `CELLS_MAX` of both, newest first, each event once."""
     if not first or not second:
         return first or second
+    added, head = second[0], first[0]
+    if len(second) == 1 and (added.at, added.key) > (head.at, head.key):
+        return (added, *first[: CELLS_MAX - 1])
     by_order = {(cell.at, cell.key): cell for cell in (*first, *second)}
     return tuple(by_order[order] for order in sorted(by_order, reverse=True)[:CELLS_MAX])
 
 
 def join_records(first: R, second: R) -> R:
     """Field by field: the newest cell, or the newest few."""
-    fields: tuple[str, ...] = first.__struct_fields__  # type: ignore[attr-defined]
-    values = []
-    for name in fields:
-        mine, other = getattr(first, name), getattr(second, name)
-        values.append(latest(mine, other) if isinstance(mine, tuple) else newest(mine, other))
-    return type(first)(*values)
+    return type(first)(*map(_join_fields, astuple(first), astuple(second)))
 
 
-def with_record(records: Mapping[str, R], record_id: str, record: R) -> dict[str, R]:
+def _join_fields(first: Any, second: Any) -> Any:
+    if not first or not second:
+        return first or second
+    return latest(first, second) if isinstance(first, tuple) else newest(first, second)
+
+
+def with_record(records: dict[str, R], record_id: str, record: R) -> dict[str, R]:
     """The records with one more joined in under its id."""
     known = records.get(record_id)
-    return {**records, record_id: record if known is None else join_records(known, record)}
+    joined = records.copy()
+    joined[record_id] = record if known is None else join_records(known, record)
+    return joined
 
 
 def join_sections(first: S, second: S) -> S:
@@ -90,22 +98,29 @@ def _written(words: Words) -> tuple[int, bytes]:
 
 
 def horizon(latest_at: int) -> int:
-    """The oldest event time that is kept; moves once a day of event time, so that trimming is rarely due."""
-    return latest_at // _DAY_MS * _DAY_MS - HORIZON_MS
+    """The oldest event time that is kept; moves once in `STEP_MS` of event time, so that trimming is rarely due."""
+    return latest_at // STEP_MS * STEP_MS - HORIZON_MS
 
 
 def trim(section: S) -> S:
     """The section without the cells behind its horizon, and without records that have none left."""
     oldest = horizon(section.latest_at)
-    values: dict[str, Any] = {"latest_at": section.latest_at}
-    for kind in section.__struct_fields__[1:]:
-        values[kind] = dict(_trimmed(getattr(section, kind), oldest))
-    return type(section)(**values)
+    kinds = {kind: getattr(section, kind) for kind in section.__struct_fields__[1:]}
+    trimmed = {kind: dict(_trimmed(records, oldest)) for kind, records in kinds.items() if _has_stale(records, oldest)}
+    return replace(section, **trimmed) if trimmed else section
+
+
+def _has_stale(records: Mapping[str, Record], oldest: int) -> bool:
+    for record in records.values():
+        for field in astuple(record):
+            if field and (field[-1] if isinstance(field, tuple) else field).at < oldest:  # of a few the last is oldest
+                return True
+    return False
 
 
 def _trimmed(records: Mapping[str, Record], oldest: int) -> Iterable[tuple[str, Record]]:
     for record_id, record in records.items():
-        values = [_trim_field(getattr(record, name), oldest) for name in record.__struct_fields__]
+        values = [_trim_field(field, oldest) for field in astuple(record)]
         if any(values):
             yield record_id, type(record)(*values)
 
