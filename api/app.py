@@ -10,14 +10,15 @@ from starlette.routing import Route
 from api import consents, customers, events_routes, health, outcomes, outreach_routes, suggestions
 from api.documents import openapi_of
 from api.gate import Gate
+from api.limits import Limits
 from api.problems import problem_of, respond
 from api.services import Services
 
 VERSION: Final = "1"
 
 
-def build_api(services: Services) -> FastAPI:
-    """The app over these services. It starts and stops none of them."""
+def build_api(services: Services, limits: Limits | None = None) -> FastAPI:
+    """The app over these services. It starts and stops none of them. Without `limits` they are the usual ones."""
     app = FastAPI(
         title="Rapport",
         version=VERSION,
@@ -26,7 +27,7 @@ def build_api(services: Services) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    gate = Gate(keys=services.keys, metrics=services.metrics, timeout_s=services.timeout_s)
+    gate = Gate(keys=services.keys, metrics=services.metrics, timeout_s=services.timeout_s, limits=limits or Limits())
     app.router.routes.append(suggestions.build(services, gate))
     for room in (events_routes, customers, consents, outcomes, outreach_routes, health):
         app.include_router(room.build(services, gate))

@@ -36,7 +36,8 @@ class Role(StrEnum):
 class ApiKey(Shape):
     """A key as it is kept: its hash, its role, and for ingest the source and the event types it is bound to.
 
-    `made_at` is ms. The key itself has 256 random bits, so one round of SHA-256 keeps it safe.
+    `rate` is how many requests and events a second it may send, None for the usual. `made_at` is ms. The key itself has
+    256 random bits, so one round of SHA-256 keeps it safe.
     """
 
     id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}$")]
@@ -45,6 +46,7 @@ class ApiKey(Shape):
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     source: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")] | None = None
     types: Annotated[tuple[str, ...], Field(max_length=64)] = ()
+    rate: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = None
     made_at: Natural
 
     @model_validator(mode="after")
@@ -113,11 +115,21 @@ class NewKey:
     shown: str
 
 
-def make_key(*, name: str, role: Role, source: str | None = None, types: tuple[str, ...] = (), now: int) -> NewKey:
-    """A fresh key of 256 random bits; pydantic.ValidationError where role, source and types do not fit together."""
+def make_key(
+    *,
+    name: str,
+    role: Role,
+    source: str | None = None,
+    types: tuple[str, ...] = (),
+    rate: int | None = None,
+    now: int,
+) -> NewKey:
+    """A fresh key of 256 random bits; pydantic.ValidationError where these do not fit together."""
     key_id = secrets.token_hex(4)
     shown = f"{_PREFIX}_{key_id}_{secrets.token_urlsafe(32)}"
-    kept = ApiKey(id=key_id, name=name, role=role, sha256=_hash(shown), source=source, types=types, made_at=now)
+    kept = ApiKey(
+        id=key_id, name=name, role=role, sha256=_hash(shown), source=source, types=types, rate=rate, made_at=now
+    )
     return NewKey(kept, shown)
 
 

@@ -6,7 +6,7 @@ A route that is not in `api.auth.ROUTES` cannot be built, so that nothing is ser
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from fastapi.routing import APIRoute
@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Message
 
 from api.auth import ROUTES, Access, ApiKey, ApiKeys, authorize
+from api.limits import Limits
 from api.metrics import Metrics
 from api.problems import problem_of, respond
 from api.refusal import Refusal
@@ -41,6 +42,7 @@ class Gate:
     keys: ApiKeys
     metrics: Metrics
     timeout_s: float
+    limits: Limits = field(default_factory=Limits)
 
     def guard(self, handler: Handler, *, method: str, path: str) -> Handler:
         """The handler behind the gate; KeyError for a route that the table does not know."""
@@ -49,8 +51,10 @@ class Gate:
         async def guarded(request: Request) -> Response:
             began = time.perf_counter()
             try:
-                async with asyncio.timeout(self.timeout_s):
-                    response = await handler(await self._admitted(request, access))
+                with self.limits.body() as add:
+                    admitted = await self._admitted(request, access, add)
+                    async with asyncio.timeout(self.timeout_s):
+                        response = await handler(admitted)
                 response.headers.setdefault("Cache-Control", "no-store")
             except Exception as error:  # noqa: BLE001 - each has its fate in the table of problems
                 response = respond(problem_of(error))
@@ -71,21 +75,39 @@ class Gate:
 
         return GuardedRoute
 
-    async def _admitted(self, request: Request, access: Access) -> Request:
+    async def _admitted(self, request: Request, access: Access, add: Callable[[int], None]) -> Request:
         key = authorize(request.headers.get("authorization"), access=access, keys=self.keys)
+        self.limits.let_in(key)
         _check_query(request, access.query)
         if access.body_max is None:
             request.state.asked = Asked(key, None)
             return request
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in _JSON_TYPES:
             raise Refusal("not-json-type")
-        raw = await _body(request, longest=access.body_max)
+        raw = await self._body(request, longest=access.body_max, add=add)
         said = parse_json(raw, bytes_max=access.body_max)
         if isinstance(said, EventRefused):
             raise Refusal("not-json", said.detail)
         again = Request(request.scope, _receiver(raw))
         again.state.asked = Asked(key, said)
         return again
+
+    async def _body(self, request: Request, *, longest: int, add: Callable[[int], None]) -> bytes:
+        """The body, read no further than allowed, and waited for no longer than an answer may take."""
+        told = request.headers.get("content-length", "")
+        if told.isascii() and told.isdigit() and int(told) > longest:
+            raise Refusal("too-large", f"at most {longest} bytes")
+        received = bytearray()
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                async for chunk in request.stream():
+                    received += chunk
+                    if len(received) > longest:
+                        raise Refusal("too-large", f"at most {longest} bytes")
+                    add(len(chunk))
+        except TimeoutError:
+            raise Refusal("body-too-slow") from None
+        return bytes(received)
 
 
 def asked(request: Request) -> Asked:
@@ -100,19 +122,6 @@ def _check_query(request: Request, allowed: Collection[str]) -> None:
         raise Refusal("invalid", f"there is no parameter {unknown[0][:32]!r} here")
     if len(set(names)) != len(names):
         raise Refusal("invalid", "a parameter is given twice")
-
-
-async def _body(request: Request, *, longest: int) -> bytes:
-    """The body, read no further than allowed."""
-    told = request.headers.get("content-length", "")
-    if told.isascii() and told.isdigit() and int(told) > longest:
-        raise Refusal("too-large", f"at most {longest} bytes")
-    received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > longest:
-            raise Refusal("too-large", f"at most {longest} bytes")
-    return bytes(received)
 
 
 def _receiver(body: bytes) -> Callable[[], Awaitable[Message]]:

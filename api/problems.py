@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from api.key_file import KeysUnreadable
@@ -50,6 +51,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "unknown-decision": Kind(404, "The decision is not known", "it was never answered, or longer ago than it is kept"),
     "unknown-outreach": Kind(404, "The message is not known"),
     "method-not-allowed": Kind(405, "The route does not know this method"),
+    "body-too-slow": Kind(408, "The body did not arrive in time", "send it again, in smaller batches"),
     "another-act": Kind(409, "Another act was recorded under this id"),
     "not-claimed": Kind(409, "Nobody was told to send this message", "claim it before sending, and keep to the answer"),
     "person-too-large": Kind(409, "Too many identities hang together", "a link is wrong and has to be ended"),
@@ -59,6 +61,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "bad-identity": Kind(422, "The identity cannot be read"),
     "bad-token": Kind(422, "The token in `after` is not one of ours"),
     "nothing-admitted": Kind(422, "None of the events was admitted"),
+    "too-many": Kind(429, "Too many requests or events with this key", "wait as long as Retry-After says", 1),
     "internal": Kind(500, "Something went wrong on our side", "it was logged"),
     "log-refused": Kind(500, "The log does not take this", "trying again does not help"),
     "profile-unreadable": Kind(500, "What is stored about the person cannot be read", "nothing was decided"),
@@ -68,6 +71,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "store-unavailable": Kind(503, "The store does not answer", "try again: repeats do no harm", 2),
     "person-unstable": Kind(503, "The person's links are changing", "try again", 1),
     "not-folded-yet": Kind(503, "What `after` names is not folded yet", "ask again with the same token", 1),
+    "busy": Kind(503, "Too much is being received", "try again", 1),
     "too-slow": Kind(503, "It took too long", "try again: repeats do no harm", 2),
 }
 
@@ -100,6 +104,7 @@ BY_EXCEPTION: Final[Mapping[type[Exception], str]] = {
     DecisionsUnavailable: "store-unavailable",
     OutreachUnavailable: "store-unavailable",
     TimeoutError: "too-slow",
+    ClientDisconnect: "body-too-slow",
 }
 """Exception -> kind of problem; its own words stay inside."""
 
@@ -134,7 +139,7 @@ def respond(problem: Problem) -> JSONResponse:
     kind = KINDS[problem.kind]
     headers = {"Cache-Control": "no-store"}
     if kind.retry_after_s is not None:
-        headers["Retry-After"] = str(kind.retry_after_s)
+        headers["Retry-After"] = str(problem.extra.get("retry_after", kind.retry_after_s))
     if kind.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     content = {"type": URN + problem.kind, "title": kind.title, "status": kind.status}

@@ -34,12 +34,13 @@ def add(
     types: Annotated[
         list[str] | None, typer.Option("--type", help="ingest: an event type, or a prefix ending in .*")
     ] = None,
+    rate: Annotated[int | None, typer.Option(help="requests and events a second it may send")] = None,
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
     """Make a key and show it, once."""
     try:
-        new = make_key(name=name, role=role, source=source, types=tuple(types or ()), now=now_ms())
+        new = make_key(name=name, role=role, source=source, types=tuple(types or ()), rate=rate, now=now_ms())
     except ValidationError as error:
         raise typer.BadParameter(describe(error)) from None
     _file(data).add(new.kept)
