@@ -119,6 +119,9 @@ class StreamApp(faust.App):
             answer = await self._answer(handed, handler)
             if self.ownership.settle(handed, answer) and isinstance(answer, Stopped):
                 _log.error("stopped %s: %s", _place(handed.frame), answer.reason)
+            if handed.frame.skipped:
+                said = "%s: %d offsets hold no record (compacted, or a transaction's)"
+                _log.info(said, _place(handed.frame), handed.frame.skipped)
         except Exception as error:  # noqa: BLE001  its fate is to stop the worker
             place = _place(handed.frame)
             _log.error("%s failed for good with %s: the worker stops", place, type(error).__name__)

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from msgspec.structs import replace
+
 from events.position import Checkpoint, Stream, record_fingerprint
 from profiles.codec import FacetUnreadable
 from profiles.facet import Facet
@@ -148,10 +150,15 @@ class StreamFold:
 
 
 def begin(checkpoint: Checkpoint | None, *, log: LogIdentity) -> Checkpoint:
-    """Where folding goes on: at the checkpoint, or at the start of a log not read so far or adopted since."""
+    """Where folding goes on: at the checkpoint, or at the start of a log not read so far or adopted since.
+
+    An epoch is opened for all topics at once; one that is the same log as before keeps its place.
+    """
     if checkpoint is None:
         return Checkpoint(epoch=log.epoch, offset=0, topic_id=log.topic_id)
     if checkpoint.epoch < log.epoch:
+        if checkpoint.topic_id == log.topic_id:
+            return replace(checkpoint, epoch=log.epoch)
         return Checkpoint(epoch=log.epoch, offset=0, topic_id=log.topic_id, incarnation=checkpoint.incarnation)
     return checkpoint
 

@@ -34,6 +34,11 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     high_watermark: int | None = None
     last_stable_offset: int | None = None
 
+    @property
+    def skipped(self) -> int:
+        """How many of its offsets hold no record."""
+        return self.end - self.start - len(self.records)
+
 
 class Handled(msgspec.Struct, frozen=True):
     """The frame's effect is durable: the checkpoint now stands at the frame's `end`."""

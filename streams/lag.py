@@ -12,7 +12,8 @@ from streams.ownership import Claim, Ownership
 class PartitionLag(msgspec.Struct, frozen=True, kw_only=True):
     """One partition's lag in offsets; None while the log's end is not known. `measured_at_ms` is epoch milliseconds.
 
-    `stopped` says why nothing of it is read, `waits` what is away without which nothing of it gets done.
+    `stopped` says why nothing of it is read, `waits` what is away without which nothing of it gets done. `skipped`
+    counts the offsets passed since it was assigned that hold no record: compacted, or a transaction's.
     """
 
     topic: str
@@ -22,6 +23,7 @@ class PartitionLag(msgspec.Struct, frozen=True, kw_only=True):
     measured_at_ms: int
     stopped: str | None = None
     waits: str | None = None
+    skipped: int = 0
 
 
 Publish = Callable[[Sequence[PartitionLag]], Awaitable[None]]
@@ -48,6 +50,7 @@ def measure(
             measured_at_ms=now_ms,
             stopped=claim.stopped or claim.on_trial,
             waits=claim.waits,
+            skipped=claim.skipped,
         )
         for (topic, partition), claim in sorted(claims.items())
     ]

@@ -43,7 +43,8 @@ class Handed(msgspec.Struct, frozen=True):
 class Claim:
     """What is known of one owned partition. Offsets are next offsets, times are of the monotonic clock.
 
-    `under_way` counts the frames handed over in this turn and not settled. `stopped` says why nothing is read;
+    `under_way` counts the frames handed over in this turn and not settled, `skipped` the offsets handled that held no
+    record. `stopped` says why nothing is read;
     `on_trial` why nothing was until a moment ago; `waits` what a frame in hand has been waiting for, for long.
     `told_at` is the fetching client's own stamp on the log ends, `ends_at_ms` when a new one was first seen.
     """
@@ -52,6 +53,7 @@ class Claim:
     checkpoint: int
     turn: int
     under_way: int = 0
+    skipped: int = 0
     stopped: str | None = None
     on_trial: str | None = None
     waits: str | None = None
@@ -216,6 +218,7 @@ class Ownership:
             case _:
                 claim.on_trial = None
                 claim.checkpoint = handed.frame.end
+                claim.skipped += handed.frame.skipped
         return False
 
     def stop(self, key: tuple[str, int], *, reason: str) -> bool:
