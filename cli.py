@@ -13,6 +13,8 @@ _COMMANDS = {
     "worker": "commands.worker",
     "api": "commands.api",
     "train": "commands.train",
+    "rebuild": "commands.rebuild",
+    "diff": "commands.diff",
 }
 """Command -> the module with a function of that name."""
 

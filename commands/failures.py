@@ -5,6 +5,7 @@ from commands.client import ApiUnusable
 from commands.dead_letters import LetterUnknown, NoKept, ReplayUnfinished
 from commands.demo import DemoNotLoaded
 from commands.logs import LogNotFollowed
+from commands.rebuild_fold import RebuildRefused
 from commands.settings import SettingsInvalid
 from commands.tour import TourBroken
 from commands.train_input import HistoryBehind
@@ -46,6 +47,7 @@ _SAYABLE = (
     PortTaken,
     ProfileStoreError,
     ProgramMissing,
+    RebuildRefused,
     ReplayUnfinished,
     ServiceLost,
     SettingsInvalid,

@@ -9,13 +9,14 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from events.fact import Fact, FactUndecodable, decode_fact
 from events.position import Position
+from events.pseudonyms import PSEUDONYM
 from events.segment_files import (
     ArchivedRecord,
     drop,
@@ -41,6 +42,15 @@ from events.segments import (
 from events.shape import INTEGER_MAX
 
 _log = logging.getLogger(__name__)
+
+
+class ArchivedRow(NamedTuple):
+    """A record as it stood on the log; `timestamp_ms` is the log's."""
+
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +122,26 @@ class History:
                     ):
                         yield position, fact
 
+    def records(self, epoch: int, partition: int, *, start: int, end: int) -> Iterator[ArchivedRow]:
+        """Everything of `[start, end)` that is still kept, facts or not: what a worker would be handed.
+
+        HistoryDamaged for a file that cannot be read.
+        """
+        for batch in self._rows(epoch, partition, columns=("timestamp", "key", "value"), start=start):
+            columns = (batch.column(name).to_pylist() for name in ("offset", "timestamp", "key", "value"))
+            for row in map(ArchivedRow._make, zip(*columns, strict=True)):
+                if row.offset >= end:
+                    return
+                yield row
+
+    def identities(self, epoch: int, partition: int) -> set[str]:
+        """The pseudonyms in the keys of all records."""
+        found: set[str] = set()
+        for batch in self._rows(epoch, partition, columns=("key",)):
+            texts = (key.decode("ascii", "replace") for key in pc.unique(batch.column("key")).to_pylist() if key)
+            found.update(text for text in texts if PSEUDONYM.fullmatch(text))
+        return found
+
     def find(self, event_key: bytes, partition: int, *, identity: str | None = None) -> tuple[Position, Fact] | None:
         """The first fact of an event in a partition, of the named identity where one is given; None if there is none.
 
@@ -127,10 +157,15 @@ class History:
         return None
 
     def _rows(
-        self, epoch: int, partition: int, columns: Sequence[str] = ("value", "type", "occurred_at")
+        self,
+        epoch: int,
+        partition: int,
+        columns: Sequence[str] = ("value", "type", "occurred_at"),
+        *,
+        start: int = 0,
     ) -> Iterator[Any]:
         """Batches in offset order; a merge that happens meanwhile is followed."""
-        folder, at = self._folder(epoch, partition), 0
+        folder, at = self._folder(epoch, partition), start
         while todo := pieces(segments_in(folder), start=at):
             try:
                 for piece in todo:

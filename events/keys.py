@@ -32,6 +32,7 @@ FAMILIES: Final = {
         Family("checkpoint", "derived", None, "how far a stream is folded"),
         Family("facet", "derived", None, "the facts of one identity, folded"),
         Family("outbox", "derived", None, "entries of commits the relay has yet to publish"),
+        Family("rebuilt", "derived", None, "facets folded anew from history, until they take their place"),
         Family("epochs", "primary", None, "the list of logs this store has followed"),
         Family("dead", "primary", 14 * 24 * 3600, "dead letters, raw bytes encrypted under a daily key"),
         Family("dead-key", "primary", 14 * 24 * 3600, "the daily key of the dead letters"),

@@ -3,11 +3,10 @@
 import itertools
 from typing import Final
 
-import msgspec
-
 from events.partitioning import partition_of
-from events.position import EPOCH_STRIDE, Checkpoint, Position, decode_checkpoint
-from profiles.store import FACETS_MAX, Commit, OutboxEntry, ProfileStoreUnfit
+from events.position import EPOCH_STRIDE, Checkpoint, Position
+from profiles.rebuild import CLOSED, Closed, read_standing
+from profiles.store import FACETS_MAX, Commit, OutboxEntry, ProfileStoreUnavailable
 
 OUTBOX_AHEAD: Final = (
     "the outbox holds later entries than the checkpoint: "
@@ -61,10 +60,11 @@ def entry_place(entry_id: str) -> tuple[int, int]:
 
 
 def read_checkpoint(raw: bytes | None) -> Checkpoint | None:
-    """The checkpoint that stands in a store, None for none; ProfileStoreUnfit when it is something else."""
-    if not raw:
-        return None
-    try:
-        return decode_checkpoint(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ProfileStoreUnfit("what stands in place of a checkpoint cannot be read") from error
+    """The checkpoint that stands in a store, None for none.
+
+    ProfileStoreUnavailable while a rebuild has closed it, ProfileStoreUnfit when it is something else.
+    """
+    standing = read_standing(raw)
+    if isinstance(standing, Closed):
+        raise ProfileStoreUnavailable(CLOSED)
+    return standing
