@@ -2,17 +2,19 @@
 
 import asyncio
 import logging
+import resource
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 import uvloop
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from msgspec.structs import replace
 
@@ -51,6 +53,13 @@ from streams.lag import PartitionLag, too_late
 
 _log = logging.getLogger(__name__)
 
+HEADERS_MS: Final = 10_000
+"""How long the headers of a request may take, and a connection may be idle between two of them."""
+HEADERS_BYTES_MAX: Final = 64 * 1024
+CONNECTIONS_MAX: Final = 4096
+"""Connections that are served at a time, idle ones too; the next ones wait. `api.limits` bounds what they may send."""
+FILES_BESIDE: Final = 256
+"""Files and connections of our own that are open at a time, at most."""
 STORE_TIMEOUT_S: Final = 2.0
 LOG_TIMEOUT_S: Final = 4.0
 LAG_MAX: Final = 10_000
@@ -78,14 +87,7 @@ def api(
 
 async def _serve(settings: Settings) -> None:
     async with serving(settings) as services:
-        server = Server(
-            build_api(services),
-            address=settings.host,
-            port=settings.port,
-            interface=Interfaces.ASGINL,
-            websockets=False,
-            log_enabled=False,
-        )
+        server = http_server(build_api(services), host=settings.host, port=settings.port)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
@@ -96,6 +98,31 @@ async def _serve(settings: Settings) -> None:
         finally:
             refreshing.cancel()
         _log.info("stopped")
+
+
+def http_server(app: Callable[..., Any], *, host: str, port: int, headers_ms: int = HEADERS_MS) -> Server:
+    """The server around an app, with what it waits for and takes on at a time; it is not started yet.
+
+    HTTP/1 alone: one slow connection is then one request, whose headers have to arrive in time. As many files may be
+    open as the system lets us have for that.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS_MAX + FILES_BESIDE
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return Server(
+        app,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=headers_ms, max_buffer_size=HEADERS_BYTES_MAX),
+        backlog=1024,
+        backpressure=CONNECTIONS_MAX,
+        websockets=False,
+        log_enabled=False,
+    )
 
 
 @asynccontextmanager
