@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from streams.frame import Answer, Checkpoints, Frame, Handler
-from streams.ownership import Handed, Ownership, gap_reason
 from streams.lanes import Lanes
+from streams.ownership import Handed, Ownership, gap_reason
 from streams.patience import AWAY, tried
 from tests.simulation.kafka import Group, Kafka
 from tests.simulation.network import Process
@@ -124,5 +124,3 @@ class Consumer:
     def stopped(self) -> dict[tuple[str, int], str]:
         """The partitions that stand still, and why."""
         return {key: claim.stopped for key, claim in self.ownership.claims.items() if claim.stopped is not None}
-
-

@@ -14,7 +14,7 @@ from tests.simulation.kafka import EVENTS, INTAKE
 from tests.simulation.model import Counted, LetterName
 from tests.simulation.network import at_once
 from tests.simulation.workers import ADMISSION
-from tests.simulation.world import FOLDED, PARTITIONS, PROFILES, World
+from tests.simulation.world import PARTITIONS, PROFILES, STREAMS, World
 
 
 def is_settled(world: World) -> bool:
@@ -22,7 +22,7 @@ def is_settled(world: World) -> bool:
     server = world.server
     if any(not worker.process.alive for worker in world.workers.values() if not (world.frozen and worker.is_archivist)):
         return False
-    streams = [Stream(PROFILES, topic, partition) for topic in FOLDED for partition in range(PARTITIONS)]
+    streams = [Stream(PROFILES, topic, partition) for topic, partition in STREAMS]
     return (
         all(_is_read(world, stream) for stream in streams)
         and all(not at_once(server.profiles.outbox_length(stream)) for stream in streams)
@@ -72,9 +72,8 @@ def check_ending(world: World) -> None:
         _check_stop(world, partition)
         if why_stopped(world, Stream(PROFILES, EVENTS, partition)) is None:
             _check_partition(world, partition)
-    for topic in FOLDED:
-        for partition in range(PARTITIONS):
-            _check_letters(world, topic, partition)
+    for topic, partition in STREAMS:
+        _check_letters(world, topic, partition)
     if not world.frozen:
         for name in sorted(world.found.acknowledged - world.model.on_log):
             world.wrong(f"{name[1].hex()} of {name[0]} was acknowledged and is not on the log")
@@ -85,9 +84,7 @@ def check_ending(world: World) -> None:
 def _check_stop(world: World, partition: int) -> None:
     stream = Stream(PROFILES, EVENTS, partition)
     key = (EVENTS, partition)
-    reasons = [
-        worker.consumer.stopped()[key] for worker in world.workers.values() if key in worker.consumer.stopped()
-    ]
+    reasons = [worker.consumer.stopped()[key] for worker in world.workers.values() if key in worker.consumer.stopped()]
     why = why_stopped(world, stream)
     if reasons and why is None:
         world.wrong(f"partition {partition} stands still for no reason: {reasons[0]}")

@@ -3,7 +3,7 @@
 It also coordinates the group: who owns what, in which generation.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
@@ -88,8 +88,7 @@ class Kafka:
 class Group:
     """The coordinator of one consumer group: who is in it, and who owns what in this generation."""
 
-    topics: Iterable[str]
-    partitions: int
+    streams: Sequence[tuple[str, int]]
     generation: int = 0
     heard: dict[str, float] = field(default_factory=dict)
 
@@ -110,8 +109,7 @@ class Group:
         """What a member owns in this generation; it changes from one to the next."""
         members = list(self.heard)
         turn = (members.index(member) + self.generation) % len(members)
-        wanted = [(topic, partition) for topic in self.topics for partition in range(self.partitions)]
-        return [key for place, key in enumerate(wanted) if place % len(members) == turn]
+        return [key for place, key in enumerate(self.streams) if place % len(members) == turn]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -38,8 +38,8 @@ class Call:
         return self.is_off
 
 
-class SimulatedLoop(asyncio.AbstractEventLoop):
-    """The few methods of a loop that tasks, futures, locks and timeouts use."""
+class SimulatedLoop:
+    """The few methods of an event loop that tasks, futures, locks and timeouts use."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -75,10 +75,12 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         return call
 
     def create_future(self) -> asyncio.Future[Any]:
-        return asyncio.Future(loop=self)
+        return asyncio.Future(loop=cast("asyncio.AbstractEventLoop", self))
 
     def create_task(self, coro: Any, *, name: str | None = None, context: Context | None = None, **_: Any) -> Any:
-        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name, context=context)
+        task: asyncio.Task[Any] = asyncio.Task(
+            coro, loop=cast("asyncio.AbstractEventLoop", self), name=name, context=context
+        )
         owner = OWNER.get()
         if owner is not None:
             owner(task)
@@ -101,7 +103,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run it to its end; Deadlock when nothing can happen any more."""
-        asyncio._set_running_loop(self)
+        asyncio._set_running_loop(cast("asyncio.AbstractEventLoop", self))
         try:
             main: asyncio.Task[T] = self.create_task(coroutine)
             while not main.done():
@@ -113,7 +115,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def drain(self) -> None:
         """Let what was cancelled end; no time passes."""
-        asyncio._set_running_loop(self)
+        asyncio._set_running_loop(cast("asyncio.AbstractEventLoop", self))
         try:
             self._run_ready()
         finally:

@@ -136,9 +136,7 @@ class Model:
 
     def grants(self, identities: Iterable[str]) -> list[Fact]:
         """Every yes of the identities that is folded by now."""
-        return [
-            fact for each in set(identities) for fact in self.folded_facts(each) if isinstance(fact.body, Granting)
-        ]
+        return [fact for each in set(identities) for fact in self.folded_facts(each) if isinstance(fact.body, Granting)]
 
     def counted(self, identity: str) -> Counted:
         """All facts of the log about an identity, counted."""

@@ -6,7 +6,7 @@ before either, and what it sent takes effect all the same.
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, Literal
@@ -63,7 +63,7 @@ class Process:
         """Run it as a task of this process; those it makes are too."""
         context = copy_context()
         context.run(OWNER.set, self._own)
-        return context.run(self._loop.create_task, work)  # type: ignore[no-any-return]
+        return context.run(self._loop.create_task, work)
 
     def _own(self, task: "asyncio.Task[Any]") -> None:
         self._tasks[task] = None
@@ -82,12 +82,12 @@ class Process:
             self.asleep = True
             self._loop.call_later(for_s, self._wake)
 
-    def hear(self, answer: Callable[[], None]) -> None:
+    def hear(self, answer: Callable[..., None], *what: Any) -> None:
         """An answer reaches it: now, once it wakes, or never."""
         if self.asleep:
-            self._unread.append(answer)
+            self._unread.append(lambda: answer(*what))
         elif self.alive:
-            answer()
+            answer(*what)
 
     async def rest(self, seconds: float) -> None:
         """Time passes for this process."""
@@ -103,6 +103,8 @@ class Process:
 
 
 Happens = Callable[[Fault, Process], None]
+_NOBODY: Final = Context()
+"""What happens on the way belongs to no process."""
 LATENCY_S: Final = (0.001, 0.03)
 SLOW_S: Final = 5.0
 
@@ -124,54 +126,56 @@ class Network:
         self, process: Process, what: str, effect: Callable[[], Any], *, unknown: Callable[[], Exception]
     ) -> Any:
         """Carry one call to a server: `effect` happens there, its value or error comes back, or `unknown()` does."""
-        await process.awake()
+        if process.asleep:
+            await process.awake()
         if not process.alive:
             raise asyncio.CancelledError
         self.calls += 1
-        fault = None if self.healed else self.faults.get(self.calls)
-        number, name = self.calls, None if fault is None else fault.name
+        fault = self._met(process, what)
+        way = _Way(number=self.calls, process=process, what=what, fault=fault, unknown=unknown)
         answer = self.loop.create_future()
+        self.loop.call_later(self._latency(fault, "slow_request"), self._arrive, way, effect, answer, context=_NOBODY)
+        _strike(process, fault, kill="kill_before", pause="pause_before")
+        return await answer
+
+    def _met(self, process: Process, what: str) -> Fault | None:
+        fault = None if self.healed else self.faults.get(self.calls)
         if fault is not None:
             self.met.append(fault)
             if self.tell is not None:
-                self.tell(f"call {number} of {process.name}, {what}: {fault.name} {fault.size:.2f}")
+                self.tell(f"call {self.calls} of {process.name}, {what}: {fault.name} {fault.size:.2f}")
             self.happens(fault, process)
+        return fault
 
-        def come_back(value: Any, error: Exception | None) -> None:
-            if answer.done():
-                return
-            if error is not None:
-                answer.set_exception(error)
-            else:
-                answer.set_result(value)
-
-        def arrive() -> None:
-            value, error = None, None
-            if name == "lose_request":
-                error = unknown()
-            else:
-                value, error = _outcome(effect)
-                if self.tell is not None:
-                    self.tell(f"{number:4} {process.name}: {what} -> {_shown(value, error)}")
-            if name == "lose_answer":
-                value, error = None, unknown()
-            if name == "kill_after":
-                process.kill()
-            if name == "pause_after" and fault is not None:
-                process.pause(SLOW_S * fault.size)
-            self.loop.call_later(self._latency(fault, "slow_answer"), process.hear, lambda: come_back(value, error))
-
-        self.loop.call_later(self._latency(fault, "slow_request"), arrive)
-        if name == "kill_before":
-            process.kill()
-        if name == "pause_before" and fault is not None:
-            process.pause(SLOW_S * fault.size)
-        return await answer
+    def _arrive(self, way: "_Way", effect: Callable[[], Any], answer: "asyncio.Future[Any]") -> None:
+        fault, process = way.fault, way.process
+        name = None if fault is None else fault.name
+        value, error = None, None
+        if name != "lose_request":
+            value, error = _outcome(effect)
+            if self.tell is not None:
+                self.tell(f"{way.number:4} {process.name}: {way.what} -> {_shown(value, error)}")
+        if name in ("lose_request", "lose_answer"):
+            value, error = None, way.unknown()
+        _strike(process, fault, kill="kill_after", pause="pause_after")
+        back = self._latency(fault, "slow_answer")
+        self.loop.call_later(back, process.hear, _come_back, answer, value, error, context=_NOBODY)
 
     def _latency(self, fault: Fault | None, slow: FaultName) -> float:
         least, most = LATENCY_S
         usual = least + (most - least) * self.chance.random()
         return usual + SLOW_S * fault.size if fault is not None and fault.name == slow else usual
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """One call on its way."""
+
+    number: int
+    process: Process
+    what: str
+    fault: Fault | None
+    unknown: Callable[[], Exception]
 
 
 class Remote:
@@ -192,21 +196,39 @@ class Remote:
         self._unknown, self._watch, self._seen = unknown, watch, seen
 
     def __getattr__(self, method: str) -> Any:
-        function = getattr(self._target, method)
+        function, network = getattr(self._target, method), self._network
+        watch = self._watch if method in self._seen else None
 
-        async def call(*args: Any, **named: Any) -> Any:
+        def call(*args: Any, **named: Any) -> Any:
             def effect() -> Any:
                 value = at_once(function(*args, **named))
-                if self._watch is not None and method in self._seen:
-                    self._watch(method, args or tuple(named.values()), value)
+                if watch is not None:
+                    watch(method, args or tuple(named.values()), value)
                 return value
 
             what = f"{self._name}.{method}"
-            if self._network.tell is not None:
+            if network.tell is not None:
                 what += _arguments(args, named)
-            return await self._network.call(self._process, what, effect, unknown=self._unknown)
+            return network.call(self._process, what, effect, unknown=self._unknown)
 
+        self.__dict__[method] = call
         return call
+
+
+def _strike(process: Process, fault: Fault | None, *, kill: FaultName, pause: FaultName) -> None:
+    if fault is not None and fault.name == kill:
+        process.kill()
+    if fault is not None and fault.name == pause:
+        process.pause(SLOW_S * fault.size)
+
+
+def _come_back(answer: "asyncio.Future[Any]", value: Any, error: Exception | None) -> None:
+    if answer.done():
+        return
+    if error is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(value)
 
 
 def at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -1,7 +1,6 @@
 """Was it allowed? Each answer that needs a permit is held against what the model knew while it was made."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from events.fact import Fact
 from outreach.candidates import Candidate

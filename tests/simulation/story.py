@@ -1,4 +1,4 @@
-"""What people do in one history: drawn from the seed, and acted out by clients of the API, the intake and the outbox."""
+"""What people do in one history: drawn from the seed, acted out by clients of the API and of the log."""
 
 import asyncio
 import json
@@ -32,7 +32,12 @@ TRIES: Final = 8
 ACTS_S: Final = 4.0
 """Virtual seconds in which people act."""
 AWAY: Final = (
-    ProfileStoreUnavailable, ConsentStoreUnavailable, OutreachUnavailable, LogError, PersonUnavailable, ConnectionError
+    ProfileStoreUnavailable,
+    ConsentStoreUnavailable,
+    OutreachUnavailable,
+    LogError,
+    PersonUnavailable,
+    ConnectionError,
 )
 NIGHT_MS: Final = 25 * HOUR
 
@@ -52,7 +57,7 @@ class Story:
         chance = self._chance
         for person in PEOPLE:
             for purpose in PURPOSES:
-                if chance.random() < 0.75:
+                if chance.random() < (0.9 if person == "app:1" else 0.3):
                     yield chance.random(), self._consents(person, purpose, granting=True)
         for _ in range(chance.randint(6, 18)):
             yield chance.random() * ACTS_S, self._drawn()
@@ -85,7 +90,9 @@ class Story:
             case "ask":
                 return lambda: self._asks(person)
             case "complaint":
-                return self._sends(self._event("feedback.complaint_filed", person, case_id=f"case-{chance.randint(1, 4)}"))
+                return self._sends(
+                    self._event("feedback.complaint_filed", person, case_id=f"case-{chance.randint(1, 4)}")
+                )
             case "resolve":
                 return self._sends(self._event("service.case_resolved", person, case_id=f"case-{chance.randint(1, 4)}"))
             case "repeat":
@@ -169,7 +176,7 @@ class Story:
 
     async def _record(self, process: Process, person: str, body: ConsentGiven | ConsentWithdrawn) -> None:
         """As `api.consents` does it."""
-        world, now = self._world, self._world.clock()
+        world, now, restores = self._world, self._world.clock(), self._world.restores
         try:
             members = (await reader_of(world, process).read(pseudonym(person), now=now)).members
         except PersonUnavailable:
@@ -186,9 +193,12 @@ class Story:
             return
         standing = world.server.acts._records.get(planned.event_key, planned)
         for fact in map(decode_fact, standing.facts):
-            world.found.acknowledged.add((fact.identity, fact.event_key))
+            name = (fact.identity, fact.event_key)
+            world.found.acknowledged.add(name)
             if standing.restricts:
-                world.model.noes[fact.identity, fact.event_key] = fact
+                world.model.noes[name] = fact
+        if world.restores != restores:
+            world.forget_what_is_lost()
         world.say(f"acknowledged: {body.event_type} {body.purpose} of {person}")
 
     async def _asks(self, person: str) -> None:
@@ -209,9 +219,11 @@ class Story:
             window = Window(world, identity)
             answer = await claims_of(world, process).claim(name, at=now)
             world.say(f"claim of {name[:10]}: {'go' if answer else getattr(answer, 'reason', '')}")
-            facts = [] if answer.decision is None or answer.decision.claim is None else [
-                claimed_fact(answer.decision, now=now)
-            ]
+            facts = (
+                []
+                if answer.decision is None or answer.decision.claim is None
+                else [claimed_fact(answer.decision, now=now)]
+            )
             if isinstance(answer, Go):
                 if name in world.found.went:
                     world.wrong(f"{name} was sent twice")
@@ -250,7 +262,7 @@ class Story:
             await self._wait(0.5 + self._chance.random())
 
     def _produce(self, person: str, value: bytes) -> None:
-        self._put(INTAKE, partition_of(person.encode(), PARTITIONS), person.encode(), value)
+        self._put(INTAKE, 0, person.encode(), value)
 
     def _put(self, topic: str, partition: int, key: bytes, value: bytes) -> None:
         if not self._world.kafka.away:

@@ -1,6 +1,6 @@
 """Values in words for a trace: short, and the same in every run (chance and the order of sets leave no mark)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
@@ -20,37 +20,46 @@ _NAME: Final = 12
 
 def told(value: Any) -> str:
     """The value in a few words."""
-    match value:
-        case Commit():
-            before = "nothing" if value.expected is None else told(value.expected)
-            facets = ", ".join(sorted(short(name) for name in value.facets))
-            return f"{told(value.stream)} {before} to {told(value.next)}, facets [{facets}], outbox {told(value.outbox)}"
-        case Stream():
-            return f"{value.topic.removeprefix('rapport.')}[{value.partition}]"
-        case Checkpoint():
-            return f"{value.epoch}.{value.offset}"
-        case Facet():
-            return f"facet of {len(value.recent) // 12} events"
-        case Standing():
-            return f"{told(value.facets)} at {told(value.checkpoint)}"
-        case OutboxEntry():
-            return f"{value.kind} {value.offset}-{value.index}"
-        case Decision():
-            claim = "" if value.claim is None else f", claimed {value.claim.because}"
-            sent = ", published" if value.published else ""
-            return f"decision {value.id[:10]} {value.trigger} {value.verdict} because {value.because}{claim}{sent}"
-        case Candidate():
-            return f"candidate {value.trigger} of {short(value.about)} for {short(value.identity)} due {value.due}"
-        case Hold():
-            return f"hold {value.purpose} of {short(value.identity)} {value.event_key.hex()[:6]}"
-        case ActRecord():
-            return f"act {value.event_key.hex()[:6]} of {len(value.facts)}"
-        case Admitted():
-            fact = value.fact
-            return f"{fact.type} of {short(fact.identity)} {fact.event_key.hex()[:6]}"
-        case DeadLetter():
-            return f"letter {value.id} {value.reason}"
+    for kind, in_words in _WORDS.items():
+        if isinstance(value, kind):
+            return in_words(value)
     return _plain(value)
+
+
+def _commit(value: Commit) -> str:
+    before = "nothing" if value.expected is None else told(value.expected)
+    facets = ", ".join(sorted(short(name) for name in value.facets))
+    return f"{told(value.stream)} {before} to {told(value.next)}, facets [{facets}], outbox {told(value.outbox)}"
+
+
+def _decision(value: Decision) -> str:
+    claim = "" if value.claim is None else f", claimed {value.claim.because}"
+    sent = ", published" if value.published else ""
+    return f"decision {value.id[:10]} {value.trigger} {value.verdict} because {value.because}{claim}{sent}"
+
+
+def _candidate(value: Candidate) -> str:
+    return f"candidate {value.trigger} of {short(value.about)} for {short(value.identity)} due {value.due}"
+
+
+def _admitted(value: Admitted) -> str:
+    return f"{value.fact.type} of {short(value.fact.identity)} {value.fact.event_key.hex()[:6]}"
+
+
+_WORDS: Final[Mapping[type[Any], Callable[[Any], str]]] = {
+    Commit: _commit,
+    Decision: _decision,
+    Candidate: _candidate,
+    Admitted: _admitted,
+    Stream: lambda value: f"{value.topic.removeprefix('rapport.')}[{value.partition}]",
+    Checkpoint: lambda value: f"{value.epoch}.{value.offset}",
+    Facet: lambda value: f"facet of {len(value.recent) // 12} events",
+    Standing: lambda value: f"{told(value.facets)} at {told(value.checkpoint)}",
+    OutboxEntry: lambda value: f"{value.kind} {value.offset}-{value.index}",
+    Hold: lambda value: f"hold {value.purpose} of {short(value.identity)} {value.event_key.hex()[:6]}",
+    ActRecord: lambda value: f"act {value.event_key.hex()[:6]} of {len(value.facts)}",
+    DeadLetter: lambda value: f"letter {value.id} {value.reason}",
+}
 
 
 def short(pseudonym: str) -> str:
@@ -68,7 +77,8 @@ def _plain(value: Any) -> str:
     if isinstance(value, AbstractSet):
         return _several(sorted(value))
     if isinstance(value, list | tuple):
-        return _several(list(value))
+        # Names come in the order of a set.
+        return _several(sorted(value) if all(isinstance(each, str) for each in value) else list(value))
     return repr(value)
 
 

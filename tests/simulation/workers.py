@@ -35,7 +35,7 @@ from tests.simulation.world import PARTITIONS, PROFILES, SESSION_S, World
 ADMISSION: Final = Admission(pseudonyms=PSEUDONYMS, partitions=PARTITIONS)
 CACHED: Final = 3
 """Facets a worker holds; few, so that it has to load some again."""
-COMPANIONS_S: Final = 1.5
+COMPANIONS_S: Final = 2.0
 
 
 def decider_of(world: World, process: Process) -> Decider:
@@ -93,9 +93,7 @@ class Worker:
         }
         checkpoints = StoredCheckpoints(app=PROFILES, store=store, starts=self._starts, logs=logs)
         group = world.groups[PROFILES]
-        self.consumer = Consumer(
-            self.process, kafka=world.kafka, group=group, routes=routes, checkpoints=checkpoints
-        )
+        self.consumer = Consumer(self.process, kafka=world.kafka, group=group, routes=routes, checkpoints=checkpoints)
         self._recorder = recorder_of(world, self.process)
         self._decider = decider
 
@@ -221,5 +219,3 @@ def adopt_if_drained(world: World) -> None:
     for worker in world.workers.values():
         if not worker.process.asleep:
             worker.process.kill()
-
-

@@ -24,6 +24,7 @@ from tests.simulation.server import Copy, Server
 PARTITIONS: Final = 2
 PROFILES: Final = "profiles"
 FOLDED: Final = (INTAKE, EVENTS, DECISIONS)
+STREAMS: Final = ((INTAKE, 0), *((topic, each) for topic in (EVENTS, DECISIONS) for each in range(PARTITIONS)))
 SESSION_S: Final = 2.5
 AWAY_S: Final = 3.0
 
@@ -51,10 +52,11 @@ class World:
         self.network = Network(
             loop=self.loop, chance=Random(f"{seed} network"), faults=faults, happens=self._happens, tell=self.tell
         )
-        self.kafka = Kafka(
-            partitions=PARTITIONS, chance=Random(f"{seed} log"), clock=self.clock, written=self._written
-        )
-        self.groups = {PROFILES: Group(FOLDED, PARTITIONS), "history": Group((EVENTS,), PARTITIONS)}
+        self.kafka = Kafka(partitions=PARTITIONS, chance=Random(f"{seed} log"), clock=self.clock, written=self._written)
+        self.groups = {
+            PROFILES: Group(STREAMS),
+            "history": Group([key for key in STREAMS if key[0] == EVENTS]),
+        }
         self.server = Server(PARTITIONS)
         self.archive = MemoryArchive()
         self.model = Model(PARTITIONS)
@@ -114,9 +116,7 @@ class World:
     def identities(self) -> dict[str, LogIdentity]:
         """Which log each topic is, as a process finds it when it starts."""
         return {
-            topic: LogIdentity(
-                epoch=self.kafka.epoch if topic == EVENTS else 1, topic_id=self.kafka.topic_id(topic)
-            )
+            topic: LogIdentity(epoch=self.kafka.epoch if topic == EVENTS else 1, topic_id=self.kafka.topic_id(topic))
             for topic in (*FOLDED, OUTREACH)
         }
 
@@ -219,11 +219,14 @@ class World:
         self.found.went.clear()
         for partition in range(PARTITIONS):
             self.read_checkpoint(partition)
+        self.forget_what_is_lost()
+
+    def forget_what_is_lost(self) -> None:
+        """A copy that is older than an act, when the act is not on the log either, has lost it: no promise is kept."""
         held, acts = self.server.holds._holds, self.server.acts._records
         for name in list(self.model.noes):
             if name not in held and not self.model.is_folded(name):
                 del self.model.noes[name]
-        # A store that is older than an act, when the act is not on the log either, has lost it.
         waits = {name for name in self.found.acknowledged if name not in self.model.on_log}
         self.found.acknowledged -= {name for name in waits if name not in held and name[1] not in acts}
 
@@ -258,9 +261,7 @@ def _no_acknowledgement() -> Exception:
     return LogUnavailable("no acknowledgement in time", failed={0: "no acknowledgement in time"})
 
 
-async def until(
-    condition: Callable[[], bool], loop: SimulatedLoop, *, within_s: float, every_s: float = 0.5
-) -> bool:
+async def until(condition: Callable[[], bool], loop: SimulatedLoop, *, within_s: float, every_s: float = 0.5) -> bool:
     """Wait, in virtual time, until it holds; False at the end of the time."""
     deadline = loop.now + within_s
     while not condition():
