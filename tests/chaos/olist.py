@@ -3,25 +3,30 @@
 import asyncio
 import random
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.chaos.commits import Partition
-from tests.chaos.hits import Hit
+import msgspec
+
+from commands.olist import read_olist
+from commands.olist_events import olist_events
+from tests.chaos.load import Sent
 from tests.chaos.plan import Fault, Step
 from tests.chaos.recount import LogCount, count_log, known_events
-from tests.chaos.run import Order, Report
-from tests.chaos.site import HISTORY, Site, site_in
+from tests.chaos.run import Order, Report, pace
+from tests.chaos.sender import Sender
+from tests.chaos.site import HISTORY, site_in
 from tests.chaos.storm import Storm
 from tests.chaos.strikes import strike
-from tests.chaos.topics import ends_of, read_topics
+from tests.chaos.topics import read_topics
 from tests.chaos.verdict import Verdict, judge_history
 from tests.installation import Installation
-from tests.integration.olist_world import PARTITIONS, SOURCE, differences, none_set_aside, replay, stored
+from tests.integration.olist_world import EVENTS_SENT, PARTITIONS, SOURCE, differences, none_set_aside, stored
 from tests.integration.recount import recount
 
+REPEATED: Final = 0.1
+BACKLOG: Final = 20_000
 STORE_FAULTS: Final[dict[int, Fault]] = {3: "kill store", 4: "copy store", 7: "restore older store", 9: "kill store"}
 """After how many counted kills each is done."""
 MOMENTS: Final[tuple[Fault, ...]] = (
@@ -31,28 +36,33 @@ MOMENTS: Final[tuple[Fault, ...]] = (
 )
 
 
-class AllSent:
-    """Everything was sent before the run began."""
-
-    def __init__(self, acked: Counter[Partition]) -> None:
-        self.acked = acked
-        self.broken: BaseException | None = None
-
-    def end(self) -> None:
-        """Nothing is in hand."""
+def load(olist: Path, *, seed: int) -> Iterator[Sent]:
+    """The files as events in their order, a tenth of them sent a second time soon after."""
+    chance, late = random.Random(f"olist {seed}"), list[Sent]()
+    for event in olist_events(read_olist(olist)):
+        said = event.cloud_event(source=SOURCE)
+        sent = Sent(SOURCE, str(said["subject"]).encode(), msgspec.json.encode(said))
+        yield sent
+        if chance.random() < REPEATED:
+            late.append(sent)
+        if len(late) > 100:
+            yield late.pop(chance.randrange(len(late)))
+    yield from late
 
 
 def run_olist(order: Order, *, folder: Path, olist: Path, tell: Callable[[str], None] = print) -> Report:
-    """Replay the files with a tenth of the events repeated, strike while they are folded, compare."""
+    """Send the files, strike while they are folded, compare."""
     began = time.monotonic()
     with site_in(folder, broker=order.broker, partitions=PARTITIONS) as site:
-        summary = replay(site.installation, "olist", str(olist), "--repeat-share", "0.1")
-        tell(f"sent: {summary}")
-        intake = site.installation.settings.intake_topic(SOURCE)
-        sent = Counter(ends_of(site.installation.settings.brokers, [intake]))
-        storm = Storm(site, AllSent(sent), chance=random.Random(f"storm {order.seed}"), tell=tell)
-        _hire(site, workers=order.workers)
+        settings = site.installation.settings
+        sender = Sender(settings, load(olist, seed=order.seed), wants_more=pace(site, backlog=BACKLOG))
+        storm = Storm(site, sender, chance=random.Random(f"storm {order.seed}"), tell=tell)
+        sender.start()
+        for number in range(order.workers):
+            site.hire(f"worker-{number + 1}")
+        site.hire("archiver", app=HISTORY)
         _strike(storm, order)
+        storm.wait(sender.exhausted.is_set, within_s=900, what="all of the files sent")
         storm.settle()
         verdict = asyncio.run(_judge(site.installation, olist))
     return Report(
@@ -61,26 +71,23 @@ def run_olist(order: Order, *, folder: Path, olist: Path, tell: Callable[[str], 
         ended=storm.ended,
         verdict=verdict,
         seconds=time.monotonic() - began,
-        told={"records": sent.total()},
+        told={"records": sender.acked.total()},
         cold_starts=storm.cold_starts,
     )
 
 
-def _hire(site: Site, *, workers: int) -> None:
-    for number in range(workers):
-        site.hire(f"worker-{number + 1}")
-    site.hire("archiver", app=HISTORY)
-
-
-def _strike(storm: Storm, order: Order) -> list[Hit]:
+def _strike(storm: Storm, order: Order) -> None:
+    """Hits all over the files, each once so much more is folded."""
     chance = random.Random(f"plan {order.seed}")
     todo = dict(STORE_FAULTS)
+    apart = EVENTS_SENT // (order.kills + 4)
     while storm.counted < order.kills or todo:
         if storm.counted in todo:
             strike(storm, Step(todo.pop(storm.counted)))
-        else:
-            strike(storm, Step(chance.choice(MOMENTS)))
-    return storm.hits
+            continue
+        enough = min(storm.folded() + apart, EVENTS_SENT - apart)
+        storm.wait_folded(enough)
+        strike(storm, Step(chance.choice(MOMENTS)))
 
 
 async def _judge(installation: Installation, olist: Path) -> Verdict:

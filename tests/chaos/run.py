@@ -102,7 +102,7 @@ def run(order: Order, *, folder: Path, tell: Callable[[str], None] = print) -> R
     began = time.monotonic()
     load = Load(seed=order.seed)
     with site_in(folder, broker=order.broker) as site:
-        sender = Sender(site.installation.settings, load, wants_more=_pace(site, order))
+        sender = Sender(site.installation.settings, load, wants_more=pace(site, rate=order.rate))
         storm = Storm(
             site,
             sender,
@@ -159,19 +159,19 @@ def _soak(storm: Storm, order: Order) -> None:
         number += 1
 
 
-def _pace(site: Site, order: Order) -> Callable[[Counter[Partition]], bool]:
+def pace(site: Site, *, rate: float = 0.0, backlog: int = BACKLOG) -> Callable[[Counter[Partition]], bool]:
     """Whether the sender is to go on: while too little waits, and no faster than the rate (records/s), if any."""
     began = time.monotonic()
 
     def wants_more(acked: Counter[Partition]) -> bool:
         sent = acked.total()
-        if order.rate and sent > order.rate * (time.monotonic() - began):
+        if rate and sent > rate * (time.monotonic() - began):
             return False
         try:
             stood = site.checkpoints()
         except (OSError, redis.RedisError):
             return False
         admitted = sum(min(stood.get(place, 0), count) for place, count in acked.items())
-        return sent - admitted < BACKLOG
+        return sent - admitted < backlog
 
     return wants_more

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 
@@ -10,7 +10,7 @@ from commands.settings import Settings
 from events.partitioning import partition_of
 from streams.producer import DeliveryFailed, IntakeProducer
 from tests.chaos.commits import Partition
-from tests.chaos.load import BOUND, Load, Sent
+from tests.chaos.load import Sent
 
 BATCH = 1_000
 
@@ -22,10 +22,13 @@ class Sender(threading.Thread):
     sender that retries.
     """
 
-    def __init__(self, settings: Settings, load: Load, *, wants_more: Callable[[Counter[Partition]], bool]) -> None:
+    def __init__(
+        self, settings: Settings, load: Iterable[Sent], *, wants_more: Callable[[Counter[Partition]], bool]
+    ) -> None:
         super().__init__(name="sender", daemon=True)
         self.acked: Counter[Partition] = Counter()
         self.failures = 0
+        self.exhausted = threading.Event()
         self.broken: BaseException | None = None
         self._settings = settings
         self._source: Iterator[Sent] = iter(load)
@@ -52,22 +55,24 @@ class Sender(threading.Thread):
 
     def _send_until_it_fails(self) -> None:
         with ExitStack() as opened:
-            producers = {
-                source: opened.enter_context(
-                    IntakeProducer(brokers=self._settings.brokers, topic=self._settings.intake_topic(source))
-                )
-                for source in (None, BOUND)
-            }
+            producers: dict[str | None, IntakeProducer] = {}
             while self._in_hand or not self._ending.is_set():
                 if not self._in_hand and self._wants_more(self.acked):
                     self._in_hand = list(islice(self._source, BATCH))
+                    if not self._in_hand:
+                        self.exhausted.set()
                 for place, sent in enumerate(self._in_hand):
+                    if sent.source not in producers:
+                        producers[sent.source] = opened.enter_context(self._producer(sent.source))
                     producers[sent.source].send(place=place, key=sent.key, value=sent.value)
                 for producer in producers.values():
                     producer.flush()
                 self.acked.update(map(self._place, self._in_hand))
                 self._in_hand = []
                 self._ending.wait(0.05)
+
+    def _producer(self, source: str | None) -> IntakeProducer:
+        return IntakeProducer(brokers=self._settings.brokers, topic=self._settings.intake_topic(source))
 
     def _place(self, sent: Sent) -> Partition:
         return Partition(self._settings.intake_topic(sent.source), partition_of(sent.key, self._settings.partitions))

@@ -99,6 +99,10 @@ class Storm:
         end = time.monotonic() + seconds
         self.wait(lambda: time.monotonic() >= end, within_s=seconds + 60, what="the end of a pause")
 
+    def wait_folded(self, facts: int) -> None:
+        """Wait until so many facts are folded."""
+        self.wait(lambda: self.folded() >= facts, within_s=300, what=f"{facts} facts folded")
+
     def settle(self, *, within_s: float = 600.0) -> None:
         """Clear weather, nothing more sent, and wait until all is folded, archived and published."""
         for proxy in self.proxies():
