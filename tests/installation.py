@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +26,11 @@ from events.position import Stream, decode_checkpoint
 from events.pseudonyms import Pseudonyms
 from profiles.codec import decode_facet
 from profiles.facet import Facet
-from streams.admin import ensure_topics
+from streams.admin import ensure_topics, log_bounds
 from streams.producer import IntakeProducer
 from tests.builders import NOW, TRUSTED, raw
 from tests.servers import ROOT, Valkey, embedded_broker, embedded_store
+from tests.waiting import until
 
 PARTITIONS = 4
 
@@ -143,26 +144,51 @@ def installation_in(
     shared: topics and groups have a prefix of their own there, and the topics go with the block.
     """
     with ExitStack() as started:
-        shared = kafka or os.environ.get("RAPPORT_KAFKA")
+        shared = kafka or named_cluster()
         address = shared or started.enter_context(embedded_broker(folder))
         store = started.enter_context(embedded_store(folder / "store", port=store_port))
         settings = settings_of(
             kafka=address,
-            topic_prefix=f"test-{uuid.uuid4().hex[:8]}",
+            topic_prefix=fresh_prefix(),
             redis=store.url,
             data=folder / "data",
             partitions=partitions,
         )
         ensure_topics(settings.brokers, settings.topics, replication=1)
         if shared:
-            started.callback(remove_topics, settings)
+            started.callback(remove_topics, settings, settings.topics)
         yield Installation(settings, make_keyring(settings), store)
 
 
-def remove_topics(settings: Settings) -> None:
-    """Leave nothing of an installation on a shared cluster."""
+def named_cluster() -> str | None:
+    """The cluster all tests are to run on, if one is named."""
+    return os.environ.get("RAPPORT_KAFKA")
+
+
+def fresh_prefix() -> str:
+    """What the topics and groups of nobody else on a cluster begin with."""
+    return f"test-{uuid.uuid4().hex[:8]}"
+
+
+@contextmanager
+def cluster_for_up() -> Iterator[tuple[Sequence[str], Mapping[str, str]]]:
+    """The words and variables by which `rapport up` works on the named cluster; none where none is named."""
+    kafka = named_cluster()
+    if kafka is None:
+        yield (), {}
+        return
+    settings = settings_of(kafka=kafka, topic_prefix=fresh_prefix())
+    try:
+        yield ("--kafka", kafka), {"RAPPORT_TOPIC_PREFIX": settings.topic_prefix}
+    finally:
+        remove_topics(settings, settings.topics)
+
+
+def remove_topics(settings: Settings, topics: Collection[str]) -> None:
+    """Delete topics of a cluster that others use too; gone when this returns."""
     admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
     try:
-        admin.delete_topics(list(settings.topics))
+        admin.delete_topics(list(topics))
     finally:
         admin.close()
+    until(lambda: not log_bounds(settings.brokers, topics), within_s=30, what="the end of the topics")

@@ -12,8 +12,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Ne
 
 from commands.settings import Settings
 from streams.admin import ensure_topics, log_bounds, topic_ids
-from tests.installation import Installation
-from tests.waiting import until
+from tests.installation import Installation, remove_topics
 
 Events = Sequence[Mapping[str, Any]]
 
@@ -36,9 +35,7 @@ def cut(settings: Settings, topic: str, *, partition: int, before: int) -> None:
 def make_anew(settings: Settings, topic: str) -> None:
     """Delete a topic and make it again: the same name, another log."""
     former = topic_ids(settings.brokers, [topic])[topic]
-    with administration(settings) as admin:
-        admin.delete_topics([topic])
-    until(lambda: not log_bounds(settings.brokers, [topic]), within_s=20, what="the end of the topic")
+    remove_topics(settings, [topic])
     ensure_topics(settings.brokers, {topic: settings.partitions}, replication=1)
     assert topic_ids(settings.brokers, [topic])[topic] != former
 

@@ -122,7 +122,8 @@ def test_servers_that_run_already_are_used_and_left_running(tmp_path: Path) -> N
         taken.bind((LOOPBACK, 0))
         taken.listen()
         words = ("--kafka", made.settings.kafka, "--redis", made.settings.redis)
-        with up(tmp_path, *words) as run, ExitStack() as closing:
+        prefix = {"RAPPORT_TOPIC_PREFIX": made.settings.topic_prefix}
+        with up(tmp_path, *words, environment=prefix) as run, ExitStack() as closing:
             ready = run.ready()
             assert (ready["kafka"], ready["redis"]) == (made.settings.kafka, made.settings.redis)
             second = rapport("up", data=tmp_path / "data")

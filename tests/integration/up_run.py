@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,13 +69,13 @@ def alive(family: set[tuple[int, str]]) -> set[int]:
 
 
 @contextmanager
-def up(folder: Path, *words: str) -> Iterator[Up]:
+def up(folder: Path, *words: str, environment: Mapping[str, str] | None = None) -> Iterator[Up]:
     """A run on `folder / "data"`; whatever the test did, it is gone after the block."""
     ready_file, output = folder / "ready" / "up.json", folder / "up.log"
     argv = [*_RAPPORT, "up", "--data", str(folder / "data"), "--no-demo"]
     argv += ["--port", "0", "--partitions", str(PARTITIONS), "--ready-file", str(ready_file), *words]
     with output.open("wb") as out:
-        process = subprocess.Popen(argv, cwd=ROOT, env=_ENVIRONMENT, stdout=out, stderr=out)
+        process = subprocess.Popen(argv, cwd=ROOT, env={**_ENVIRONMENT, **(environment or {})}, stdout=out, stderr=out)
     run = Up(process, output, ready_file)
     try:
         yield run

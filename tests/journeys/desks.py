@@ -15,6 +15,7 @@ from commands.client import Client, client_of
 from embedded.process import running
 from embedded.service import Service
 from tests.builders import event
+from tests.installation import cluster_for_up
 from tests.servers import ROOT
 
 _RAPPORT = (sys.executable, "-c", "import cli; cli.main()")
@@ -112,15 +113,17 @@ def offered(answer: Answer) -> dict[str, Any]:
 def service_in(folder: Path) -> Iterator[Desk]:
     """`rapport up` with its demo world, from ready to gone."""
     data, ready = folder / "data", folder / "ready.json"
-    service = Service(
-        name="up",
-        argv=[*_RAPPORT, "up", "--data", str(data), "--port", "0", "--partitions", "4", "--ready-file", str(ready)],
-        environment=_ENVIRONMENT,
-        folder=ROOT,
-        log=folder / "up.log",
-        ready=ready.exists,
-        ready_timeout_s=180.0,
-        stop_timeout_s=120.0,
-    )
-    with running(service), client_of(data=None, ready_file=ready) as client:
-        yield Desk(client, data)
+    argv = [*_RAPPORT, "up", "--data", str(data), "--port", "0", "--partitions", "4", "--ready-file", str(ready)]
+    with cluster_for_up() as (words, variables):
+        service = Service(
+            name="up",
+            argv=[*argv, *words],
+            environment={**_ENVIRONMENT, **variables},
+            folder=ROOT,
+            log=folder / "up.log",
+            ready=ready.exists,
+            ready_timeout_s=180.0,
+            stop_timeout_s=120.0,
+        )
+        with running(service), client_of(data=None, ready_file=ready) as client:
+            yield Desk(client, data)

@@ -18,6 +18,8 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.servers
 
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("RAPPORT_")}
+"""The README speaks of the embedded servers, whatever other tests run on."""
 README = (ROOT / "README.md").read_text()
 
 
@@ -36,7 +38,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     arguments = f"--ready-file {ready} --data {folder / 'data'} --port 0"
     with (folder / "log").open("w") as log:
         running = subprocess.Popen(
-            ["make", "run", f"ARGS={arguments}"], cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+            ["make", "run", f"ARGS={arguments}"],
+            cwd=ROOT,
+            env=_ENVIRONMENT,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         until(lambda: ready.exists() or running.poll() is not None, within_s=180, what="a ready service")
@@ -50,7 +57,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def run(line: str, data: Path) -> subprocess.CompletedProcess[str]:
     """A README line, with this service's data folder."""
-    environment = {**os.environ, "RAPPORT_DATA": str(data)}
+    environment = {**_ENVIRONMENT, "RAPPORT_DATA": str(data)}
     return subprocess.run(
         shlex.split(line), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=False
     )
