@@ -1,5 +1,7 @@
 """The fold: one fact into one facet. All domain logic of the event process is this pure function."""
 
+from collections.abc import Callable, Mapping
+from operator import gt
 from typing import Any, Final, Literal, NamedTuple
 
 from msgspec.structs import replace
@@ -9,6 +11,8 @@ from consent.state import NEVER_ASKED, Grant, No, PurposeState, opens, with_gran
 from events.acts import ConsentAct, ConsentWithdrawn, Granting
 from events.fact import Fact
 from events.identity import Linked, Related, Unlinked
+from events.shape import Body
+from events.vocabulary import BODIES
 from profiles.deltas import Delta, deltas
 from profiles.facet import (
     AttributeSection,
@@ -36,6 +40,9 @@ EDGES_MAX: Final = 256
 _SIZES_MAX: Final = (RECORDS_MAX, RECORDS_MAX, EDGES_MAX, EDGES_MAX)
 _ENTRY: Final = 12
 
+_ACTS: Final = frozenset(name for name, body in BODIES.items() if issubclass(body, ConsentAct))
+_ALWAYS_OPEN: Final = frozenset({SERVICE, LEGAL})
+
 Fate = Literal["applied", "repeated", "conflict", "full", "unknown_purpose"]
 
 _SECTIONS: Final[dict[str, tuple[str, type[Section]]]] = {
@@ -46,6 +53,10 @@ _SECTIONS: Final[dict[str, tuple[str, type[Section]]]] = {
     FEEDBACK: ("feedback", FeedbackSection),
 }
 """Purpose -> the facet's section for it."""
+
+
+Changes = Mapping[str, Any]
+"""Fields of a facet as they are once a fact is known; the others stay."""
 
 
 class Folded(NamedTuple):
@@ -60,28 +71,16 @@ def fold(facet: Facet, fact: Fact) -> Folded:
     known = _digest_of(facet.recent, fact.event_key)
     if known is not None:
         return Folded(facet, "repeated" if known == fact.digest else "conflict")
-    if isinstance(fact.body, ConsentAct) and fact.body.purpose not in PURPOSES:
+    if fact.type in _ACTS and getattr(fact.body, "purpose") not in PURPOSES:  # noqa: B009 - every act is about one
         return Folded(facet, "unknown_purpose")
+    changes = _FOLDED_APART.get(fact.type, _with_deltas)(facet, fact, fact.body)
     entry = fact.event_key + fact.digest
-    folded = replace(facet, recent=(facet.recent + entry)[-KNOWN_MAX * _ENTRY :], **_changes(facet, fact))
+    folded = replace(facet, recent=(facet.recent + entry)[-KNOWN_MAX * _ENTRY :], **changes)
     # What restricts finds room: consents and legal attributes are few by name and not counted, and the end of a link
     # is about a link that is held, or about one that is refused as well.
     if _outgrows(facet, folded):
         return Folded(facet, "full")
     return Folded(folded, "applied")
-
-
-def _changes(facet: Facet, fact: Fact) -> dict[str, Any]:
-    """The fields of the facet that the fact changes, as they are then."""
-    match fact.body:
-        case ConsentAct():
-            return _with_act(facet, fact, fact.body)
-        case Linked() | Unlinked():
-            return _with_link(facet, fact, fact.body)
-        case Related():
-            return _with_relation(facet, fact, fact.body)
-        case _:
-            return _with_deltas(facet, fact)
 
 
 def _digest_of(recent: bytes, event_key: bytes) -> bytes | None:
@@ -93,7 +92,7 @@ def _digest_of(recent: bytes, event_key: bytes) -> bytes | None:
 
 def _outgrows(before: Facet, after: Facet) -> bool:
     sizes = _sizes(after)
-    if all(size <= most for size, most in zip(sizes, _SIZES_MAX, strict=True)):
+    if not any(map(gt, sizes, _SIZES_MAX)):
         return False
     rows = zip(_sizes(before), sizes, _SIZES_MAX, strict=True)
     return any(size > most and size > was for was, size, most in rows)
@@ -112,7 +111,7 @@ def _sizes(facet: Facet) -> tuple[int, int, int, int]:
     return records, restraining, len(facet.edges), len(facet.relations)
 
 
-def _with_act(facet: Facet, fact: Fact, act: ConsentAct) -> dict[str, Any]:
+def _with_act(facet: Facet, fact: Fact, act: ConsentAct) -> Changes:
     state = facet.consents.get(act.purpose, NEVER_ASKED)
     consents = {**facet.consents, act.purpose: _act_joined(state, fact, act)}
     if act.purpose not in _SECTIONS or opens(consents, PURPOSES[act.purpose], received_at=fact.received_at):
@@ -135,27 +134,27 @@ def _act_joined(state: PurposeState, fact: Fact, act: ConsentAct) -> PurposeStat
     return with_no(state, No(fact.effective_at, fact.received_at, fact.event_key, withdrawn))
 
 
-def _with_link(facet: Facet, fact: Fact, body: Linked | Unlinked) -> dict[str, Any]:
+def _with_link(facet: Facet, fact: Fact, body: Linked | Unlinked) -> Changes:
     strength = body.strength if isinstance(body, Linked) else None
     act = Cell(fact.effective_at, fact.event_key, LinkAct(strength, body.reason, fact.received_at))
     return {"edges": with_record(facet.edges, body.other, Edge(acts=(act,)))}
 
 
-def _with_relation(facet: Facet, fact: Fact, body: Related) -> dict[str, Any]:
+def _with_relation(facet: Facet, fact: Fact, body: Related) -> Changes:
     name = f"{body.kind} {'from' if body.inverse else 'to'} {body.other}"
     said = Relation(said=Cell(fact.effective_at, fact.event_key, body.ended))
     return {"relations": with_record(facet.relations, name, said)}
 
 
-def _with_deltas(facet: Facet, fact: Fact) -> dict[str, Section]:
+def _with_deltas(facet: Facet, fact: Fact, _body: Body) -> Changes:
     sections: dict[str, Section] = {}
     for delta in deltas(fact):
-        name, kind = _SECTIONS[delta.purpose]
+        name, make = _SECTIONS[delta.purpose]
         section: Section | None = sections.get(name) or getattr(facet, name)
-        if section is None or delta.purpose not in (SERVICE, LEGAL):
+        if section is None or delta.purpose not in _ALWAYS_OPEN:
             if not opens(facet.consents, PURPOSES[delta.purpose], received_at=fact.received_at):
                 continue
-            section = section or kind()
+            section = section or make()
         sections[name] = _with_delta(section, delta, fact.occurred_at)
     return sections
 
@@ -164,8 +163,17 @@ def _with_delta(section: Section, delta: Delta, occurred_at: int) -> Section:
     latest_at = section.latest_at
     if occurred_at < latest_at and occurred_at < horizon(latest_at):
         return section
-    records = with_record(getattr(section, delta.kind), delta.id, delta.record)
+    records = {delta.kind: with_record(getattr(section, delta.kind), delta.id, delta.record)}
     if occurred_at <= latest_at:
-        return bounded(replace(section, **{delta.kind: records}))
-    section = bounded(replace(section, latest_at=occurred_at, **{delta.kind: records}))
+        return bounded(replace(section, **records))
+    section = bounded(replace(section, latest_at=occurred_at, **records))
     return trim(section) if horizon(occurred_at) > horizon(latest_at) else section
+
+
+_FOLDED_APART: Final[Mapping[str, Callable[[Facet, Fact, Any], Changes]]] = {
+    **dict.fromkeys(_ACTS, _with_act),
+    Linked.event_type: _with_link,
+    Unlinked.event_type: _with_link,
+    Related.event_type: _with_relation,
+}
+"""Types that no section keeps; all others are deltas."""

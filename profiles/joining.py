@@ -105,8 +105,10 @@ def horizon(latest_at: int) -> int:
 def trim(section: S) -> S:
     """The section without the cells behind its horizon, and without records that have none left."""
     oldest = horizon(section.latest_at)
-    kinds = {kind: getattr(section, kind) for kind in section.__struct_fields__[1:]}
-    trimmed = {kind: dict(_trimmed(records, oldest)) for kind, records in kinds.items() if _has_stale(records, oldest)}
+    kinds = zip(section.__struct_fields__[1:], astuple(section)[1:], strict=True)
+    trimmed = {
+        kind: dict(_trimmed(records, oldest)) for kind, records in kinds if records and _has_stale(records, oldest)
+    }
     return replace(section, **trimmed) if trimmed else section
 
 
