@@ -22,7 +22,7 @@ from streams.dead_letters import DeadLetter, Undertaker, decode_letter
 from streams.dead_letters_replay import Replayer
 from streams.fold_work import FoldWork, Release
 from streams.folding import LogIdentity, StreamFold, Work
-from streams.frame import Frame, Handled, Record
+from streams.frame import Answer, Frame, Handled, Record
 from streams.memory_dead_letters import MemoryDeadLetters
 from streams.relay import Publish, Relay
 from tests.builders import ADMISSION, NOW, PARTITIONS, admitted, pseudonym, raw
@@ -36,9 +36,9 @@ LOG: Final = LogIdentity(epoch=1, topic_id="a log")
 class LetterWorld:
     """One worker that owns every partition of both topics; `door` is who may send on the intake."""
 
-    def __init__(self, *, letters: MemoryDeadLetters | None = None) -> None:
+    def __init__(self, *, letters: MemoryDeadLetters | None = None, store: MemoryStore | None = None) -> None:
         self.now = NOW
-        self.store = MemoryStore(partitions=PARTITIONS)
+        self.store = store or MemoryStore(partitions=PARTITIONS)
         self.log = MemoryLog(topic=EVENTS, partitions=PARTITIONS, clock=lambda: self.now)
         self.letters = letters or MemoryDeadLetters()
         self.holds = MemoryHolds(partitions=PARTITIONS)
@@ -94,13 +94,24 @@ class LetterWorld:
             records = tuple(Record(*record) for record in self.log.records(stream.topic, stream.partition))
             await self.take(stream, records)
 
+    async def work_on_facts(self) -> None:
+        """The same for the log of facts alone."""
+        for stream in self.streams:
+            if stream.topic == EVENTS:
+                records = [Record(*record) for record in self.log.records(stream.topic, stream.partition)]
+                await self.take(stream, records)
+
+    async def fold(self, frame: Frame) -> Answer:
+        """What the owner of the frame's topic answers."""
+        return await self._folds[frame.topic](frame)
+
     async def take(self, stream: Stream, records: Sequence[Record]) -> Checkpoint | None:
         """Take up records from the start of a partition, and publish what follows; the checkpoint then."""
         end = records[-1].offset + 1 if records else 0
         frame = Frame(
             topic=stream.topic, partition=stream.partition, generation=1, start=0, end=end, records=tuple(records)
         )
-        assert await self._folds[stream.topic](frame) == Handled()
+        assert await self.fold(frame) == Handled()
         await self.relay.drain(stream)
         return await self.store.checkpoint(stream)
 
