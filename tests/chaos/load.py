@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, Final, NamedTuple
 
 BEGIN_MS: Final = 1_767_258_000_000
@@ -73,9 +74,14 @@ def time_text(at: int) -> str:
 
 
 class Load:
-    """An endless iterator over `Sent`; the ledger knows each one before it is handed out."""
+    """An endless iterator over `Sent`; the ledger knows each one before it is handed out.
 
-    def __init__(self, *, seed: int) -> None:
+    After `waves` waves of new people (None: never) it tells all of them again, verbatim, before each new wave: a load
+    whose people hardly grow in number, for a look at what does.
+    """
+
+    def __init__(self, *, seed: int, waves: int | None = None) -> None:
+        self._waves = waves
         self.ledger: Final = Ledger()
         self._chance = random.Random(seed)
         self._name = f"s{seed}"
@@ -84,8 +90,16 @@ class Load:
         self._bought: deque[tuple[int, dict[str, Any]]] = deque()
 
     def __iter__(self) -> Iterator[Sent]:
-        while True:
-            yield from self._wave()
+        kept: list[Sent] = []
+        for number in count():
+            again = self._waves is not None and number >= self._waves
+            if again:
+                self.ledger.repeats += len(kept)
+                yield from kept
+            for sent in self._wave():
+                if self._waves is not None and not again:
+                    kept.append(sent)
+                yield sent
 
     def _wave(self) -> Iterator[Sent]:
         first = self._serial

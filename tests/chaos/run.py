@@ -27,6 +27,11 @@ from tests.chaos.verdict import Verdict, judge
 
 BACKLOG: Final = 3_000
 """Records the sender keeps waiting on the intakes."""
+SOAK_WAVES: Final = 8
+"""Waves of new people before a soak begins to tell them again: facets held in memory are no leak."""
+MB_PER_MIN_MAX: Final = 1.0
+FILES_PER_MIN_MAX: Final = 0.2
+"""What a spared process may grow by in the second half of a soak. Some people are new, and their facets are held."""
 SPARED: Final = "worker-1"
 """The worker a soak never hits: its memory is looked at."""
 
@@ -65,6 +70,13 @@ class Report:
         """Kills that count."""
         return sum(hit.is_counted for hit in self.hits)
 
+    @property
+    def is_flat(self) -> bool:
+        """Nobody who lived through it grew steadily."""
+        return all(
+            growth.mb_per_min <= MB_PER_MIN_MAX and growth.files_per_min <= FILES_PER_MIN_MAX for growth in self.growths
+        )
+
     def back(self) -> dict[str, float]:
         """Seconds until a killed worker had work committed again: the least, the middle, the most."""
         known = sorted(hit.back_s for hit in self.hits if hit.is_kill and hit.back_s is not None)
@@ -79,6 +91,7 @@ class Report:
             "seconds": round(self.seconds, 1),
             "counted kills": self.counted,
             "exact": self.verdict.is_exact,
+            "flat": self.is_flat,
             "told": self.told,
             "verdict": self.verdict.plain(),
             "cold starts": self.cold_starts,
@@ -100,7 +113,7 @@ class Report:
 def run(order: Order, *, folder: Path, tell: Callable[[str], None] = print) -> Report:
     """Carry the order out in a folder of its own."""
     began = time.monotonic()
-    load = Load(seed=order.seed)
+    load = Load(seed=order.seed, waves=SOAK_WAVES if order.minutes else None)
     with site_in(folder, broker=order.broker) as site:
         sender = Sender(site.installation.settings, load, wants_more=pace(site, rate=order.rate))
         storm = Storm(

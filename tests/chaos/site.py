@@ -24,7 +24,7 @@ from events.position import Stream, decode_checkpoint
 from streams.admin import ensure_topics
 from tests.chaos.commits import CommitTap, Partition
 from tests.chaos.proxy import Proxies, Proxy
-from tests.installation import Installation
+from tests.installation import Installation, remove_topics
 from tests.servers import ROOT, Valkey, apache_kafka_service
 
 EMBEDDED: Final = "embedded"
@@ -169,6 +169,8 @@ def site_in(folder: Path, *, broker: str, partitions: int = 8) -> Iterator[Site]
             topic_prefix="chaos" if kafka else f"chaos-{time.time_ns()}",  # a cluster of somebody's is shared
         )
         ensure_topics(settings.brokers, settings.topics, replication=1)
+        if kafka is None:
+            ending.callback(remove_topics, settings, settings.topics)
         made = Installation(settings, make_keyring(settings), Valkey(store_port, store.pid))
         site = Site(folder, broker, made, proxies, store, kafka, kafka_proxy)
         try:

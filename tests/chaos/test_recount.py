@@ -14,7 +14,7 @@ from profiles.facet import Facet
 from profiles.fold import fold
 from profiles.view import Loaded
 from tests.builders import NOW, PARTITIONS, PSEUDONYMS
-from tests.chaos.load import BOUND, Ledger, Load
+from tests.chaos.load import BOUND, WAVE, Ledger, Load
 from tests.chaos.recount import LogCount, count_log
 from tests.chaos.topics import Read
 from tests.chaos.verdict import Verdict, judge_facets, judge_log, judge_persons
@@ -148,3 +148,13 @@ def test_the_same_seed_tells_the_same(whole: Folded) -> None:
 
     assert one == other != list(islice(Load(seed=8), 500))
     assert {partition_of(sent.key, PARTITIONS) for sent in one} == set(range(PARTITIONS))
+
+
+def test_a_soak_s_load_tells_the_same_people_again() -> None:
+    load = Load(seed=7, waves=1)
+    told = list(islice(load, 12_000))
+    first = len(load.ledger.tallies)
+
+    assert first <= 4 * WAVE
+    assert load.ledger.repeats > 2_000
+    assert told[:50] == list(islice(Load(seed=7), 50))
