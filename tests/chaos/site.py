@@ -52,6 +52,12 @@ class Worker:
     def name(self) -> str:
         return self.service.name
 
+    @property
+    def last_words(self) -> str:
+        """The last line of its log."""
+        assert self.service.log is not None
+        return (self.service.log.read_text().splitlines() or ["nothing said"])[-1]
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process, if it is still there."""
         with suppress(ProcessLookupError):

@@ -75,7 +75,9 @@ class Storm:
         assert self.sender.broken is None, f"the sender ended with {self.sender.broken!r}"
         for worker in list(self.site.workers.values()):
             if (status := worker.process.exit_status) is not None:
-                self.ended.append(f"{worker.name} ended by itself with {status} at {self.now():.0f} s")
+                self.ended.append(
+                    f"{worker.name} ended by itself with {status} at {self.now():.0f} s: {worker.last_words}"
+                )
                 self.tell(self.ended[-1])
                 self.start(worker)
             if worker.tap.total and worker.name not in self.cold_starts:
