@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import psutil
 import typer
-from confluent_kafka import ConsumerGroupState
+from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from benchmarks.contenders.task import Mark, Task
@@ -27,6 +27,8 @@ from tests.waiting import until
 
 UNTIL: Final = 0.9
 """The share of the log up to which is counted: beyond it one worker may already be done with its partitions."""
+
+ANSWER_S: Final = 3.0
 
 
 def main(
@@ -59,6 +61,7 @@ def main(
 def measure(kafka: str, told: Sequence[Message], *, count: int, workload: Workload, folder: Path) -> dict[str, Any]:
     """One run of `count` workers, its end state compared with the model."""
     topic, partitions = events_topic("workers"), workload.partitions
+    admin = AdminClient({"bootstrap.servers": kafka})
     ensure_topics([kafka], {topic: partitions}, replication=1)
     with ExitStack() as started:
         store, _ = started.enter_context(store_in(folder / "store"))
@@ -68,7 +71,7 @@ def measure(kafka: str, told: Sequence[Message], *, count: int, workload: Worklo
         for at in range(count):
             service = worker_service(task, folder=data, name=f"worker-{at}")
             processes.append(started.enter_context(running(service)))
-            until(lambda: _members(task) == len(processes), within_s=PATIENCE_S, what="a group that is settled")
+            until(lambda: _members(admin, task) == len(processes), within_s=PATIENCE_S, what="a group that is settled")
         # Produced once all of them wait for it.
         produce(kafka, topic, told, form="fact")
         figures = _watch(task, [psutil.Process(process.pid) for process in processes])
@@ -80,11 +83,13 @@ def measure(kafka: str, told: Sequence[Message], *, count: int, workload: Worklo
     return figures
 
 
-def _members(task: Task) -> int:
-    """Members of the group that hold partitions, once the group is stable; else 0."""
+def _members(admin: AdminClient, task: Task) -> int:
+    """Members of the group that hold partitions; 0 while it is not stable or nobody answers for it."""
     name = f"{prefix_of(task.topic)}-profiles"
-    asked = AdminClient({"bootstrap.servers": task.kafka}).describe_consumer_groups([name])
-    group = asked[name].result(PATIENCE_S)
+    try:
+        group = admin.describe_consumer_groups([name], request_timeout=ANSWER_S)[name].result()
+    except KafkaException:
+        return 0
     if group.state != ConsumerGroupState.STABLE:
         return 0
     return sum(bool(member.assignment.topic_partitions) for member in group.members)

@@ -1,0 +1,91 @@
+"""`python -m benchmarks report`: the results into docs/explanation/speed.md, between marks, and the pictures beside it.
+
+What stands outside the marks is written by hand and stays.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from benchmarks.pictures import draw_costs, draw_latency, draw_rates
+from benchmarks.results import RESULTS, Results
+from benchmarks.tables import (
+    Page,
+    latency_page,
+    machine_line,
+    markdown,
+    pipeline_page,
+    recovery_page,
+    workers_page,
+)
+from tests.servers import ROOT
+
+SPEED: Final = ROOT / "docs" / "explanation" / "speed.md"
+PICTURES: Final = ROOT / "docs" / "pictures"
+
+PAGES: Final[dict[str, Callable[[Results], Page]]] = {
+    "pipeline": pipeline_page,
+    "latency": latency_page,
+    "workers": workers_page,
+    "recovery": recovery_page,
+}
+"""Experiment -> its table."""
+
+DRAWINGS: Final[dict[str, dict[str, Callable[[Results, Path], None]]]] = {
+    "pipeline-always": {"speed-rates.svg": draw_rates, "speed-costs.svg": draw_costs},
+    "latency-always": {"speed-latency.svg": draw_latency},
+}
+"""Result file -> its pictures."""
+
+_MARKED: Final = re.compile(r"(<!-- results: (?P<name>[a-z-]+) -->\n)(?:.*?\n)?(<!-- end -->)", re.DOTALL)
+
+
+class NothingMeasured(Exception):
+    """There are no results to report."""
+
+
+def main(
+    *,
+    results: Annotated[Path, typer.Option(help="folder of the results")] = RESULTS,
+    page: Annotated[Path, typer.Option(help="the page with the marks")] = SPEED,
+    pictures: Annotated[Path, typer.Option(help="folder of the pictures")] = PICTURES,
+) -> None:
+    """Write the tables into the page, and draw the pictures."""
+    kept = {
+        path.stem: msgspec.json.decode(path.read_bytes(), type=Results)
+        for path in sorted(results.glob("*.json"))
+        if msgspec.json.decode(path.read_bytes(), type=dict).get("experiment") in PAGES
+    }
+    if not kept:
+        raise NothingMeasured(f"no results in {results}: measure first")
+    page.write_text(with_results(page.read_text(), kept))
+    for name, drawings in DRAWINGS.items():
+        if name in kept:
+            for file, draw in drawings.items():
+                draw(kept[name], pictures / file)
+
+
+def with_results(text: str, kept: dict[str, Results]) -> str:
+    """The page with every marked place filled; one without results says so."""
+
+    def filled(found: re.Match[str]) -> str:
+        told = kept.get(found["name"])
+        return found[1] + (block(told) if told else "Not measured yet.\n") + found[3]
+
+    return _MARKED.sub(filled, text)
+
+
+def block(results: Results) -> str:
+    """The table of one experiment, with where it was measured and how often."""
+    rounds = max(run["round"] for run in results.runs)
+    loads = [run["load_average"] for run in results.runs]
+    store = next((run["store"] for run in results.runs if "store" in run), "")
+    measured = f"Medians of {rounds} rounds; {machine_line(results)}"
+    return (
+        f"{markdown(PAGES[results.experiment](results))}\n\n"
+        f"{measured}{', ' + store if store else ''}; load average before a run {min(loads)}-{max(loads)}.\n"
+    )
