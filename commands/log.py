@@ -1,16 +1,19 @@
 """`rapport log`: which logs were followed, and the opening of the next one."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 import typer
 from rich.table import Table
 
-from commands.logs import LogNotFollowed, adopt_log, followed_epochs, known_epochs, log_identities, see_log
+from commands.lag_board import read_board
+from commands.log_gaps import Gap, pass_gaps
+from commands.logs import PROFILES, LogNotFollowed, adopt_log, followed_epochs, known_epochs, log_identities, see_log
 from commands.output import JsonOption, console, emit
-from commands.settings import Keyring, Settings, keyring_of, settings_of
-from events.epochs import Adopted, AnotherLog, Epoch, NotAdopted, recognise
+from commands.settings import HISTORY, Keyring, Settings, keyring_of, settings_of
+from events.epochs import Adopted, AnotherLog, Epoch, Missing, NotAdopted, Same, recognise
 from profiles.redis_store import RedisStore
 from streams.admin import ensure_topics, wait_for_broker
 
@@ -22,8 +25,9 @@ DataOption = Annotated[str | None, typer.Option("--data", help="folder of histor
 
 @app.command()
 def show(*, redis: RedisOption = None, data: DataOption = None, json: JsonOption = False) -> None:
-    """Show the logs followed so far, one epoch each."""
-    epochs = asyncio.run(_known(settings_of(redis=redis, data=data)))
+    """Show the logs followed so far, one epoch each, and the partitions that are not read now."""
+    settings = settings_of(redis=redis, data=data)
+    epochs = asyncio.run(_known(settings))
     if json:
         emit(msgspec.to_builtins(epochs))
         return
@@ -31,6 +35,12 @@ def show(*, redis: RedisOption = None, data: DataOption = None, json: JsonOption
     for epoch in epochs:
         table.add_row(str(epoch.epoch), epoch.topic_id, str(epoch.shape.partitions), str(sum(epoch.end)))
     console.print(table)
+    for name in (PROFILES, HISTORY):
+        for lag in read_board(settings, app=name):
+            if lag.stopped:
+                console.print(
+                    f"{name} stopped {lag.topic}[{lag.partition}]: {lag.stopped}", markup=False, soft_wrap=True
+                )
 
 
 @app.command()
@@ -43,13 +53,18 @@ def adopt(
     accept_gap: Annotated[bool, typer.Option("--accept-gap", help="go on although facts are lost")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Open the next epoch on a topic that was made anew; only if history holds all that was folded."""
+    """Open the next epoch on a topic that was made anew, only if history holds all that was folded.
+
+    On the log followed so far: go on behind what it lost before it was read.
+    """
     settings = settings_of(kafka=kafka, redis=redis, data=data, partitions=partitions)
-    answer = asyncio.run(_adopt(settings, accept_gap=accept_gap))
+    epoch, lost = asyncio.run(_adopt(settings, accept_gap=accept_gap))
     if json:
-        emit(msgspec.to_builtins({"epoch": answer.epochs[-1].epoch, "lost": answer.lost}))
+        emit(msgspec.to_builtins({"epoch": epoch, "lost": lost}))
         return
-    console.print(f"epoch {answer.epochs[-1].epoch} is open; lost: {', '.join(map(str, answer.lost)) or 'nothing'}")
+    console.print(
+        f"epoch {epoch} is open; lost: {', '.join(map(str, lost)) or 'nothing'}", markup=False, soft_wrap=True
+    )
 
 
 @app.command()
@@ -84,10 +99,18 @@ async def _known(settings: Settings) -> tuple[Epoch, ...]:
         await store.close()
 
 
-async def _adopt(settings: Settings, *, accept_gap: bool) -> Adopted:
+async def _adopt(settings: Settings, *, accept_gap: bool) -> tuple[int, Sequence[Missing | Gap]]:
+    """The epoch that is open now, and what was lost."""
+    keyring = keyring_of(settings)
     store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
     try:
-        return await _opened(settings, keyring=keyring_of(settings), store=store, accept_gap=accept_gap)
+        known, seen = await followed_epochs(settings, store), await see_log(settings, keyring=keyring)
+        if isinstance(recognise(known, seen), Same):
+            logs = await log_identities(settings, keyring=keyring, store=store)
+            gaps = await pass_gaps(settings, store=store, logs=logs, epoch=known[-1], accept_gap=accept_gap)
+            return known[-1].epoch, gaps
+        answer = await _opened(settings, keyring=keyring, store=store, accept_gap=accept_gap)
+        return answer.epochs[-1].epoch, answer.lost
     finally:
         await store.close()
 

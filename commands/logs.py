@@ -24,7 +24,6 @@ from events.epochs import (
     progressed,
     recognise,
 )
-from events.fact import encode_fact
 from events.history import History
 from events.keys import global_key
 from events.position import Stream
@@ -54,13 +53,17 @@ async def log_identities(settings: Settings, *, keyring: Keyring, store: RedisSt
     known = await followed_epochs(settings, store)
     match recognise(known, seen):
         case First():
-            await _refuse_lost_store(settings)
+            if (why := await _lost_store(settings)) is not None:
+                if await known_epochs(store):
+                    # Another process of this installation began at the same moment and was quicker.
+                    return await log_identities(settings, keyring=keyring, store=store)
+                raise LogNotFollowed(why)
             answer = adopt(known, seen, archived=(), checkpoints=())
             if isinstance(answer, NotAdopted):
                 raise LogNotFollowed(answer.reason)
-            known = await _remember(settings, store, answer.epochs)
+            known = await remember(settings, store, answer.epochs)
         case Same():
-            known = await _remember(settings, store, progressed(known, await _reached(settings, store, known[-1])))
+            known = await remember(settings, store, progressed(known, await _reached(settings, store, known[-1])))
         case AnotherLog(reason):
             raise LogNotFollowed(f"{reason}; `rapport log adopt` opens the next epoch on it")
         case Refused(reason):
@@ -74,8 +77,8 @@ async def adopt_log(
 ) -> Adopted | NotAdopted:
     """Open the next epoch by the rule of `events.epochs.adopt`, folding first what only history holds."""
     known = await followed_epochs(settings, store)
-    if not known:
-        await _refuse_lost_store(settings)
+    if not known and (why := await _lost_store(settings)) is not None:
+        raise LogNotFollowed(why)
     seen = await see_log(settings, keyring=keyring)
     archived = await asyncio.to_thread(_archived, settings, known[-1:])
     reached = await _reached(settings, store, known[-1]) if known else {}
@@ -83,8 +86,8 @@ async def adopt_log(
     answer = adopt(known, seen, archived=archived, checkpoints=checkpoints, accept_gap=accept_gap)
     if isinstance(answer, Adopted):
         for epoch in known:
-            await _fold_history(settings, store, epoch=epoch)
-        await _remember(settings, store, answer.epochs)
+            await fold_history(settings, store, epoch=epoch)
+        await remember(settings, store, answer.epochs)
     return answer
 
 
@@ -128,7 +131,8 @@ async def followed_epochs(settings: Settings, store: RedisStore) -> tuple[Epoch,
     return archived if stored and len(archived) > len(stored) else stored
 
 
-async def _remember(settings: Settings, store: RedisStore, epochs: Sequence[Epoch]) -> tuple[Epoch, ...]:
+async def remember(settings: Settings, store: RedisStore, epochs: Sequence[Epoch]) -> tuple[Epoch, ...]:
+    """Keep the list of logs, in the store and in the history folder."""
     encoded = encode_epochs(epochs)
     with faults():
         await store.client.set(global_key("epochs"), encoded)
@@ -148,13 +152,14 @@ def _write(path: Path, encoded: bytes) -> None:
     fresh.rename(path)
 
 
-async def _refuse_lost_store(settings: Settings) -> None:
-    """An empty store is begun with only where nothing says that there was a fuller one."""
+async def _lost_store(settings: Settings) -> str | None:
+    """Why an empty store is not begun with: something says that there was a fuller one. None where nothing does."""
     hints = await asyncio.to_thread(broker_hints, settings.brokers, group=settings.group(PROFILES))
     told = sum(offset for (topic, _), offset in hints.items() if topic == settings.events_topic)
     if told or await asyncio.to_thread(epochs_file(settings).exists):
         where = f"the broker was told of {told} folded facts" if told else "history remembers a log"
-        raise LogNotFollowed(f"the store is empty, yet {where}: it lost its data; put it back from a copy")
+        return f"the store is empty, yet {where}: it lost its data; put it back from a copy"
+    return None
 
 
 async def _reached(settings: Settings, store: RedisStore, epoch: Epoch) -> dict[int, int]:
@@ -176,7 +181,7 @@ def _archived(settings: Settings, epochs: Sequence[Epoch]) -> list[int]:
     ]
 
 
-async def _fold_history(settings: Settings, store: RedisStore, *, epoch: Epoch) -> None:
+async def fold_history(settings: Settings, store: RedisStore, *, epoch: Epoch) -> None:
     """Fold what only history still has of a log, as the worker would have; without what outreach would follow."""
     log = LogIdentity(epoch=epoch.epoch, topic_id=epoch.topic_id)
     work = FoldWork(
@@ -200,12 +205,8 @@ async def _fold_history(settings: Settings, store: RedisStore, *, epoch: Epoch) 
 
 
 def _frames(settings: Settings, epoch: int, missing: Missing) -> list[Frame]:
-    facts = History(settings.history).facts(epochs=[epoch], partitions=[missing.partition])
-    records = [
-        Record(position.offset, fact.received_at, fact.identity.encode(), encode_fact(fact))
-        for position, fact in facts
-        if missing.start <= position.offset < missing.end
-    ]
+    rows = History(settings.history).records(epoch, missing.partition, start=missing.start, end=missing.end)
+    records = [Record(*row) for row in rows]
     runs = [records[start : start + FRAME_RECORDS] for start in range(0, len(records), FRAME_RECORDS)] or [[]]
     starts = [missing.start, *(run[0].offset for run in runs[1:])]
     ends = [*starts[1:], missing.end]

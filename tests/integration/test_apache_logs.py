@@ -98,7 +98,56 @@ async def test_a_log_that_lost_what_was_not_folded_stops_that_partition_with_the
     until(lambda: folded(installation) == 240 - (first - at), within_s=60, what="the other partitions folded")
     until(lambda: archived(installation) == 240 - (first - at), within_s=30, what="the other partitions archived")
     assert [worker.exit_status for worker in workers] == [None, None]
-    assert f"{events}[2]: {reason}" in installation.rapport("log", "show").stdout
+    assert f"profiles stopped {events}[2]: {reason}" in installation.rapport("log", "show").stdout
+
+    refused = installation.rapport("log", "adopt")
+    assert refused.stderr == (
+        f"rapport: the log lacks {events}[2]: {at} to {first - 1}; `--accept-gap` goes on without it\n"
+    )
+    assert installation.rapport("log", "adopt", "--accept-gap").returncode == 0
+    # The workers look again by themselves.
+    until(lambda: not any(map(installation.stopped, APPS)), within_s=60, what="nothing stopped any more")
+    installation.send(orders(20, first=240))
+    until(lambda: folded(installation) == 260 - (first - at), within_s=60, what="the new ones folded")
+    until(lambda: archived(installation) == 260 - (first - at), within_s=60, what="the new ones archived")
+
+
+async def test_what_the_log_lost_and_history_holds_is_folded_from_history(installation: Installation) -> None:
+    settings, events = installation.settings, installation.settings.events_topic
+    with installation.worker("history"):
+        await installation.append(orders(100))
+        until(lambda: archived(installation) == 100, within_s=60, what="a hundred facts archived")
+    for (_, partition), bound in log_bounds(settings.brokers, [events]).items():
+        cut(settings, events, partition=partition, before=bound.end)
+
+    adopted = installation.rapport("log", "adopt", "--json")
+
+    assert json.loads(adopted.stdout) == {"epoch": 1, "lost": []}, adopted.stderr
+    assert folded(installation) == 100
+    with installation.worker():
+        installation.send(orders(10, first=100))
+        until(lambda: folded(installation) == 110, within_s=60, what="what came after")
+
+
+def test_an_intake_made_anew_is_read_once_a_person_gave_up_what_the_old_one_may_have_held(
+    installation: Installation,
+) -> None:
+    settings, intake = installation.settings, installation.settings.intake_topic()
+    with installation.worker() as worker:
+        installation.send(orders(40))
+        until(lambda: folded(installation) == 40, within_s=60, what="forty orders folded")
+        make_anew(settings, intake)
+        until(lambda: "made anew" in installation.log_of(), within_s=60, what="the worker says so")
+        installation.send(orders(20, first=40))
+        os.kill(worker.pid, signal.SIGTERM)
+        until(lambda: worker.exit_status is not None, within_s=15, what="the end")
+    assert folded(installation) == 40
+
+    refused = installation.rapport("log", "adopt")
+    assert f"{intake}[0]: another log, and what the old one held from" in refused.stderr
+    assert installation.rapport("log", "adopt", "--accept-gap").returncode == 0
+    with installation.worker():
+        until(lambda: folded(installation) == 60, within_s=60, what="sixty orders folded")
 
 
 def test_a_log_of_facts_made_anew_is_not_read_until_it_is_adopted(
