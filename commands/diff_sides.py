@@ -81,7 +81,7 @@ class Recounted:
         self.facets, self.place = {}, None
         if until is None:
             return
-        legs, _ = self.refold.to_fold(partition, place=None, until=until)
+        legs, _ = self.refold.to_fold(partition, place=None, ends=self.refold.ends(partition, until=until))
         self.facets = await self.refold.carried(partition, {}, legs=legs)
         self.place = Position(legs[-1].epoch, legs[-1].partition, legs[-1].end)
 
@@ -141,7 +141,8 @@ class Comparison:
         end = Checkpoint(epoch=until.epoch, offset=until.offset) if until is not None else Checkpoint(0, 0)
         deadline = time.monotonic() + self.wait_s
         while True:
-            legs, is_whole = self.refold.to_fold(partition, place=place, until=end)
+            ends = self.refold.ends(partition, until=end)
+            legs, is_whole = self.refold.to_fold(partition, place=place, ends=ends)
             if is_whole:
                 return await self.refold.carried(partition, facets, identities=identities, legs=legs)
             if time.monotonic() > deadline:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from commands.diff_sides import Census, parts
 from commands.logs import followed_epochs
 from commands.output import JsonOption, console, emit
 from commands.rebuild_fold import RebuildRefused, Refold
+from commands.rebuild_move import move, stay
 from commands.rebuild_switch import Switch
 from commands.settings import Settings, settings_of
 from events.history import History
@@ -36,17 +38,26 @@ def rebuild(
     switch: Annotated[bool, typer.Option("--switch", help="put rebuilt facets in place of those in use")] = False,
     abandon: Annotated[bool, typer.Option("--abandon", help="drop what was rebuilt")] = False,
     accept_gap: Annotated[bool, typer.Option("--accept-gap", help="rebuild although history lacks facts")] = False,
+    source: Annotated[
+        str | None, typer.Option("--from", help="move here from the store at this URL: another partition count")
+    ] = None,
+    source_topics: Annotated[str, typer.Option("--from-topics", help="prefix of that store's topics")] = "rapport",
     json: JsonOption = False,
 ) -> None:
     """Fold history anew, beside the facets in use; then compare with `rapport diff`; then `--switch`.
 
     The service may run all the while. Ended at any point, the same command goes on where it was. Nothing is published
     again: no message, no dead letter. What history lacks is named, and nothing is rebuilt without `--accept-gap`.
+
+    For another partition count the service stands still: with `--from`, and the settings of the new store and topics,
+    the profiles and all that only the old store knows are brought here; `--from --abandon` goes on there after all.
     """
     if switch and abandon:
         raise typer.BadParameter("either --switch or --abandon")
     settings = settings_of(redis=redis, data=data)
-    if switch:
+    if source is not None:
+        said, text = _moved(settings, source, source_topics, abandon=abandon)
+    elif switch:
         said = asyncio.run(_switch(settings))
         text = "{switched} partitions switched: {moved} facets put in place, {pruned} without a past deleted"
     elif abandon:
@@ -61,6 +72,17 @@ def rebuild(
         emit(said)
         return
     console.print(text.format(**said), highlight=False)
+
+
+def _moved(settings: Settings, source: str, topics: str, *, abandon: bool) -> tuple[dict[str, Any], str]:
+    if abandon:
+        opened = asyncio.run(stay(settings, source=source, source_prefix=topics))
+        return {"opened": opened}, "the old store is open again"
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("folding anew", total=None)
+        told = partial(progress.advance, bar)
+        said = asyncio.run(move(settings, source=source, source_prefix=topics, told=told))
+    return said, "{moved} facets and {copied} other entries are here, in {partitions} partitions; epoch {epoch} is open"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +110,8 @@ class Site:
             until = await self.checkpoint(partition)
             if until is not None:
                 place = await self.store.place(partition)
-                legs, _ = self.refold.to_fold(partition, place=place, until=until)
+                ends = self.refold.ends(partition, until=until)
+                legs, _ = self.refold.to_fold(partition, place=place, ends=ends)
                 total += sum(leg.end - leg.start for leg in legs)
         return total
 
@@ -135,7 +158,8 @@ async def _rebuild(settings: Settings, *, accept_gap: bool) -> dict[str, Any]:
             progress.update(bar, total=await here.total())
             for partition in range(settings.partitions):
                 if (until := await here.checkpoint(partition)) is not None:
-                    behind += not await here.refold.fold(partition, until=until)
+                    ends = here.refold.ends(partition, until=until)
+                    behind += not await here.refold.fold(partition, ends=ends)
     seconds = time.monotonic() - started
     return {
         "folded": folded,

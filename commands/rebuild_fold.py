@@ -76,13 +76,17 @@ class Refold:
             named = "; ".join(f"epoch {epoch}, {gap}" for epoch, gap in missing)
             raise RebuildRefused(f"history lacks {named}; `--accept-gap` rebuilds without it")
 
-    async def fold(self, partition: int, *, until: Checkpoint) -> bool:
-        """Bring the rebuilt facets of one partition to a checkpoint; False when history does not reach it yet.
+    def ends(self, partition: int, *, until: Checkpoint) -> Mapping[tuple[int, int], int]:
+        """Where folding anew ends that is to reach a checkpoint; see `profiles.rebuild.ends_of`."""
+        return ends_of(self.epochs, {partition: until}, self.archived([partition]))
 
-        RebuildRefused when another rebuild works on them, or when they are beyond it.
+    async def fold(self, partition: int, *, ends: Mapping[tuple[int, int], int]) -> bool:
+        """Bring the rebuilt facets of one partition to these ends; False when history does not reach them yet.
+
+        RebuildRefused when another rebuild works on them, or when they are beyond.
         """
         place = await self.store.place(partition)
-        todo, is_whole = self.to_fold(partition, place=place, until=until)
+        todo, is_whole = self.to_fold(partition, place=place, ends=ends)
         facets = _Building(self.store)
         for leg in todo:
             place = await self._fold(leg, partition, place=place, facets=facets)
@@ -125,13 +129,14 @@ class Refold:
                 work.committed(self.stream(partition), step)
         return held.facets
 
-    def to_fold(self, partition: int, *, place: Position | None, until: Checkpoint) -> tuple[list[Leg], bool]:
-        """What lies between a place and a checkpoint, as far as history holds it, and whether it holds all of that.
+    def to_fold(
+        self, partition: int, *, place: Position | None, ends: Mapping[tuple[int, int], int]
+    ) -> tuple[list[Leg], bool]:
+        """What lies between a place and the ends, as far as history holds it, and whether it holds all of that.
 
-        RebuildRefused when the place is beyond the checkpoint.
+        RebuildRefused when the place is beyond them.
         """
         archived = self.archived([partition])
-        ends = ends_of(self.epochs, {partition: until}, archived)
         legs = whole(self.epochs, partition=partition, partitions=self.partitions, ends=ends)
         held = held_of(legs, archived)
         try:

@@ -63,12 +63,26 @@ class Switch:
             for some in _parts(unknown):
                 pruned += _held(stream, await self.store.prune(stream, closed, some))
             closed = await self._next(stream, closed, replace(closed, stage="moving"))
+        moved = await self._move(stream, closed, known, following=_opened(closed))
+        return Switched(moved, pruned)
+
+    async def move_in(self, partition: int, *, first: Checkpoint) -> int:
+        """Put the rebuilt facets of a partition in place where none were in use, and let `first` stand; how many."""
+        stream = self.refold.stream(partition)
+        standing, closed = await self.store.standing(stream), Closed("moving", first)
+        if standing == first:
+            return 0
+        if standing is None and not await self.store.change(stream, None, closed):
+            raise _taken_over(stream)
+        return await self._move(stream, closed, sorted(self.refold.identities(partition)), following=first)
+
+    async def _move(self, stream: Stream, closed: Closed, known: Sequence[str], *, following: Checkpoint) -> int:
         moved = 0
         for some in _parts(known):
             moved += _held(stream, await self.store.move(stream, closed, some))
-        if not await self.store.reopen(stream, closed, _opened(closed), is_done=True):
+        if not await self.store.reopen(stream, closed, following, is_done=True):
             raise _taken_over(stream)
-        return Switched(moved, pruned)
+        return moved
 
     async def call_off(self, partition: int) -> bool:
         """Open the checkpoint again as it was, where nothing has been replaced yet; tell whether there was need to.
@@ -116,7 +130,7 @@ class Switch:
     async def _reaches(self, partition: int, checkpoint: Checkpoint) -> bool:
         """Fold up to a checkpoint, waiting for history; False when it does not come up in time."""
         deadline = time.monotonic() + self.wait_s
-        while not await self.refold.fold(partition, until=checkpoint):
+        while not await self.refold.fold(partition, ends=self.refold.ends(partition, until=checkpoint)):
             if time.monotonic() > deadline:
                 return False
             await asyncio.sleep(POLL_S)

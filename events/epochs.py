@@ -167,6 +167,15 @@ def adopt(
     return Adopted((*known[:-1], closed, following), unfolded=_ranges(checkpoints, archived), lost=lost)
 
 
+def next_shape(known: Sequence[Epoch], seen: SeenLog) -> str | None:
+    """Why a log may not follow those known under another partition count; None when it may."""
+    if (misshapen := _misshapen(seen)) is not None:
+        return misshapen
+    if any(seen.first) or any(seen.end) or any(epoch.topic_id == seen.topic_id for epoch in known):
+        return "the log to go on with must be new and empty"
+    return _difference(msgspec.structs.replace(known[-1].shape, partitions=seen.shape.partitions), seen.shape)
+
+
 def progressed(known: Sequence[Epoch], end: Mapping[int, int]) -> tuple[Epoch, ...]:
     """The list after the current log was seen to reach these offsets."""
     current = known[-1]

@@ -5,8 +5,8 @@ from typing import Final
 
 from events.partitioning import partition_of
 from events.position import EPOCH_STRIDE, Checkpoint, Position
-from profiles.rebuild import CLOSED, Closed, read_standing
-from profiles.store import FACETS_MAX, Commit, OutboxEntry, ProfileStoreUnavailable
+from profiles.rebuild import CLOSED, MOVED, Closed, read_standing
+from profiles.store import FACETS_MAX, Commit, OutboxEntry, ProfileStoreUnavailable, ProfileStoreUnfit
 
 OUTBOX_AHEAD: Final = (
     "the outbox holds later entries than the checkpoint: "
@@ -62,9 +62,10 @@ def entry_place(entry_id: str) -> tuple[int, int]:
 def read_checkpoint(raw: bytes | None) -> Checkpoint | None:
     """The checkpoint that stands in a store, None for none.
 
-    ProfileStoreUnavailable while a rebuild has closed it, ProfileStoreUnfit when it is something else.
+    ProfileStoreUnavailable while a rebuild has closed it, ProfileStoreUnfit when the profiles were moved to another
+    store, or when it is something else.
     """
     standing = read_standing(raw)
     if isinstance(standing, Closed):
-        raise ProfileStoreUnavailable(CLOSED)
+        raise ProfileStoreUnfit(MOVED) if standing.stage == "moved" else ProfileStoreUnavailable(CLOSED)
     return standing

@@ -16,8 +16,11 @@ from events.position import Checkpoint, Position, Stream, decode_checkpoint
 from profiles.facet import Facet
 from profiles.store import ProfileStoreUnfit
 
-Stage = Literal["catching_up", "pruning", "moving"]
-"""How far a switch is. Until `pruning` it can be called off; from there on it is finished."""
+Stage = Literal["catching_up", "pruning", "moving", "moved"]
+"""How far a switch is. Until `pruning` it can be called off; from there on it is finished.
+
+`moved` is the end of a store whose profiles went to another one.
+"""
 
 Origin = Literal["facet", "rebuilt"]
 """The facets in use, or those that were folded anew."""
@@ -26,6 +29,7 @@ CLOSED: Final = (
     "rebuilt facets are taking their place; "
     "if no `rapport rebuild --switch` runs, run it again: it goes on where it was"
 )
+MOVED: Final = "the profiles were moved to another store; stop this process, its settings are those of the old one"
 
 
 class Closed(msgspec.Struct, frozen=True, array_like=True, tag="closed", forbid_unknown_fields=True):
@@ -105,6 +109,11 @@ def decode_closed(raw: bytes) -> Closed | None:
         return msgspec.json.decode(raw, type=Closed)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
+
+
+def moved_from(checkpoint: Checkpoint | None) -> Closed:
+    """What stays in an old store; nothing folded is offset 0."""
+    return Closed("moved", checkpoint or Checkpoint(epoch=0, offset=0))
 
 
 def read_standing(raw: bytes | None) -> Checkpoint | Closed | None:

@@ -211,7 +211,9 @@ async def test_two_rebuilds_at_once_do_not_fold_a_fact_twice() -> None:
     until = await world.store.checkpoint(world.stream(0))
     assert until is not None
 
-    answers = await asyncio.gather(*(each.fold(0, until=until) for each in (one, other)), return_exceptions=True)
+    answers = await asyncio.gather(
+        *(each.fold(0, ends=each.ends(0, until=until)) for each in (one, other)), return_exceptions=True
+    )
 
     assert any(answer is True for answer in answers)
     await world.rebuild()

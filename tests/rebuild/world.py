@@ -136,7 +136,7 @@ class World:
             standing = await refold.store.standing(self.stream(partition))
             until = standing.checkpoint if isinstance(standing, Closed) else standing
             if until is not None:
-                reached.append(await refold.fold(partition, until=until))
+                reached.append(await refold.fold(partition, ends=refold.ends(partition, until=until)))
         return reached
 
     async def switch(self, store: RebuildStore | None = None, *, wait_s: float = 0) -> list[Switched | None]:
