@@ -1,6 +1,5 @@
-"""What these tests share: an installation on each broker, and Olist."""
+"""What these tests share: an installation, on one broker or each, and Olist."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,14 +9,12 @@ from tests.installation import Installation, installation_in
 from tests.integration.olist_world import PARTITIONS
 from tests.integration.recount import Figures, recount
 
-BROKERS = ("named",) if os.environ.get("RAPPORT_KAFKA") else ("embedded", "apache")
-"""RAPPORT_KAFKA stands in for both."""
 
-
-@pytest.fixture(params=BROKERS)
+@pytest.fixture
 def broker(request: pytest.FixtureRequest) -> str | None:
-    """Where a test on every broker finds it; None: `installation_in` knows."""
-    return str(request.getfixturevalue("apache_kafka")) if request.param == "apache" else None
+    """Where a test marked `on_each_broker` finds its broker; None: `installation_in` knows."""
+    wants_apache = getattr(request, "param", None) == "apache"
+    return str(request.getfixturevalue("apache_kafka")) if wants_apache else None
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from embedded.ports import LOOPBACK, free_port
 from embedded.process import running
 from streams.admin import broker_hints, ensure_topics
 from tests.installation import PARTITIONS, Installation, fresh_prefix, named_cluster, remove_topics
+from tests.integration.brokers import on_each_broker
 from tests.integration.orders import archived, folded, orders
 from tests.servers import Valkey, embedded_store
 from tests.waiting import until
@@ -92,6 +93,7 @@ def adopted(made: Installation, *words: str) -> dict[str, Any]:
     return said
 
 
+@on_each_broker
 def test_a_log_made_anew_is_read_only_once_it_is_adopted(tmp_path: Path, store: Valkey, place: Place) -> None:
     with on_a_new_log(tmp_path, store, place) as made:
         worked(made, orders(60), total=60)
@@ -112,6 +114,7 @@ def test_a_log_made_anew_is_read_only_once_it_is_adopted(tmp_path: Path, store: 
         assert adopted(made) == {"epoch": 4, "lost": []}
 
 
+@on_each_broker
 def test_what_only_the_lost_log_held_is_named_and_given_up_by_a_person_only(
     tmp_path: Path, store: Valkey, place: Place
 ) -> None:
@@ -161,6 +164,7 @@ def test_a_store_put_back_from_before_an_adoption_does_not_use_an_epoch_twice(tm
         assert folded(made) == 50
 
 
+@on_each_broker
 def test_an_empty_store_is_not_begun_with_where_there_was_a_fuller_one(
     tmp_path: Path, store: Valkey, place: Place
 ) -> None:

@@ -17,6 +17,7 @@ from outreach.decision import Decision
 from outreach.redis_records import RedisRecords
 from tests.builders import DAY, HOUR, event, money
 from tests.installation import Installation
+from tests.integration.brokers import on_each_broker
 from tests.waiting import until
 
 pytestmark = pytest.mark.servers
@@ -60,6 +61,7 @@ def complaints(people: Sequence[str], *, at: int) -> list[Mapping[str, Any]]:
     return [said("feedback.complaint_filed", subject=person, at=at, case_id=f"case-{person[4:]}") for person in people]
 
 
+@on_each_broker
 def test_a_complaint_of_yesterday_is_a_task_and_a_breach_and_a_killed_worker_changes_nothing(
     installation: Installation,
 ) -> None:

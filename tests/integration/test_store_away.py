@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.installation import Installation
+from tests.integration.brokers import on_each_broker
 from tests.integration.orders import folded, orders
 from tests.servers import embedded_store
 from tests.waiting import until
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.servers
 ORDERS = 3000
 
 
+@on_each_broker
 def test_a_store_that_is_away_for_seconds_costs_nothing_but_time(installation: Installation, tmp_path: Path) -> None:
     made, settings, store = installation, installation.settings, installation.store
     with ExitStack() as running:

@@ -8,12 +8,14 @@ import pytest
 
 from tests.builders import event
 from tests.installation import Installation
+from tests.integration.brokers import on_each_broker
 from tests.integration.orders import archived, folded, orders
 from tests.waiting import until
 
 pytestmark = pytest.mark.servers
 
 
+@on_each_broker
 def test_what_is_sent_becomes_profiles_and_history(installation: Installation) -> None:
     with installation.worker() as worker, installation.worker("history") as archiver:
         installation.send(orders(500))
@@ -25,6 +27,7 @@ def test_what_is_sent_becomes_profiles_and_history(installation: Installation) -
         assert (worker.exit_status, archiver.exit_status) == (0, 0)
 
 
+@on_each_broker
 def test_a_killed_worker_is_followed_by_one_that_counts_every_event_once(installation: Installation) -> None:
     installation.send(orders(3000))
     with installation.worker() as victim:
