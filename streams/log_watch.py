@@ -40,12 +40,17 @@ async def watch_logs(
     ownership: Ownership, *, followed: Mapping[str, TopicShape], look: Look, every_s: float = LOOK_S
 ) -> None:
     """Look again and again; a broker that does not answer has changed nothing."""
+    told: dict[str, str] = {}
     while True:
         try:
             found = await asyncio.to_thread(look, list(followed))
         except Exception as error:  # noqa: BLE001  the watch outlives whatever the client raises
             _log.warning("the topics could not be looked at: %s", type(error).__name__)
         else:
-            for (topic, partition), reason in ownership.refuse(changed(followed, found)).items():
-                _log.error("stopped %s[%d]: %s", topic, partition, reason)
+            reasons = changed(followed, found)
+            ownership.refuse(reasons)
+            for topic in [topic for topic, reason in reasons.items() if told.get(topic) != reason]:
+                # Said even where nothing of the topic is assigned to us: it may have been taken from everybody.
+                _log.error("stopped: %s", reasons[topic])
+            told = reasons
         await asyncio.sleep(every_s)

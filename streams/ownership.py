@@ -135,16 +135,12 @@ class Ownership:
             again.on_trial = claim.stopped
             self._claims[key] = again
 
-    def refuse(self, reasons: Mapping[str, str]) -> dict[tuple[str, int], str]:
-        """Read nothing of these topics, whoever assigns them, until told otherwise; what was stopped just now."""
+    def refuse(self, reasons: Mapping[str, str]) -> None:
+        """Read nothing of these topics, whoever assigns them, until told otherwise."""
         self._refused = reasons
-        stopped = {}
-        for key, claim in list(self._claims.items()):
-            reason = reasons.get(key[0])
-            if reason is not None and claim.stopped != reason:
-                self.stop(key, reason=reason)
-                stopped[key] = reason
-        return stopped
+        for key in list(self._claims):
+            if key[0] in reasons:
+                self.stop(key, reason=reasons[key[0]])
 
     def revoke(self, keys: Iterable[tuple[str, int]]) -> None:
         """Let these partitions go; their frames still queued are no longer ours."""
