@@ -3,13 +3,14 @@
 Format 1 was the bare MessagePack array; since format 2 the array is compressed (`profiles.compression`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from profiles.compression import DictionaryUnknown, NotCompressed, compress, decompress, is_frame
 from profiles.facet import FACET_FORMAT, Facet
+from profiles.store import BLOBS_MAX, CommitTooHeavy
 
 Lifts = Mapping[int, Callable[[list[Any]], list[Any]]]
 """Format -> the step that turns the decoded array of that format into the next one."""
@@ -33,6 +34,19 @@ def encode_facet(facet: Facet) -> bytes:
     The bytes may differ between releases of the compressor: compare facets, never blobs.
     """
     return compress(_encoder.encode(facet))
+
+
+def encode_facets(facets: Iterable[Facet], *, bytes_max: int = BLOBS_MAX) -> list[bytes]:
+    """The facets of one commit; CommitTooHeavy as soon as several weigh more than `bytes_max` together."""
+    blobs: list[bytes] = []
+    weight = 0
+    for facet in facets:
+        blob = encode_facet(facet)
+        weight += len(blob)
+        if weight > bytes_max and blobs:
+            raise CommitTooHeavy(f"{len(blobs) + 1} facets weigh more than {bytes_max} bytes")
+        blobs.append(blob)
+    return blobs
 
 
 def decode_facet(blob: bytes, *, lifts: Lifts = LIFTS) -> Facet:

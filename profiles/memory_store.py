@@ -6,7 +6,7 @@ from typing import Final
 
 from events.keys import checkpoint_key, facet_key, outbox_key
 from events.position import Checkpoint, Stream, encode_checkpoint
-from profiles.codec import decode_facet, encode_facet
+from profiles.codec import decode_facet, encode_facets
 from profiles.commit_checks import OUTBOX_AHEAD, check_commit, entry_id, entry_order, read_checkpoint
 from profiles.facet import Facet
 from profiles.store import Commit, Committed, Mismatch, OutboxEntry, ProfileStoreUnfit, Standing
@@ -59,10 +59,11 @@ class MemoryStore:
         standing = self.values.get(name)
         if standing != (None if commit.expected is None else encode_checkpoint(commit.expected)):
             return Mismatch(read_checkpoint(standing))
+        blobs = encode_facets(commit.facets.values())
         if commit.outbox:
             self._append(outbox_key(commit.stream), {entry_id(commit, entry): entry for entry in commit.outbox})
-        for identity, facet in commit.facets.items():
-            self.values[facet_key(commit.stream.partition, identity)] = encode_facet(facet)
+        for identity, blob in zip(commit.facets, blobs, strict=True):
+            self.values[facet_key(commit.stream.partition, identity)] = blob
         self.values[name] = encode_checkpoint(commit.next)
         return Committed()
 

@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 
 from events.keys import checkpoint_key, facet_key, outbox_key
 from events.position import Checkpoint, Stream, encode_checkpoint
-from profiles.codec import decode_facet, encode_facet
+from profiles.codec import decode_facet, encode_facets
 from profiles.commit_checks import check_commit, entry_id, entry_place, read_checkpoint
 from profiles.facet import Facet
 from profiles.redis_faults import faults, is_missing_function
@@ -162,7 +162,7 @@ def _words(commit: Commit) -> list[str | bytes | int]:
     keys = [checkpoint_key(stream), outbox_key(stream)]
     keys += [facet_key(stream.partition, identity) for identity in commit.facets]
     values = [b"" if commit.expected is None else encode_checkpoint(commit.expected), encode_checkpoint(commit.next)]
-    values += [encode_facet(facet) for facet in commit.facets.values()]
+    values += encode_facets(commit.facets.values())
     entries: list[str | bytes] = []
     for entry in commit.outbox:
         entries += (entry_id(commit, entry), entry.kind, entry.payload)

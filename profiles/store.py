@@ -14,6 +14,8 @@ from profiles.facet import Facet
 
 FACETS_MAX = 500
 """Facets one commit may write."""
+BLOBS_MAX = 64 * 1024 * 1024
+"""Bytes of facets one commit may write; a single facet, which is bounded itself, always fits."""
 
 EntryKind = Literal["dead_letter", "candidate", "release"]
 
@@ -59,6 +61,10 @@ class Standing:
     facets: dict[str, Facet]
 
 
+class CommitTooHeavy(ValueError):
+    """Several facets weigh more than one call may carry. Nothing was sent: commit fewer records at once."""
+
+
 class ProfileStoreError(Exception):
     """The store could not be asked or did not answer; the outcome of a commit is then unknown and it is sent again."""
 
@@ -87,7 +93,7 @@ class ProfileStore(Protocol):
         ...
 
     async def commit(self, commit: Commit) -> Committed | Mismatch:
-        """Write everything if the expected checkpoint stands there, else nothing."""
+        """Write everything if the expected checkpoint stands there, else nothing; CommitTooHeavy beyond `BLOBS_MAX`."""
         ...
 
     async def outbox(self, stream: Stream, *, limit: int) -> list[tuple[str, OutboxEntry]]:

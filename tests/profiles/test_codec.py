@@ -15,7 +15,7 @@ from consent.purposes import FEEDBACK, PROFILE, PURPOSES, SENSITIVE
 from consent.state import GRANTS_MAX, Grant, No, PurposeState
 from events.fact import Fact
 from profiles import facet as shapes
-from profiles.codec import LIFTS, FacetUnreadable, decode_facet, encode_facet
+from profiles.codec import LIFTS, FacetUnreadable, decode_facet, encode_facet, encode_facets
 from profiles.compression import CONTENT_MAX, compress, decompress
 from profiles.facet import (
     CELLS_MAX,
@@ -38,6 +38,7 @@ from profiles.facet import (
     Words,
 )
 from profiles.fold import EDGES_MAX, KNOWN_MAX, RECORDS_MAX, fold
+from profiles.store import CommitTooHeavy
 from tests.builders import DAY, NOW, complaint, consent, fact, linked, money
 
 HERE: Final = Path(__file__).parent
@@ -180,6 +181,14 @@ def test_text_that_is_not_utf8_is_unreadable() -> None:
     array = decompress(encode_facet(folded())).replace(b"sailing", b"\xff\xfe\xfd\xff\xff\xff\xff")
     with pytest.raises(FacetUnreadable):
         decode_facet(compress(array))
+
+
+def test_facets_of_one_commit_are_bounded_together_and_one_alone_always_fits() -> None:
+    blob = encode_facet(folded())
+    assert encode_facets([folded()] * 3, bytes_max=3 * len(blob)) == [blob] * 3
+    assert encode_facets([folded()], bytes_max=1) == [blob]
+    with pytest.raises(CommitTooHeavy, match="3 facets"):
+        encode_facets([folded()] * 4, bytes_max=3 * len(blob) - 1)
 
 
 HEAVIEST_MB: Final = 30

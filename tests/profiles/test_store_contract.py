@@ -1,6 +1,7 @@
 """What every store promises, on memory, on one server and on a cluster."""
 
 import asyncio
+import random
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -17,7 +18,17 @@ from events.position import Checkpoint, Stream, encode_checkpoint
 from profiles.codec import LIFTS, FacetUnreadable, decode_facet, encode_facet
 from profiles.facet import FACET_FORMAT, Facet
 from profiles.fold import fold
-from profiles.store import FACETS_MAX, Commit, Committed, Mismatch, OutboxEntry, ProfileStoreUnfit, Standing
+from profiles.store import (
+    BLOBS_MAX,
+    FACETS_MAX,
+    Commit,
+    Committed,
+    CommitTooHeavy,
+    Mismatch,
+    OutboxEntry,
+    ProfileStoreUnfit,
+    Standing,
+)
 from tests.builders import complaint, pseudonym, purchased
 from tests.profiles.backends import PARTITIONS, Backend, memory_backend, redis_backend
 from tests.profiles.redis_format import row_of
@@ -326,6 +337,17 @@ async def test_a_blob_that_is_no_facet_is_named_and_left_alone(backend: Backend,
 
     with pytest.raises(FacetUnreadable):
         await backend.store.load(PARTITION, [APP])
+
+
+async def test_facets_too_heavy_for_one_call_are_not_written_and_one_alone_is(backend: Backend) -> None:
+    heavy = {name: Facet(recent=random.randbytes(BLOBS_MAX // 3)) for name in neighbours(3)}
+
+    with pytest.raises(CommitTooHeavy):
+        await backend.store.commit(step(None, at(1), facets=heavy))
+    assert await backend.store.checkpoint(STREAM) is None
+    name, facet = heavy.popitem()
+    assert await backend.store.commit(step(None, at(1), facets={name: facet})) == Committed()
+    assert await backend.store.load(PARTITION, [name]) == {name: facet}
 
 
 async def test_a_blob_of_an_older_format_is_lifted_when_it_is_read(backend: Backend) -> None:
