@@ -70,4 +70,11 @@ def _at_end(consumer: Any, place: TopicPartition) -> bool:
 
 
 def _consumer(brokers: list[str]) -> Any:
-    return KafkaConsumer(bootstrap_servers=brokers, group_id=None, enable_auto_commit=False, metrics_enabled=False)
+    return KafkaConsumer(
+        bootstrap_servers=brokers,
+        group_id=None,
+        enable_auto_commit=False,
+        metrics_enabled=False,
+        fetch_max_wait_ms=20,  # the embedded broker answers at its end, however much there is
+        max_partition_fetch_bytes=8 * 2**20,
+    )
