@@ -11,11 +11,13 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from commands.logs import epochs_file
 from events.epochs import decode_epochs
 from tests.installation import Installation, installation_in, named_cluster, remove_topics
 from tests.integration.orders import PEOPLE, archived, folded, orders
+from tests.integration.rebuilding import command, places
 from tests.waiting import until
 
 pytestmark = pytest.mark.servers
@@ -100,3 +102,37 @@ def test_partitions_go_from_four_to_eight_and_back(tmp_path: Path) -> None:
         assert folded(again) == 350
         epochs = decode_epochs(epochs_file(again.settings).read_bytes())
         assert [epoch.shape.partitions for epoch in epochs] == [4, 8, 4]
+
+
+def test_a_move_that_is_killed_is_called_off_or_finished(tmp_path: Path) -> None:
+    with installation_in(tmp_path) as four, elsewhere(four, partitions=8, at=1) as eight:
+        with working(four):
+            settled(four, orders(3000), total=3000)
+        killed_while_moving(four, eight)
+        gone = "rapport: the profiles were moved to another store; stop this process, its settings are those of the old one"
+        assert refusal(four.rapport("worker")) == gone
+
+        assert json.loads(moved(four, eight, "--abandon").stdout)["opened"] > 0
+        with working(four):
+            settled(four, orders(20, first=3000), total=3020)
+        assert refusal(moved(four, eight)).endswith("holds what an earlier move left; empty it first")
+        with Redis.from_url(eight.settings.redis) as client:
+            client.flushdb()
+
+        killed_while_moving(four, eight)
+        with four.worker() as late:
+            until(lambda: late.exit_status is not None, within_s=60, what="an old worker's end")
+        assert json.loads(moved(four, eight).stdout)["epoch"] == 2
+        assert folded(eight) == 3020
+        assert "has begun" in refusal(moved(four, eight, "--abandon"))
+
+
+def killed_while_moving(four: Installation, eight: Installation) -> None:
+    """Start a move and kill it once something is rebuilt, before the next epoch is open."""
+    source = ["--from", four.settings.redis, "--from-topics", four.settings.topic_prefix]
+    with command(eight, "rebuild", *source) as move:
+        until(lambda: places(eight) or move.exit_status is not None, within_s=60, what="something rebuilt")
+        os.kill(move.pid, signal.SIGKILL)
+        until(lambda: move.exit_status is not None, what="its end")
+    with Redis.from_url(eight.settings.redis) as client:
+        assert not client.exists("rapport:epochs")

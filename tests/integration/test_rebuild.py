@@ -3,25 +3,21 @@
 import json
 import os
 import signal
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from embedded.process import Process, running
-from embedded.service import Service
-from events.keys import facet_key, partition_key
+from events.keys import facet_key
 from events.partitioning import partition_of
 from profiles.codec import encode_facet
 from profiles.facet import Facet
 from tests.installation import Installation, installation_in
 from tests.integration.orders import PEOPLE, archived, folded, orders
-from tests.servers import ROOT
+from tests.integration.rebuilding import command, places
 from tests.waiting import until
 
 pytestmark = pytest.mark.servers
@@ -43,22 +39,6 @@ def spoil(made: Installation) -> str:
     with Redis.from_url(made.settings.redis) as client:
         client.set(facet_key(partition_of(name.encode(), made.settings.partitions), name), encode_facet(Facet()))
     return name
-
-
-def places(made: Installation) -> list[int]:
-    """The partitions of which something is rebuilt."""
-    partitions = range(made.settings.partitions)
-    with Redis.from_url(made.settings.redis) as client:
-        return [at for at in partitions if client.exists(partition_key("rebuilt", at))]
-
-
-@contextmanager
-def command(made: Installation, *words: str) -> Iterator[Process]:
-    """A command that runs beside the test."""
-    argv = [sys.executable, "-c", "import cli; cli.main()", *words]
-    log = made.settings.data / "command.log"
-    with running(Service(name=words[0], argv=argv, environment=made.environment, folder=ROOT, log=log)) as process:
-        yield process
 
 
 def settled(made: Installation, events: Sequence[dict[str, Any]], *, total: int) -> None:
