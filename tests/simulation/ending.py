@@ -7,11 +7,12 @@ from events.admission import EventRefused
 from events.fact import FactUndecodable, decode_fact
 from events.partitioning import partition_of
 from events.position import Checkpoint, Stream
+from outreach.decision import Decision
 from profiles.codec import encode_facet
 from profiles.facet import Facet
 from profiles.fold import fold
 from tests.simulation.kafka import EVENTS, INTAKE
-from tests.simulation.model import Counted, LetterName
+from tests.simulation.model import Counted, LetterName, may
 from tests.simulation.network import at_once
 from tests.simulation.workers import ADMISSION
 from tests.simulation.world import PARTITIONS, PROFILES, STREAMS, World
@@ -34,8 +35,9 @@ def is_settled(world: World) -> bool:
 
 
 def _is_read(world: World, stream: Stream) -> bool:
-    held = world.kafka.at(stream.topic, stream.partition)
-    return checkpoint_of(world, stream).offset == held.end or why_stopped(world, stream) is not None
+    if why_stopped(world, stream) is not None:
+        return stream.partition in world.frozen or bool(_reasons(world, stream.partition))
+    return checkpoint_of(world, stream).offset == world.kafka.at(stream.topic, stream.partition).end
 
 
 def _is_kept(world: World, name: tuple[str, bytes]) -> bool:
@@ -82,14 +84,15 @@ def check_ending(world: World) -> None:
 
 
 def _check_stop(world: World, partition: int) -> None:
-    stream = Stream(PROFILES, EVENTS, partition)
-    key = (EVENTS, partition)
-    reasons = [worker.consumer.stopped()[key] for worker in world.workers.values() if key in worker.consumer.stopped()]
-    why = why_stopped(world, stream)
-    if reasons and why is None:
+    reasons = _reasons(world, partition)
+    if reasons and why_stopped(world, Stream(PROFILES, EVENTS, partition)) is None:
         world.wrong(f"partition {partition} stands still for no reason: {reasons[0]}")
-    if why == "a gap" and not reasons:
-        world.wrong(f"partition {partition} does not stand still for {why}")
+
+
+def _reasons(world: World, partition: int) -> list[str]:
+    """Why workers do not read a partition on."""
+    stopped = [worker.consumer.stopped() for worker in world.workers.values() if not worker.is_archivist]
+    return [each[EVENTS, partition] for each in stopped if (EVENTS, partition) in each]
 
 
 def _check_partition(world: World, partition: int) -> None:
@@ -175,7 +178,15 @@ def _check_intake(world: World) -> None:
 
 
 def _check_messages(world: World) -> None:
-    """Every message that was decided on is published, and every complaint that waits is told of."""
+    """Every message that was decided on is published, unless the person has said no since."""
     for decision in world.server.decisions._decisions.values():
-        if decision.verdict == "send" and decision.id not in world.found.messages:
+        if decision.verdict == "send" and decision.id not in world.found.messages and _is_wanted(world, decision):
             world.wrong(f"decision {decision.id} was never published")
+
+
+def _is_wanted(world: World, decision: Decision) -> bool:
+    if decision.channel in (None, "desk"):
+        return True
+    model, identity = world.model, decision.identity
+    noes = model.standing_noes(model.kin(identity))
+    return may(f"outreach.{decision.channel}", grants=model.grants([identity]), noes=noes, at=world.clock())

@@ -14,10 +14,10 @@ from tests.simulation.story import NIGHT_MS, Act, Story
 from tests.simulation.workers import start, supervise
 from tests.simulation.world import World, until
 
-CALLS: Final = 200
+CALLS: Final = 150
 """Faults meet a call among the first so many."""
 WORKERS: Final = ("worker-1", "worker-2")
-STORY_S: Final = 6.0
+STORY_S: Final = 4.5
 SETTLES_WITHIN_S: Final = 90.0
 
 _WEIGHTS: Final[dict[FaultName, int]] = {
@@ -31,11 +31,12 @@ _WEIGHTS: Final[dict[FaultName, int]] = {
     "pause_after": 10,
     "rebalance": 10,
     "log_away": 6,
-    "copy_store": 6,
+    "copy_store": 8,
     "restore_store": 5,
+    "restore_after": 8,
     "lose_store": 1,
-    "retain": 3,
-    "remake_log": 1,
+    "retain": 5,
+    "remake_log": 2,
     "adopt_log": 2,
 }
 
@@ -55,7 +56,7 @@ def faults_of(seed: int) -> tuple[Fault, ...]:
     """What goes wrong in the history of a seed; nothing at all in some."""
     chance = Random(f"{seed} faults")
     names, weights = list(_WEIGHTS), list(_WEIGHTS.values())
-    calls = chance.sample(range(1, CALLS), k=chance.choice((0, 1, 2, 3, 4, 6, 8, 12)))
+    calls = chance.sample(range(1, CALLS), k=chance.choice((0, 1, 2, 3, 4, 6, 8, 12, 16)))
     return tuple(Fault(call, chance.choices(names, weights)[0], chance.random()) for call in sorted(calls))
 
 

@@ -27,6 +27,7 @@ FaultName = Literal[
     "log_away",
     "copy_store",
     "restore_store",
+    "restore_after",
     "lose_store",
     "retain",
     "remake_log",
@@ -144,7 +145,8 @@ class Network:
             self.met.append(fault)
             if self.tell is not None:
                 self.tell(f"call {self.calls} of {process.name}, {what}: {fault.name} {fault.size:.2f}")
-            self.happens(fault, process)
+            if fault.name != "restore_after":
+                self.happens(fault, process)
         return fault
 
     def _arrive(self, way: "_Way", effect: Callable[[], Any], answer: "asyncio.Future[Any]") -> None:
@@ -157,6 +159,8 @@ class Network:
                 self.tell(f"{way.number:4} {process.name}: {way.what} -> {_shown(value, error)}")
         if name in ("lose_request", "lose_answer"):
             value, error = None, way.unknown()
+        if fault is not None and name == "restore_after":
+            self.happens(fault, process)
         _strike(process, fault, kill="kill_after", pause="pause_after")
         back = self._latency(fault, "slow_answer")
         self.loop.call_later(back, process.hear, _come_back, answer, value, error, context=_NOBODY)
@@ -190,17 +194,21 @@ class Remote:
         name: str,
         unknown: Callable[[], Exception],
         watch: Callable[[str, tuple[Any, ...], Any], None] | None = None,
+        before: Callable[[], None] | None = None,
         seen: Collection[str] = (),
     ) -> None:
         self._target, self._network, self._process, self._name = target, network, process, name
-        self._unknown, self._watch, self._seen = unknown, watch, seen
+        self._unknown, self._watch, self._before, self._seen = unknown, watch, before, seen
 
     def __getattr__(self, method: str) -> Any:
         function, network = getattr(self._target, method), self._network
         watch = self._watch if method in self._seen else None
+        before = self._before if method in self._seen else None
 
         def call(*args: Any, **named: Any) -> Any:
             def effect() -> Any:
+                if before is not None:
+                    before()
                 value = at_once(function(*args, **named))
                 if watch is not None:
                     watch(method, args or tuple(named.values()), value)

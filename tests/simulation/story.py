@@ -29,7 +29,7 @@ from tests.simulation.world import PARTITIONS, World
 PEOPLE: Final = ("app:1", "card:1", "app:2")
 PURPOSES: Final = ("profile.build", "suggest.personal", "outreach.push")
 TRIES: Final = 8
-ACTS_S: Final = 4.0
+ACTS_S: Final = 3.0
 """Virtual seconds in which people act."""
 AWAY: Final = (
     ProfileStoreUnavailable,
@@ -57,9 +57,9 @@ class Story:
         chance = self._chance
         for person in PEOPLE:
             for purpose in PURPOSES:
-                if chance.random() < (0.9 if person == "app:1" else 0.3):
+                if chance.random() < (0.9 if person == "app:1" else 0.15):
                     yield chance.random(), self._consents(person, purpose, granting=True)
-        for _ in range(chance.randint(6, 18)):
+        for _ in range(chance.randint(3, 12)):
             yield chance.random() * ACTS_S, self._drawn()
         if chance.random() < 0.5:
             yield ACTS_S * (0.5 + chance.random() / 2), self._night

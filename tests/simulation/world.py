@@ -1,6 +1,6 @@
 """One simulated installation: a broker, a store, workers, an archivist and an API, and all that can happen to them."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
@@ -10,7 +10,7 @@ from consent.holds import ConsentStoreUnavailable
 from events.log import LogUnavailable
 from events.position import Stream
 from outreach.records import OutreachUnavailable
-from profiles.store import ProfileStoreUnavailable
+from profiles.store import Committed, ProfileStoreUnavailable
 from streams.folding import LogIdentity
 from streams.frame import Record
 from tests.builders import NOW
@@ -27,6 +27,8 @@ FOLDED: Final = (INTAKE, EVENTS, DECISIONS)
 STREAMS: Final = ((INTAKE, 0), *((topic, each) for topic in (EVENTS, DECISIONS) for each in range(PARTITIONS)))
 SESSION_S: Final = 2.5
 AWAY_S: Final = 3.0
+LATELY: Final = 3
+"""Copies of the store as it was before the last few commits."""
 
 
 @dataclass
@@ -68,6 +70,7 @@ class World:
         self.api = Process("api", self.loop)
         self.wants_adoption = False
         self._copies: list[Copy] = [self.server.copy()]
+        self._lately: deque[Copy] = deque(self._copies, maxlen=LATELY)
 
     def clock(self) -> int:
         """Now in ms, as every process reads it."""
@@ -79,7 +82,7 @@ class World:
 
     def store(self, process: Process) -> Any:
         """The profile store as a process reaches it."""
-        watch = {"watch": self._store_did, "seen": ("commit",)}
+        watch = {"before": self._store_will, "watch": self._store_did, "seen": ("commit",)}
         return self.remote(self.server.profiles, process, "store", ProfileStoreUnavailable, **watch)
 
     def holds(self, process: Process) -> Any:
@@ -155,9 +158,12 @@ class World:
             if self.found.messages.setdefault(name, message) != message and not self.restores:
                 self.wrong(f"message {name} was published with two contents")
 
+    def _store_will(self) -> None:
+        self._lately.append(self.server.copy())
+
     def _store_did(self, _method: str, args: tuple[Any, ...], value: Any) -> None:
         commit = args[0]
-        if type(value).__name__ != "Committed" or commit.stream.topic != EVENTS:
+        if not isinstance(value, Committed) or commit.stream.topic != EVENTS:
             return
         partition, next_ = commit.stream.partition, commit.next
         reached: Place = (next_.epoch, next_.offset)
@@ -195,8 +201,9 @@ class World:
                 group.generation += 1
             case "copy_store":
                 self._copies.append(self.server.copy())
-            case "restore_store":
-                self._restore(self._copies[int(fault.size * len(self._copies))])
+            case "restore_store" | "restore_after":
+                copies = self._copies if fault.size < 0.5 else self._lately
+                self._restore(copies[int(fault.size * 2 % 1 * len(copies))])
             case "lose_store":
                 # A worker refuses to start on an empty store that an earlier log was folded into.
                 if self.kafka.epoch == 1:
@@ -214,6 +221,8 @@ class World:
         self.kafka.away = False
 
     def _restore(self, copy: Copy) -> None:
+        if self.frozen:
+            return  # a worker refuses to start where the store remembers less than history does
         self.server.restore(copy)
         self.restores += 1
         self.found.went.clear()
@@ -255,6 +264,7 @@ class World:
         self.kafka.remake(EVENTS)
         self.kafka.epoch += 1
         self._copies = [self.server.copy()]
+        self._lately = deque(self._copies, maxlen=LATELY)
 
 
 def _no_acknowledgement() -> Exception:
