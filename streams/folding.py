@@ -6,6 +6,7 @@ record *does* is the room's business, handed in as `Work`.
 """
 
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from events.position import Checkpoint, Stream, record_fingerprint
 from profiles.codec import FacetUnreadable
 from profiles.facet import Facet
-from profiles.store import FACETS_MAX, Commit, Mismatch, OutboxEntry, ProfileStore
+from profiles.store import FACETS_MAX, Commit, CommitTooHeavy, Mismatch, OutboxEntry, ProfileStore
 from streams.frame import Answer, Frame, Handled, Record, SeekTo, Stopped
 from streams.patience import Away
 
@@ -107,18 +108,24 @@ class StreamFold:
             return verdict
         expected = checkpoint
         records = [record for record in frame.records if record.offset >= start.offset]
-        for chunk, end in chunks(records, end=frame.end):
+        runs = deque(chunks(records, end=frame.end))
+        while runs:
+            chunk, end = runs.popleft()
             step = await self.work.step(stream, start.epoch, chunk)
             for found in step.stood:
                 if found != expected:
                     return self._mismatched(stream, Mismatch(found))
             await self._wait_for_room(stream, step)
-            following = start = start.advanced(offset=end, fingerprint=fingerprint_of(chunk))
+            following = start.advanced(offset=end, fingerprint=fingerprint_of(chunk))
             commit = Commit(stream=stream, expected=expected, next=following, facets=step.facets, outbox=step.outbox)
-            outcome = await self.store.commit(commit)
+            try:
+                outcome = await self.store.commit(commit)
+            except CommitTooHeavy:
+                runs.extendleft(reversed(halves(chunk, end=end)))
+                continue
             if isinstance(outcome, Mismatch):
                 return self._mismatched(stream, outcome)
-            expected = self._owned[frame.partition].checkpoint = following
+            start = expected = self._owned[frame.partition].checkpoint = following
             self.work.committed(stream, step)
             if step.outbox:
                 self.on_outbox(stream)
@@ -196,6 +203,14 @@ def chunks(records: Sequence[Record], *, end: int) -> list[tuple[Sequence[Record
     runs = [records[start : start + FACETS_MAX] for start in range(0, len(records), FACETS_MAX)]
     ends = [run[0].offset for run in runs[1:]] + [end]
     return list(zip(runs, ends, strict=True))
+
+
+def halves(records: Sequence[Record], *, end: int) -> list[tuple[Sequence[Record], int]]:
+    """A run that is too heavy for one commit as two; CommitTooHeavy for a single record, which cannot be cut."""
+    if len(records) < 2:
+        raise CommitTooHeavy("the facets of one record are too heavy for a commit")
+    middle = len(records) // 2
+    return [(records[:middle], records[middle].offset), (records[middle:], end)]
 
 
 StreamStarts = Callable[[str], Awaitable[Mapping[int, int]]]

@@ -12,7 +12,7 @@ from events.position import Checkpoint, Stream
 from profiles.facet import FACET_FORMAT
 from profiles.facet_cache import FacetCache
 from profiles.memory_store import MemoryStore, Snapshot
-from profiles.store import Commit, Committed, Mismatch
+from profiles.store import Commit, Committed, CommitTooHeavy, Mismatch
 from streams.dead_letters import Undertaker, decode_letter, unseal
 from streams.fold_work import FoldWork
 from streams.folding import LogIdentity, StoredCheckpoints, StreamFold, fingerprint_of
@@ -219,6 +219,49 @@ async def test_a_log_whose_start_is_gone_is_not_begun_in_the_middle() -> None:
     answer = await handed(World().fold, orders(1, first=7), start=7, end=8)
 
     assert isinstance(answer, Stopped)
+
+
+async def test_a_log_that_stayed_the_same_keeps_its_place_when_an_epoch_is_opened_for_another() -> None:
+    world = World()
+    await handed(world.fold, orders(2), start=0, end=2)
+
+    later = world.owner(LogIdentity(epoch=2, topic_id="a log"))
+
+    assert await handed(later, orders(3), start=0, end=3) == Handled()
+    assert await world.orders() == 3
+    assert await world.store.checkpoint(STREAM) == Checkpoint(2, 3, "a log", fingerprint_of(orders(3)))
+
+
+class Weighs(MemoryStore):
+    """A store whose commits carry at most so many facets."""
+
+    facets_max = 1
+
+    async def commit(self, commit: Commit) -> Committed | Mismatch:
+        if len(commit.facets) > self.facets_max:
+            raise CommitTooHeavy
+        return await super().commit(commit)
+
+
+async def test_a_step_too_heavy_for_one_commit_is_cut_until_it_is_not() -> None:
+    world = World(Weighs())
+    records = [
+        record(offset, purchased(f"order-{offset}", identity=(NEIGHBOUR, purchased().identity)[offset % 2]))
+        for offset in range(5)
+    ]
+
+    assert await handed(world.fold, records, start=0, end=9) == Handled()
+    assert await world.orders() == 2
+    assert await world.store.checkpoint(STREAM) == Checkpoint(1, 9, "a log", fingerprint_of(records))
+
+
+async def test_one_record_too_heavy_for_a_commit_is_a_defect() -> None:
+    world = World(Weighs())
+    assert isinstance(world.store, Weighs)
+    world.store.facets_max = 0
+
+    with pytest.raises(CommitTooHeavy):
+        await handed(world.fold, orders(1), start=0, end=1)
 
 
 async def test_an_adopted_log_is_read_from_its_start() -> None:
