@@ -6,7 +6,7 @@ from typing import Any
 
 import faust
 
-from benchmarks.contenders.task import Stopwatch, Task
+from benchmarks.contenders.task import SESSION_S, Stopwatch, Task
 
 Agent = Callable[[AsyncIterable[bytes], Callable[[], None]], Awaitable[None]]
 
@@ -16,6 +16,8 @@ def run_agent(task: Task, agent: Agent) -> None:
     app = faust.App(
         task.group,
         broker=f"kafka://{task.kafka}",
+        broker_session_timeout=SESSION_S,
+        broker_heartbeat_interval=1,
         consumer_auto_offset_reset="earliest",
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -12,7 +12,7 @@ from quixstreams import Application
 from quixstreams.sinks import BaseSink
 
 from benchmarks.contenders.redis_fold import Arrived, RedisFold
-from benchmarks.contenders.task import Stopwatch, Task, task_told
+from benchmarks.contenders.task import SESSION_S, Stopwatch, Task, task_told
 
 COMMIT_EVERY = 4000
 """Records between two of its checkpoints: 500 in each of 8 partitions, as many as one commit takes."""
@@ -49,6 +49,7 @@ def main() -> None:
             broker_address=task.kafka,
             consumer_group=task.group,
             auto_offset_reset="earliest",
+            consumer_extra_config={"session.timeout.ms": SESSION_S * 1000},
             auto_create_topics=False,
             use_changelog_topics=False,
             commit_every=COMMIT_EVERY,

@@ -10,6 +10,9 @@ import msgspec
 
 from benchmarks.redis_probe import StoreProbe
 
+SESSION_S = 6
+"""Every contender's session timeout, that of the worker: the embedded broker lets a group wait half of it."""
+
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """One run: where the records are, how many, and the store (`redis://`)."""
@@ -55,6 +58,8 @@ class Stopwatch:
     def done(self, records: int) -> None:
         """So many records are done; everything about them stands in the store."""
         if self._first is None:
+            if records >= self._task.records:
+                raise SystemExit("the first batch took every record: there is nothing left to time")
             self._first = self._mark(records)
         elif records >= self._task.records:
             self._end(self._first, self._mark(records))

@@ -19,8 +19,8 @@ def kept(path: Path) -> Results:
 
 def test_every_contender_leaves_what_its_model_says(tmp_path: Path) -> None:
     pipeline.main(
-        events=3000,
-        people=300,
+        events=5000,
+        people=500,
         person_max=100,
         rounds=1,
         contenders="",
@@ -53,7 +53,7 @@ def test_latency_is_told_of_both(tmp_path: Path) -> None:
 
 
 def test_two_workers_share_a_log_and_end_exact(tmp_path: Path) -> None:
-    workers.main(events=6000, people=600, rounds=1, kafka=EMBEDDED, again=False, results=tmp_path)
+    workers.main(events=3000, people=300, rounds=1, kafka=EMBEDDED, again=False, results=tmp_path)
     assert [run["workers"] for run in kept(tmp_path / "workers.json").runs] == [1, 2]
 
 
