@@ -12,7 +12,6 @@ from typing import Any, Final
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from events.fact import describe
 from outreach.triggers import DEFAULT_TRIGGERS
 from recommender.catalogue import DEFAULT_CATALOGUE
 
@@ -124,12 +123,19 @@ def settings_of(**given: Any) -> Settings:
             return settings
         told = Settings.model_validate_json(running.read_bytes())
     except ValidationError as error:
-        raise SettingsInvalid(f"settings: {describe(error)}") from None
+        raise SettingsInvalid(_said(error)) from None
     except OSError as error:
         raise SettingsInvalid(f"settings: {error.filename} cannot be read") from None
     return settings.model_copy(
         update={name: getattr(told, name) for name in told.model_fields_set - settings.model_fields_set}
     )
+
+
+def _said(error: ValidationError) -> str:
+    """What is wrong with which setting, spelled as in the environment, without the values: a key may be among them."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    names = (f"RAPPORT_{str(problem['loc'][0]).upper()}" if problem["loc"] else "settings" for problem in problems)
+    return "; ".join(f"{name}: {problem['msg']}" for name, problem in zip(names, problems, strict=True))
 
 
 def tell_running(settings: Settings) -> Path:

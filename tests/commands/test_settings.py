@@ -33,7 +33,7 @@ def test_every_bound_source_has_an_intake_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("prefix", ["", "a b", "käse", "a/b", "x" * 101])
 def test_a_prefix_that_no_topic_can_begin_with_is_refused(prefix: str) -> None:
-    with pytest.raises(SettingsInvalid, match="topic_prefix"):
+    with pytest.raises(SettingsInvalid, match="RAPPORT_TOPIC_PREFIX: String should match"):
         settings_of(topic_prefix=prefix)
 
 
