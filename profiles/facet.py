@@ -15,6 +15,8 @@ FACET_FORMAT: Final = 2
 CELLS_MAX: Final = 16
 LINES_MAX: Final = 24
 """Order lines kept per order."""
+ENTRY_BYTES: Final = 12
+"""Of one known event: its key and the digest of its payload."""
 TEXTS_MAX: Final = 64
 """Texts kept per person, the newest: each may have thousands of characters."""
 
@@ -252,8 +254,8 @@ Record = (
 class Facet(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unknown_fields=True):
     """The facts of one identity, folded: one section per purpose, beside consents, links and the window of known ids.
 
-    `recent` holds 12 bytes (event key, payload digest) for each of the last facts, oldest first. Sections other than
-    `service` and `legal` are None while their purpose is closed.
+    `recent` holds `ENTRY_BYTES` (event key, payload digest) for each of the last facts, oldest first. Sections other
+    than `service` and `legal` are None while their purpose is closed.
     """
 
     format: int = FACET_FORMAT

@@ -15,6 +15,7 @@ from events.shape import Body
 from events.vocabulary import BODIES
 from profiles.deltas import Delta, deltas
 from profiles.facet import (
+    ENTRY_BYTES,
     AttributeSection,
     Cell,
     Edge,
@@ -38,7 +39,6 @@ must not crowd them out.
 EDGES_MAX: Final = 256
 """Links, and relations, a facet may hold; counted apart, so that links take no room from what happened."""
 _SIZES_MAX: Final = (RECORDS_MAX, RECORDS_MAX, EDGES_MAX, EDGES_MAX)
-_ENTRY: Final = 12
 
 _ACTS: Final = frozenset(name for name, body in BODIES.items() if issubclass(body, ConsentAct))
 _ALWAYS_OPEN: Final = frozenset({SERVICE, LEGAL})
@@ -75,7 +75,7 @@ def fold(facet: Facet, fact: Fact) -> Folded:
         return Folded(facet, "unknown_purpose")
     changes = _FOLDED_APART.get(fact.type, _with_deltas)(facet, fact, fact.body)
     entry = fact.event_key + fact.digest
-    folded = replace(facet, recent=(facet.recent + entry)[-KNOWN_MAX * _ENTRY :], **changes)
+    folded = replace(facet, recent=(facet.recent + entry)[-KNOWN_MAX * ENTRY_BYTES :], **changes)
     # What restricts finds room: consents and legal attributes are few by name and not counted, and the end of a link
     # is about a link that is held, or about one that is refused as well.
     if _outgrows(facet, folded):
@@ -85,9 +85,9 @@ def fold(facet: Facet, fact: Fact) -> Folded:
 
 def _digest_of(recent: bytes, event_key: bytes) -> bytes | None:
     at = recent.find(event_key)
-    while at != -1 and at % _ENTRY:
+    while at != -1 and at % ENTRY_BYTES:
         at = recent.find(event_key, at + 1)
-    return None if at == -1 else recent[at + 8 : at + _ENTRY]
+    return None if at == -1 else recent[at + 8 : at + ENTRY_BYTES]
 
 
 def _outgrows(before: Facet, after: Facet) -> bool:

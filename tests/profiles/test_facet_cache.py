@@ -6,12 +6,13 @@ from collections.abc import Collection
 import pytest
 
 from events.position import Checkpoint, Stream
-from profiles.facet import Facet
-from profiles.facet_cache import FacetCache
+from profiles.facet import ENTRY_BYTES, Facet
+from profiles.facet_cache import FacetCache, weight_of
 from profiles.memory_store import MemoryStore
 from profiles.store import Commit
 
 STREAM = Stream("profiles", "rapport.events", 3)
+SMALL = weight_of(Facet())
 
 
 def numbered(number: int) -> Facet:
@@ -127,6 +128,27 @@ async def test_a_quiet_partition_is_not_emptied_by_a_busy_one(store: CountingSto
 
     assert len(cache) == 10
     assert await loaded(cache, ["quiet"], partition=4) == {"quiet": numbered(1)}
+
+
+async def test_who_did_much_takes_the_room_of_many(store: CountingStore) -> None:
+    cache = FacetCache(store, weight_max=100 * SMALL)
+    cache.put(4, {str(number): numbered(number) for number in range(20)})
+    for busy in "ab":
+        cache.put(3, {busy: Facet(recent=b"\x01" * ENTRY_BYTES * 70 * SMALL)})
+
+    assert len(cache) == 21
+    assert await loaded(cache, ["b"]) != {"b": numbered(1)}
+    assert store.asked == []
+
+
+async def test_a_facet_that_grows_is_weighed_anew_and_one_too_heavy_is_not_held(store: CountingStore) -> None:
+    cache = FacetCache(store, weight_max=100 * SMALL)
+    for number in range(1000):
+        cache.put(3, {"a": Facet(recent=b"\x01" * ENTRY_BYTES * (number % 50))})
+    assert len(cache) == 1
+
+    cache.put(3, {"a": Facet(recent=b"\x01" * ENTRY_BYTES * 100 * SMALL)})
+    assert len(cache) == 0
 
 
 async def test_more_than_fit_are_still_all_given(store: CountingStore) -> None:
