@@ -71,7 +71,7 @@ async def patiently(
         except AWAY as error:
             on_wait(str(error))
             delay_s = wait_s(random.random())  # noqa: S311  so that workers do not all come back at once
-            _again(what, error, delay_s)
+            _log.error("%s waits: %s", what, error, extra={"reason": type(error).__name__})
             delays = ()
         await asyncio.sleep(delay_s)
 

@@ -21,7 +21,7 @@ class Seldom(logging.Filter):
     """For the handlers of a process.
 
     Lines are alike when they come from the same place in the code for the same `reason` (given as `extra`), whatever
-    partition they name. Errors are alike only when they say the same.
+    partition they name. Errors without a reason are alike only when they say the same.
     """
 
     def __init__(self, *, every_s: float = EVERY_S, clock_s: Callable[[], float] = time.monotonic) -> None:
@@ -47,8 +47,9 @@ class Seldom(logging.Filter):
 
 
 def _likeness(record: logging.LogRecord) -> tuple[str, str, str]:
-    said = record.getMessage() if record.levelno >= logging.ERROR else str(record.msg)
-    return (record.name, said, getattr(record, "reason", ""))
+    reason = getattr(record, "reason", None)
+    is_whole = reason is None and record.levelno >= logging.ERROR
+    return (record.name, record.getMessage() if is_whole else str(record.msg), reason or "")
 
 
 def _with_count(record: logging.LogRecord, left_out: int) -> logging.LogRecord:

@@ -14,7 +14,7 @@ class Log:
         self.now_s = 0.0
         self.seldom = Seldom(every_s=10, clock_s=lambda: self.now_s)
 
-    def say(self, text: str, *args: object, level: int = logging.WARNING, reason: str = "") -> str | None:
+    def say(self, text: str, *args: object, level: int = logging.WARNING, reason: str | None = None) -> str | None:
         record = logging.LogRecord("streams.app", level, __file__, 1, text, args, None)
         record.reason = reason
         passed = self.seldom.filter(record)
@@ -44,6 +44,11 @@ def test_errors_that_say_different_things_are_all_said(log: Log) -> None:
     assert log.say("stopped %s", "facts[0]", level=logging.ERROR)
     assert log.say("stopped %s", "facts[1]", level=logging.ERROR)
     assert log.say("stopped %s", "facts[1]", level=logging.ERROR) is None
+
+
+def test_errors_of_one_reason_are_alike(log: Log) -> None:
+    assert log.say("%s waits", "facts[0]", level=logging.ERROR, reason="full")
+    assert log.say("%s waits", "facts[1]", level=logging.ERROR, reason="full") is None
 
 
 def test_what_is_remembered_of_ever_new_reasons_is_bounded(log: Log) -> None:
