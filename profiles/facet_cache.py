@@ -72,15 +72,15 @@ class FacetCache:
         """The facets that exist, from memory where they are held. Errors are the store's own."""
         held = self._held.setdefault(stream.partition, _Held())
         found = {identity: held.facets[identity] for identity in identities if identity in held.facets}
+        for identity in found:
+            held.facets.move_to_end(identity)
         missing = [identity for identity in identities if identity not in found]
         if not missing:
-            self._keep(held, found)
             return Read(found)
         # Should the partition be dropped meanwhile, `held` is no longer looked at and what comes is not kept.
         standing = await self._store.load_standing(stream, missing)
-        found |= standing.facets
-        self._keep(held, found)
-        return Read(found, (standing.checkpoint,))
+        self._keep(held, standing.facets)
+        return Read(found | standing.facets, (standing.checkpoint,))
 
     def put(self, partition: int, facets: Mapping[str, Facet]) -> None:
         """Hold facets that now stand in the store."""
