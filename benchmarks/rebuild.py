@@ -113,7 +113,7 @@ async def measure(settings: Settings, facts: int) -> list[dict[str, Any]]:
     (compared, found), comparing = await timed(
         "diff", _compare(settings, against=Against.REBUILT, other=None, sample=1.0)
     )
-    switched, switching = await timed("switch", _switch(settings))
+    switched, switching = await timed("switch", _switch(settings, accept_gap=False))
     (again, left), recounting = await timed(
         "diff --against history", _compare(settings, against=Against.HISTORY, other=None, sample=1.0)
     )

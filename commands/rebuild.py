@@ -58,7 +58,7 @@ def rebuild(
     if source is not None:
         said, text = _moved(settings, source, source_topics, abandon=abandon)
     elif switch:
-        said = asyncio.run(_switch(settings))
+        said = asyncio.run(_switch(settings, accept_gap=accept_gap))
         text = "{switched} partitions switched: {moved} facets put in place, {pruned} without a past deleted"
     elif abandon:
         said = asyncio.run(_abandon(settings))
@@ -169,9 +169,11 @@ async def _rebuild(settings: Settings, *, accept_gap: bool) -> dict[str, Any]:
     }
 
 
-async def _switch(settings: Settings) -> dict[str, Any]:
+async def _switch(settings: Settings, *, accept_gap: bool) -> dict[str, Any]:
     switched = moved = pruned = 0
     async with site(settings) as here:
+        if not accept_gap:
+            here.refold.require_whole()
         with tempfile.TemporaryDirectory(prefix="rapport-rebuild-") as folder:
             in_use = Census(Path(folder))
             await in_use.take(here.store.identities("facet"))

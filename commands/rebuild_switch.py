@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from commands.rebuild_fold import RebuildRefused, Refold
 from events.position import Checkpoint, Stream
-from profiles.rebuild import Closed, RebuildStore
+from profiles.rebuild import MOVED, Closed, RebuildStore
 from profiles.store import FACETS_MAX
 
 POLL_S: Final = 0.1
@@ -54,22 +54,21 @@ class Switch:
         if standing is None or await self.store.place(partition) is None:
             return None
         closed = standing if isinstance(standing, Closed) else await self._close(stream)
+        if closed.stage == "moved":
+            raise RebuildRefused(MOVED)
         if closed.stage == "catching_up":
             closed = await self._catch_up(stream, closed)
         known = sorted(self.refold.identities(partition))
         pruned = 0
-        if closed.stage == "pruning":
-            unknown = sorted(set(in_use).difference(known))
-            for some in _parts(unknown):
-                pruned += _held(stream, await self.store.prune(stream, closed, some))
-            closed = await self._next(stream, closed, replace(closed, stage="moving"))
+        for some in _parts(sorted(set(in_use).difference(known))):
+            pruned += _held(stream, await self.store.prune(stream, closed, some))
         moved = await self._move(stream, closed, known, following=_opened(closed))
         return Switched(moved, pruned)
 
     async def move_in(self, partition: int, *, first: Checkpoint) -> int:
         """Put the rebuilt facets of a partition in place where none were in use, and let `first` stand; how many."""
         stream = self.refold.stream(partition)
-        standing, closed = await self.store.standing(stream), Closed("moving", first)
+        standing, closed = await self.store.standing(stream), Closed("replacing", first)
         if standing == first:
             return 0
         if standing is None and not await self.store.change(stream, None, closed):
@@ -93,6 +92,8 @@ class Switch:
         standing = await self.store.standing(stream)
         if not isinstance(standing, Closed):
             return False
+        if standing.stage == "moved":
+            raise RebuildRefused(MOVED)
         if standing.stage != "catching_up":
             raise RebuildRefused(
                 f"partition {partition} is switched half way; `rapport rebuild --switch` finishes it, nothing is lost"
@@ -125,7 +126,7 @@ class Switch:
         if not await self._reaches(stream.partition, closed.checkpoint):
             await self.call_off(stream.partition)
             raise _behind(stream)
-        return await self._next(stream, closed, replace(closed, stage="pruning"))
+        return await self._next(stream, closed, replace(closed, stage="replacing"))
 
     async def _reaches(self, partition: int, checkpoint: Checkpoint) -> bool:
         """Fold up to a checkpoint, waiting for history; False when it does not come up in time."""

@@ -16,8 +16,8 @@ from events.position import Checkpoint, Position, Stream, decode_checkpoint
 from profiles.facet import Facet
 from profiles.store import ProfileStoreUnfit
 
-Stage = Literal["catching_up", "pruning", "moving", "moved"]
-"""How far a switch is. Until `pruning` it can be called off; from there on it is finished.
+Stage = Literal["catching_up", "replacing", "moved"]
+"""How far a switch is. Until `replacing` it can be called off; from there on it is finished.
 
 `moved` is the end of a store whose profiles went to another one.
 """
@@ -162,14 +162,8 @@ def whole(
 
 
 def held_of(legs: Sequence[Leg], archived: Mapping[tuple[int, int], int]) -> list[Leg]:
-    """As much of them as history holds, up to the first record it lacks."""
-    found = []
-    for leg in legs:
-        end = min(leg.end, archived.get((leg.epoch, leg.partition), 0))
-        found.append(leg._replace(end=end))
-        if end < leg.end:
-            break
-    return found
+    """As much of them as history holds."""
+    return [leg._replace(end=min(leg.end, archived.get((leg.epoch, leg.partition), 0))) for leg in legs]
 
 
 def remaining(legs: Sequence[Leg], *, place: Position | None) -> list[Leg]:
@@ -204,8 +198,12 @@ def ends_of(
                 found[epoch.epoch, source] = whole
             elif checkpoint is None or epoch.epoch > checkpoint.epoch:
                 found[epoch.epoch, source] = 0
+            elif epoch.epoch < checkpoint.epoch:
+                found[epoch.epoch, source] = whole
             else:
-                found[epoch.epoch, source] = checkpoint.offset if epoch.epoch == checkpoint.epoch else whole
+                # Of a log that was left nothing more will come.
+                is_left = epoch.epoch != epochs[-1].epoch
+                found[epoch.epoch, source] = min(checkpoint.offset, whole) if is_left else checkpoint.offset
     return found
 
 

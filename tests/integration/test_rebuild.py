@@ -43,8 +43,8 @@ def spoil(made: Installation) -> str:
 
 def settled(made: Installation, events: Sequence[dict[str, Any]], *, total: int) -> None:
     made.send(events)
-    until(lambda: folded(made) == total, within_s=90, what=f"{total} orders in the profiles")
-    until(lambda: archived(made) == total, within_s=60, what=f"{total} facts in history")
+    until(lambda: folded(made) == total, within_s=120, what=f"{total} orders in the profiles")
+    until(lambda: archived(made) == total, within_s=120, what=f"{total} facts in history")
 
 
 def test_profiles_are_rebuilt_compared_and_switched_beside_the_running_service(tmp_path: Path) -> None:
@@ -67,9 +67,9 @@ def test_profiles_are_rebuilt_compared_and_switched_beside_the_running_service(t
             switched = said(made.rapport("rebuild", "--switch", "--json"))
         assert (switched["moved"], switched["pruned"]) == (PEOPLE, 0)
 
-        until(lambda: folded(made) == 1200, within_s=90, what="every order once")
+        until(lambda: folded(made) == 1200, within_s=120, what="every order once")
         assert len(made.facet(SPOILT).service.orders) == 20
-        until(lambda: archived(made) == 1200, within_s=60, what="every fact in history")
+        until(lambda: archived(made) == 1200, within_s=120, what="every fact in history")
         assert said(made.rapport("diff", "--against", "history", "--json")) == {"compared": PEOPLE, "differences": []}
         assert (worker.exit_status, archiver.exit_status) == (None, None)
 
@@ -80,7 +80,7 @@ def test_a_rebuild_and_a_switch_that_are_killed_go_on_where_they_were(tmp_path: 
         spoil(made)
 
         with command(made, "rebuild") as rebuild:
-            until(lambda: places(made), within_s=60, what="something rebuilt")
+            until(lambda: places(made), within_s=120, what="something rebuilt")
             os.kill(rebuild.pid, signal.SIGKILL)
             until(lambda: rebuild.exit_status is not None, what="its end")
         rest = said(made.rapport("rebuild", "--json"))
@@ -88,15 +88,15 @@ def test_a_rebuild_and_a_switch_that_are_killed_go_on_where_they_were(tmp_path: 
         assert len(places(made)) == made.settings.partitions
 
         with command(made, "rebuild", "--switch") as switch:
-            until(lambda: len(places(made)) < made.settings.partitions, within_s=60, what="a partition switched")
+            until(lambda: len(places(made)) < made.settings.partitions, within_s=120, what="a partition switched")
             os.kill(switch.pid, signal.SIGKILL)
             until(lambda: switch.exit_status is not None, what="its end")
         assert places(made)
         made.send(orders(300, first=6000, people=OTHERS))
         assert said(made.rapport("rebuild", "--switch", "--json"))["switched"] >= 1
 
-        until(lambda: folded(made) == 6300, within_s=90, what="every order once")
-        until(lambda: archived(made) == 6300, within_s=60, what="every fact in history")
+        until(lambda: folded(made) == 6300, within_s=120, what="every order once")
+        until(lambda: archived(made) == 6300, within_s=120, what="every fact in history")
         assert said(made.rapport("diff", "--against", "history", "--json")) == {"compared": PEOPLE, "differences": []}
 
 

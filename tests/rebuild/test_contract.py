@@ -116,7 +116,7 @@ async def test_only_what_stands_is_closed_or_opened(rebuild: RebuildStore) -> No
 
     assert await rebuild.change(STREAM, STANDS, CLOSED)
     assert not await rebuild.change(STREAM, STANDS, CLOSED)
-    assert not await rebuild.reopen(STREAM, replace(CLOSED, stage="moving"), OPENED, is_done=True)
+    assert not await rebuild.reopen(STREAM, replace(CLOSED, stage="replacing"), OPENED, is_done=True)
     assert await rebuild.standing(STREAM) == CLOSED
 
 

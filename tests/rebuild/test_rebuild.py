@@ -1,6 +1,7 @@
 """An operator rebuilds facets beside a running service; whatever happens to either, they end as if folded once."""
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 
 import pytest
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 
 from commands.rebuild_fold import RebuildRefused
 from events.fact import Fact, encode_fact
+from events.position import Checkpoint, Position, Stream
 from profiles.codec import encode_facet
 from profiles.facet import Facet
 from profiles.memory_rebuild import MemoryRebuild
-from profiles.store import ProfileStoreUnavailable
+from profiles.rebuild import Closed, moved_from
+from profiles.store import ProfileStoreUnavailable, ProfileStoreUnfit
 from streams.frame import Handled, SeekTo
 from tests.builders import NOW, consent, facts, pseudonym, purchased
 from tests.rebuild.world import Dying, Killed, World
@@ -218,6 +221,99 @@ async def test_two_rebuilds_at_once_do_not_fold_a_fact_twice() -> None:
     assert any(answer is True for answer in answers)
     await world.rebuild()
     assert await world.diff() == []
+
+
+class Hurried(MemoryRebuild):
+    """A store to which a worker commits just before a checkpoint is closed."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.store)
+        self.world = world
+        self.is_quiet = False
+
+    async def change(self, stream: Stream, expected: Checkpoint | Closed | None, following: Closed) -> bool:
+        if not self.is_quiet:
+            self.is_quiet = True
+            self.world.append(bought(60, 72))
+            await self.world.worked()
+        return await super().change(stream, expected, following)
+
+
+async def test_what_a_worker_commits_just_before_its_checkpoint_is_closed_is_in_the_facets_that_take_its_place() -> (
+    None
+):
+    world = await world_with()
+    await world.rebuild()
+
+    await world.switch(Hurried(world))
+
+    assert {len(facet.service.orders) for facet in world.facets().values()} == {6}
+    assert await world.diff(against="history") == []
+
+
+class Overtaken(MemoryRebuild):
+    """A store in which another process abandons and begins anew, while this one reads: it comes to the same place."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.store)
+        self.world = world
+        self.is_quiet = False
+
+    async def load(self, partition: int, identities: Collection[str]) -> tuple[Position | None, dict[str, Facet]]:
+        if self.is_quiet:
+            return await super().load(partition, identities)
+        self.is_quiet = True
+        await self.world.abandon()
+        found = await super().load(partition, identities)
+        with pytest.raises(Killed):
+            await self.world.rebuild(Dying(MemoryRebuild(self.world.store), at=1, after=True))
+        return found
+
+
+async def test_facets_read_while_another_process_begins_anew_are_not_built_upon() -> None:
+    world = World(partitions=1)
+    world.append(bought(0, 1200))
+    await world.worked()
+    with pytest.raises(Killed):
+        await world.rebuild(Dying(MemoryRebuild(world.store), at=1, after=True))
+
+    with pytest.raises(RebuildRefused, match="another `rapport rebuild` is at work"):
+        await world.rebuild(Overtaken(world))
+
+    await world.rebuild()
+    assert await world.diff() == []
+
+
+async def test_what_a_log_that_was_left_held_and_history_lacks_is_given_up_by_a_person_only() -> None:
+    world = await world_with()
+    world.open_epoch(world.partitions)
+    world.append(bought(60, 72))
+    await world.worked()
+    lost = world.past.rows[1, 0].pop()
+
+    with pytest.raises(RebuildRefused, match=f"history lacks epoch 1, partition 0: {lost.offset} to {lost.offset}; "):
+        await world.rebuild()
+
+    assert all(await world.rebuild(accept_gap=True))
+    [found] = await world.diff()
+    assert (found.identity.encode(), "service.orders" in found.sections) == (lost.key, True)
+    await world.switch()
+    assert sum(len(facet.service.orders) for facet in world.facets().values()) == 71
+
+
+async def test_a_store_whose_profiles_went_elsewhere_is_neither_switched_nor_opened() -> None:
+    world = await world_with()
+    await world.rebuild()
+    for partition in range(world.partitions):
+        checkpoint = await world.store.checkpoint(world.stream(partition))
+        closed = moved_from(checkpoint)
+        assert await MemoryRebuild(world.store).change(world.stream(partition), checkpoint, closed)
+
+    for deed in (world.switch, world.abandon):
+        with pytest.raises(RebuildRefused, match="moved to another store"):
+            await deed()
+    with pytest.raises(ProfileStoreUnfit, match="moved to another store"):
+        await world.work()
 
 
 async def test_what_a_worker_set_aside_is_set_aside_again_and_nothing_is_published() -> None:

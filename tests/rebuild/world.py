@@ -128,10 +128,11 @@ class World:
             partitions=self.partitions,
         )
 
-    async def rebuild(self, store: RebuildStore | None = None) -> list[bool]:
+    async def rebuild(self, store: RebuildStore | None = None, *, accept_gap: bool = False) -> list[bool]:
         """Fold anew as far as the checkpoints; whether history reached them."""
         refold, reached = self.refold(store), []
-        refold.require_whole()
+        if not accept_gap:
+            refold.require_whole()
         for partition in range(self.partitions):
             standing = await refold.store.standing(self.stream(partition))
             until = standing.checkpoint if isinstance(standing, Closed) else standing
