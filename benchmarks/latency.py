@@ -28,6 +28,8 @@ from tests.servers import ROOT
 from tests.waiting import until
 
 CONTENDERS: Final = ("ours", "raw loop")
+AWAKE: Final = 10
+"""Records that find out when a contender is awake; part of the warm-up."""
 
 
 class Unseen(Exception):
@@ -88,14 +90,13 @@ def measure(task: Task, told: Sequence[Message], *, rate: float, skip: int) -> d
     """Percentiles in ms of the records after the first `skip`; Unseen when one never became readable."""
     probe = StoreProbe(task.store)
     with Lookout(task.store, task.topic, partitions=task.partitions) as lookout:
-        # The first records find out when the contender is awake.
-        with Pacer(task.kafka, task.topic, told[:10], rate=100) as first:
+        with Pacer(task.kafka, task.topic, told[:AWAKE], rate=100) as first:
             first.finish()
-        _seen(probe, task, 10)
-        with Pacer(task.kafka, task.topic, told[10:], rate=rate) as pacer:
+        _seen(probe, task, AWAKE)
+        with Pacer(task.kafka, task.topic, told[AWAKE:], rate=rate) as pacer:
             pacer.finish()
         _seen(probe, task, len(told))
-    places = sorted(pacer.places, key=lambda place: place[2])[skip:]
+    places = sorted(pacer.places, key=lambda place: place[2])[max(0, skip - AWAKE) :]
     waits_ms = lookout.latencies_s(places) * 1000
     if not np.isfinite(waits_ms).all():
         raise Unseen(f"{int((~np.isfinite(waits_ms)).sum())} of {len(waits_ms)} records were never readable")
