@@ -9,6 +9,7 @@ import pytest
 from consent.holds import hold_of
 from events.fact import decode_fact, encode_fact
 from events.identity import Linked
+from events.partitioning import partition_of
 from streams.dead_letters import DeadLetter
 from streams.frame import Frame, Handled, Record
 from streams.memory_dead_letters import MemoryDeadLetters
@@ -254,10 +255,10 @@ async def test_another_log_of_the_same_name_says_nothing_about_what_was_sent(wor
 
 async def test_a_letter_that_still_waits_in_the_outbox_is_waited_for(world: LetterWorld) -> None:
     letters = await set_aside(world, link("card:1"))
-    offset = await world.send(link("card:1"))
-    stream = world.streams[0]
-    records = [Record(*record) for record in world.log.records(INTAKE, stream.partition)]
-    frame = Frame(topic=INTAKE, partition=0, generation=1, start=0, end=offset + 1, records=records)
+    partition = partition_of(b"app:42", PARTITIONS)
+    offset = await world.send(link("card:1"), partition=partition)
+    records = [Record(*record) for record in world.log.records(INTAKE, partition)]
+    frame = Frame(topic=INTAKE, partition=partition, generation=1, start=0, end=offset + 1, records=records)
     assert await world.fold(frame) == Handled()
 
     class SentAlready:
