@@ -2,7 +2,10 @@
 
 import os
 import shutil
+import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -29,8 +32,19 @@ def script(tmp_path: Path) -> Path:
     return copy
 
 
-def installing(script: Path, *, path: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([script, "install"], env={"PATH": path}, text=True, stdout=-1, stderr=-1)
+@contextmanager
+def installing(script: Path, *, path: str) -> Iterator[subprocess.Popen[str]]:
+    """The script at work; it and its Maven are gone after the block."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        [script, "install"], env={"PATH": path}, text=True, stdout=pipe, stderr=pipe, start_new_session=True
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def waits(process: subprocess.Popen[str], lock: Path) -> bool:
