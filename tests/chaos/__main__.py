@@ -1,6 +1,7 @@
 """`python -m tests.chaos`: process chaos on real servers, with a report of every hit and a comparison at the end."""
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -23,10 +24,12 @@ def main() -> int:
         kill_every_s=given.kill_every,
         rate=given.rate or (400.0 if given.soak else 0.0),
     )
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        report = (
-            run_olist(order, folder=Path(folder), olist=given.olist) if given.olist else run(order, folder=Path(folder))
-        )
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    try:
+        report = run_olist(order, folder=folder, olist=given.olist) if given.olist else run(order, folder=folder)
+    finally:
+        if not given.keep:
+            shutil.rmtree(folder)
     sys.stdout.write(report.text() + "\n")
     if given.report:
         write(report, given.report)
@@ -47,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--soak", type=float, default=0.0, metavar="MINUTES", help="load with a kill now and then")
     parser.add_argument("--kill-every", type=float, default=60.0, metavar="SECONDS", help="in a soak")
     parser.add_argument("--olist", type=Path, metavar="FOLDER", help="the Olist files as load: ten kills, three faults")
+    parser.add_argument("--keep", action="store_true", help="leave the folder with logs, store and history behind")
     parser.add_argument("--report", type=Path, help="write the report there as JSON")
     return parser
 

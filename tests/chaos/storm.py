@@ -1,7 +1,10 @@
 """A site under load, watched: who may be hit, what a hit found, who is back at work, and when all is at rest."""
 
 import random
+import sys
+import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -138,8 +141,30 @@ class Storm:
             found[:] = [worker for worker in self._hireable(app) if self.applied(worker) and self.backlog(worker)]
             return bool(found)
 
-        self.wait(is_found, within_s=PATIENCE_S, what=f"a worker of {app} with work done and work left")
+        try:
+            self.wait(is_found, within_s=PATIENCE_S, what=f"a worker of {app} with work done and work left")
+        except AssertionError as error:
+            error.add_note(self.describe())
+            raise
         return self.chance.choice(found)
+
+    def describe(self) -> str:
+        """How things stand, for a run that came to nothing: who does what, and where the sender is."""
+        lines = [f"{self.sender.acked.total()} sent, {self.folded()} folded; the sender is at:"]
+        frames = sys._current_frames()
+        lines += [
+            line.rstrip()
+            for thread in threading.enumerate()
+            if thread.name == "sender" and thread.ident in frames
+            for line in traceback.format_stack(frames[thread.ident])
+        ]
+        lines += [
+            f"{worker.name}: applied {self.applied(worker)} batches of {sorted(worker.tap.applied)} since its start "
+            f"{time.monotonic() - worker.started_at:.0f} s ago, {self.backlog(worker)} wait; {worker.tap.doing}; "
+            f"said last: {worker.last_words}"
+            for worker in self.site.workers.values()
+        ]
+        return "\n".join(lines)
 
     def profiles(self) -> list[Worker]:
         """The workers that fold."""
