@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import typer
@@ -32,7 +32,7 @@ from events.pseudonyms import Pseudonyms
 from outreach.deciding import Decider
 from profiles.facet_cache import FacetCache
 from profiles.redis_store import RedisStore
-from profiles.store import EntryKind, OutboxEntry
+from profiles.store import EntryKind, OutboxEntry, ProfileStoreUnavailable
 from streams.admin import TopicShape, ensure_topics, log_bounds, stamped_by_senders, topic_shapes, wait_for_broker
 from streams.admit_work import AdmitWork
 from streams.app import Companion, StreamApp, StreamSettings, build_app, serve
@@ -46,7 +46,7 @@ from streams.frame import Handler
 from streams.lag import publish_lag
 from streams.log_watch import watch_logs
 from streams.ownership import Ownership
-from streams.patience import AWAY
+from streams.patience import AWAY, tried
 from streams.redis_dead_letters import RedisDeadLetters
 from streams.relay import Publish, PublishFailed, Relay
 from streams.seldom import Seldom
@@ -54,6 +54,9 @@ from streams.timers import TimerWatch
 from streams.watchdog import watch
 
 _log = logging.getLogger(__name__)
+
+STORE_DELAYS_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+"""How long a store that reads its data, or is about to start, is waited for."""
 
 
 class AppName(StrEnum):
@@ -127,7 +130,12 @@ async def _plant(settings: Settings) -> AsyncIterator[Plant]:
             extra={"reason": topic},
         )
     async with AsyncExitStack() as stack:
-        store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
+        connect = partial(
+            RedisStore.connect, settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions
+        )
+        store = await tried(
+            connect, what="reaching the store", delays_s=STORE_DELAYS_S, only=(ProfileStoreUnavailable,)
+        )
         stack.push_async_callback(store.close)
         logs = await log_identities(settings, keyring=keyring, store=store)
         yield Plant(settings=settings, keyring=keyring, store=store, logs=logs, stack=stack)

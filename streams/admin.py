@@ -6,7 +6,7 @@ Everything here blocks; call it before the worker starts, or from a thread.
 import socket
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Final, NamedTuple
 
 from kafka import TopicPartition
@@ -29,7 +29,7 @@ class TopicMissingError(Exception):
 
 
 class BrokerSilentError(Away):
-    """No broker answered in time."""
+    """No broker answered in time, or not what it was asked."""
 
 
 class TopicShape(NamedTuple):
@@ -53,7 +53,7 @@ def wait_for_broker(brokers: Sequence[str], *, within_s: float = 30.0) -> str:
         try:
             with _admin(brokers) as admin:
                 return str(admin.describe_cluster()["cluster_id"])
-        except (BrokerSilentError, KafkaError) as error:
+        except BrokerSilentError as error:
             if time.monotonic() > deadline:
                 raise BrokerSilentError(f"no broker answered at {', '.join(brokers)} within {within_s:g} s") from error
         time.sleep(0.2)
@@ -184,8 +184,8 @@ def _described(admin: KafkaAdminClient, topics: Collection[str]) -> dict[str, di
 def _admin(brokers: Sequence[str]) -> Iterator[KafkaAdminClient]:
     if not any(_listens(broker) for broker in brokers):
         raise BrokerSilentError(f"nobody listens at {', '.join(brokers)}")
-    admin = KafkaAdminClient(bootstrap_servers=list(brokers))
     try:
-        yield admin
-    finally:
-        admin.close()
+        with closing(KafkaAdminClient(bootstrap_servers=list(brokers))) as admin:
+            yield admin
+    except KafkaError as error:
+        raise BrokerSilentError(f"the broker did not do as asked: {error}") from error

@@ -179,6 +179,7 @@ def _faust_settings(settings: StreamSettings) -> dict[str, Any]:
         "broker_session_timeout": settings.session_timeout_s,
         "consumer_auto_offset_reset": "none",
         "consumer_group_instance_id": settings.instance_id,
+        "consumer_metadata_max_age_ms": 30_000,
         "store": "memory://",
         "stream_buffer_maxsize": settings.buffered_frames,
         "stream_wait_empty": False,

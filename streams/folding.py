@@ -147,8 +147,9 @@ class StreamFold:
         self._forget(stream)
         if outcome.found is None:
             return Stopped("the store lost this partition's checkpoint; `rapport rebuild` or an empty log is needed")
-        _log.warning("%s: another owner or an older store, going on from %d", stream, outcome.found.offset)
-        return SeekTo(outcome.found.offset)
+        start = begin(outcome.found, log=self.log)
+        _log.warning("%s: another owner or an older store, going on from %d", stream, start.offset)
+        return SeekTo(start.offset)
 
     async def _wait_for_room(self, stream: Stream, step: Step) -> None:
         if step.outbox and await self.store.outbox_length(stream) > OUTBOX_MAX:

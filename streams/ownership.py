@@ -132,7 +132,8 @@ class Ownership:
         claim = self._claims.get(key)
         if claim is not None and claim.turn == turn:
             again = self._claim(key, start)
-            again.on_trial = claim.stopped
+            # What the client was told last is not news of this try.
+            again.on_trial, again.told_at = claim.stopped, claim.told_at
             self._claims[key] = again
 
     def refuse(self, reasons: Mapping[str, str]) -> None:
@@ -245,6 +246,8 @@ class Ownership:
         claim.told_at, claim.ends_at_ms = told_at, now_ms
         short = high_watermark is not None and high_watermark < claim.next_offset
         claim.short_since_ms = (claim.short_since_ms or now_ms) if short else None
+        if claim.under_way == 0 and claim.next_offset in (last_stable_offset, high_watermark):
+            claim.on_trial = None  # there is nothing to try it on
 
     def checkpoints(self) -> dict[tuple[str, int], int]:
         """The checkpoint of every owned partition that has a known one."""

@@ -42,15 +42,21 @@ def wait_s(chance: float) -> float:
     return WAIT_MAX_S * (0.5 + chance / 2)
 
 
-async def tried(attempt: Callable[[], Awaitable[_T]], *, what: str, delays_s: Sequence[float]) -> _T:
-    """The answer of `attempt`, tried again after each of the delays; the last failure is raised.
+async def tried(
+    attempt: Callable[[], Awaitable[_T]],
+    *,
+    what: str,
+    delays_s: Sequence[float],
+    only: tuple[type[Exception], ...] = (Exception,),
+) -> _T:
+    """The answer of `attempt`, tried again after each of the delays; the last failure is raised, and any not `only`.
 
     `what` names the attempt in the log and must hold no personal data.
     """
     for delay_s in delays_s:
         try:
             return await attempt()
-        except Exception as error:  # noqa: BLE001  whatever it is, its fate is decided here: again, or the caller's
+        except only as error:  # its fate is decided here: again, or the caller's
             _again(what, error, delay_s)
         await asyncio.sleep(delay_s)
     return await attempt()
@@ -62,15 +68,19 @@ async def patiently(
     what: str,
     delays_s: Sequence[float],
     on_wait: Callable[[str], None],
+    chance: Callable[[], float] = random.random,
 ) -> _T:
-    """The same, and then for as long as something is away, which `on_wait` is told; other failures are raised."""
+    """The same, and then for as long as something is away, which `on_wait` is told; other failures are raised.
+
+    The waits differ by `chance`, in [0, 1), so that workers do not all come back at once.
+    """
     delays: Sequence[float] = delays_s
     while True:
         try:
             return await tried(attempt, what=what, delays_s=delays)
         except AWAY as error:
             on_wait(str(error))
-            delay_s = wait_s(random.random())  # noqa: S311  so that workers do not all come back at once
+            delay_s = wait_s(chance())
             _log.error("%s waits: %s", what, error, extra={"reason": type(error).__name__})
             delays = ()
         await asyncio.sleep(delay_s)

@@ -131,3 +131,16 @@ async def test_a_defect_in_reading_checkpoints_ends_the_worker_without_its_data(
     with pytest.raises(CheckpointsUnreadError) as raised:
         await positions(Told(ValueError("someone's data"))).read([Key("facts", 0)])
     assert "someone's data" not in str(raised.value)
+
+
+def test_an_idle_partition_on_trial_is_trusted_once_the_log_is_seen_to_end_where_it_stands() -> None:
+    ownership = Ownership()
+    ownership.assign({("facts", 0): 10})
+    ownership.saw_ends(("facts", 0), high_watermark=10, last_stable_offset=10, told_at=1, now_ms=1)
+    ownership.stop(("facts", 0), reason="a gap")
+    [(key, turn)] = ownership.stopped().items()
+    ownership.look_again(key, turn=turn, start=10)
+    ownership.saw_ends(key, high_watermark=10, last_stable_offset=10, told_at=1, now_ms=2)  # told before the try
+    assert ownership.claims[key].on_trial == "a gap"
+    ownership.saw_ends(key, high_watermark=10, last_stable_offset=10, told_at=3, now_ms=3)
+    assert ownership.claims[key].on_trial is None
