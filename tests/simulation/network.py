@@ -106,6 +106,8 @@ class Process:
 Happens = Callable[[Fault, Process], None]
 _NOBODY: Final = Context()
 """What happens on the way belongs to no process."""
+READ_AT_ONE_MOMENT: Final = "store.load_standing"
+"""After the next such call `restore_after` happens: facets are read, and then the store goes back."""
 LATENCY_S: Final = (0.001, 0.03)
 SLOW_S: Final = 5.0
 
@@ -122,6 +124,7 @@ class Network:
     calls: int = 0
     met: list[Fault] = field(default_factory=list)
     healed: bool = False
+    _waits: Fault | None = None
 
     async def call(
         self, process: Process, what: str, effect: Callable[[], Any], *, unknown: Callable[[], Exception]
@@ -145,7 +148,9 @@ class Network:
             self.met.append(fault)
             if self.tell is not None:
                 self.tell(f"call {self.calls} of {process.name}, {what}: {fault.name} {fault.size:.2f}")
-            if fault.name != "restore_after":
+            if fault.name == "restore_after":
+                self._waits = fault
+            else:
                 self.happens(fault, process)
         return fault
 
@@ -159,8 +164,9 @@ class Network:
                 self.tell(f"{way.number:4} {process.name}: {way.what} -> {_shown(value, error)}")
         if name in ("lose_request", "lose_answer"):
             value, error = None, way.unknown()
-        if fault is not None and name == "restore_after":
-            self.happens(fault, process)
+        if self._waits is not None and not self.healed and way.what.startswith(READ_AT_ONE_MOMENT):
+            waited, self._waits = self._waits, None
+            self.happens(waited, process)
         _strike(process, fault, kill="kill_after", pause="pause_after")
         back = self._latency(fault, "slow_answer")
         self.loop.call_later(back, process.hear, _come_back, answer, value, error, context=_NOBODY)

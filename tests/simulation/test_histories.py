@@ -23,7 +23,7 @@ def test_whatever_goes_wrong_every_fact_counts_once_and_no_permit_is_overstepped
         f"python -m tests.simulation {report.seed} --shrink: {report.wrong[0]}" for report in reports if report.wrong
     ]
     assert not failed, "Replay it with:\n" + "\n".join(failed)
-    assert sum(report.facts for report in reports) > A_RUN
+    assert sum(report.facts for report in reports) > len(reports)
 
 
 def test_the_same_seed_is_the_same_history_under_another_order_of_sets() -> None:

@@ -201,13 +201,11 @@ class World:
                 self.kafka.away = True
                 self.loop.call_later(AWAY_S * fault.size, self._log_is_back)
             case "rebalance":
-                group = self.groups[PROFILES]
-                group.generation += 1
+                self.groups[PROFILES].generation += 1
             case "copy_store":
                 self._copies.append(self.server.copy())
             case "restore_store" | "restore_after":
-                copies = self._copies if fault.size < 0.5 else self._lately
-                self._restore(copies[int(fault.size * 2 % 1 * len(copies))])
+                self._restore(self._chosen(fault))
             case "lose_store":
                 # A worker refuses to start on an empty store that an earlier log was folded into.
                 if self.kafka.epoch == 1:
@@ -220,6 +218,12 @@ class World:
                 self.wants_adoption = True
             case _:
                 pass
+
+    def _chosen(self, fault: Fault) -> Copy:
+        if fault.name == "restore_after":
+            return self._lately[-1 if fault.size < 0.6 else 0]
+        copies = self._copies if fault.size < 0.5 else self._lately
+        return copies[int(fault.size * 2 % 1 * len(copies))]
 
     def _log_is_back(self) -> None:
         self.kafka.away = False
