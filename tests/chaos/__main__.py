@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from tests.chaos.olist import run_olist
+from tests.chaos.plan import OTHERS, Fault
 from tests.chaos.run import Order, run, write
 
 
@@ -20,6 +21,7 @@ def main() -> int:
         workers=given.workers,
         events=given.events,
         every=given.every,
+        others=given.faults,
         minutes=given.soak,
         kill_every_s=given.kill_every,
         rate=given.rate or (400.0 if given.soak else 0.0),
@@ -46,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="of the load and the plan (default: %(default)s)")
     parser.add_argument("--events", type=int, default=0, help="records to send at least")
     parser.add_argument("--every", type=int, default=3, help="kills between two other faults (default: %(default)s)")
+    parser.add_argument("--faults", type=_faults, default=OTHERS, metavar="A,B", help=f"of: {', '.join(OTHERS)}")
     parser.add_argument("--rate", type=float, default=0.0, help="records/s at most; a soak's is 400")
     parser.add_argument("--soak", type=float, default=0.0, metavar="MINUTES", help="load with a kill now and then")
     parser.add_argument("--kill-every", type=float, default=60.0, metavar="SECONDS", help="in a soak")
@@ -53,6 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--keep", action="store_true", help="leave the folder with logs, store and history behind")
     parser.add_argument("--report", type=Path, help="write the report there as JSON")
     return parser
+
+
+def _faults(text: str) -> list[Fault]:
+    chosen = [fault for fault in OTHERS if fault in text.split(",")]
+    if len(chosen) != len(text.split(",")):
+        raise argparse.ArgumentTypeError(f"one of these is not known: {text}")
+    return chosen
 
 
 if __name__ == "__main__":
