@@ -102,6 +102,10 @@ class StreamFold:
 
     async def _fold(self, stream: Stream, frame: Frame) -> Answer:
         checkpoint = await self._checkpoint(stream, frame.generation)
+        if checkpoint is not None and frame.start > checkpoint.offset:
+            # A person may have moved it on, behind a gap; what is remembered here would seek back into it.
+            self._forget(stream)
+            checkpoint = await self._checkpoint(stream, frame.generation)
         start = begin(checkpoint, log=self.log)
         verdict = judge(start, frame, log=self.log)
         if verdict is not None:

@@ -179,6 +179,16 @@ async def test_facets_of_a_future_that_the_store_lost_are_not_committed() -> Non
     assert await world.store.checkpoint(STREAM) == Checkpoint(1, 5, "a log", fingerprint_of(theirs))
 
 
+async def test_an_owner_goes_on_where_a_person_moved_the_checkpoint_to() -> None:
+    world = World()
+    await handed(world.fold, orders(2), start=0, end=2)
+    standing = await world.store.checkpoint(STREAM)
+    await world.store.commit(Commit(stream=STREAM, expected=standing, next=Checkpoint(1, 7, "a log")))
+
+    assert await handed(world.fold, orders(2, first=7), start=7, end=9) == Handled()
+    assert await world.orders() == 4
+
+
 async def test_a_raised_incarnation_makes_the_owner_read_everything_again() -> None:
     world = World()
     await handed(world.fold, orders(2), start=0, end=2)
