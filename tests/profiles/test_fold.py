@@ -145,6 +145,12 @@ def test_a_record_loses_its_old_fields_one_by_one() -> None:
     assert trimmed.service.cases["case-1"].resolved
 
 
+def test_a_list_loses_its_old_end_alone() -> None:
+    replies = [fact("service.case_replied", at=NOW + after, case_id="case-1") for after in (0, HORIZON_MS)]
+    trimmed = folded(*replies, fact("service.visited", at=NOW + HORIZON_MS + STEP_MS, place="shop"))
+    assert [cell.at - NOW for cell in trimmed.service.cases["case-1"].replies] == [HORIZON_MS]
+
+
 FULL: Final = folded(*(purchased(f"o-{number}", at=NOW + number) for number in range(RECORDS_MAX)))
 """No room for another order."""
 
