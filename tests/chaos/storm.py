@@ -109,20 +109,34 @@ class Storm:
         self.wait(lambda: self.folded() >= facts, within_s=300, what=f"{facts} facts folded")
 
     def settle(self, *, within_s: float = 600.0) -> None:
-        """Clear weather, nothing more sent, and wait until all is folded, archived and published."""
+        """Clear weather, nothing more sent; wait until all is folded, archived and published, and end the workers.
+
+        One that was cut off may still append what another has admitted meanwhile. So the last look comes when nobody
+        is left to append; if it finds more, the workers go on.
+        """
         for proxy in self.proxies():
             proxy.turn(CLEAR)
         self.sender.end()
         settings = self.site.installation.settings
-        self._wait_folded(list(settings.intakes), within_s=within_s)
-        total = self._wait_folded([settings.events_topic], within_s=within_s)
-        self.wait(lambda: archived(self.site.installation) >= total, within_s=within_s, what="history at its end")
-        self.wait(self._nothing_waits, within_s=within_s, what="empty outboxes")
+        while True:
+            self._wait_folded(list(settings.intakes), within_s=within_s)
+            total = self._wait_folded([settings.events_topic], within_s=within_s)
+            self._wait_archived(total, within_s=within_s)
+            self.wait(self._nothing_waits, within_s=within_s, what="empty outboxes")
+            for worker in self.site.workers.values():
+                worker.process.stop()
+            if sum(ends_of(settings.brokers, [settings.events_topic]).values()) == total:
+                return
+            for worker in self.site.workers.values():
+                self.start(worker)
 
     def _wait_folded(self, topics: list[str], *, within_s: float) -> int:
         ends = ends_of(self.site.installation.settings.brokers, topics)
         self.wait(lambda: self._reached(ends), within_s=within_s, what=f"{topics[-1]} folded to its end")
         return sum(ends.values())
+
+    def _wait_archived(self, total: int, *, within_s: float) -> None:
+        self.wait(lambda: archived(self.site.installation) >= total, within_s=within_s, what="history at its end")
 
     def now(self) -> float:
         """Seconds since the run began."""
