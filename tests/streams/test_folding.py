@@ -237,7 +237,7 @@ async def test_a_log_that_stayed_the_same_keeps_its_place_when_an_epoch_is_opene
 
     later = world.owner(LogIdentity(epoch=2, topic_id="a log"))
 
-    assert await handed(later, orders(3), start=0, end=3) == Handled()
+    assert await handed(later, orders(1, first=2), start=2, end=3) == Handled()
     assert await world.orders() == 3
     assert await world.store.checkpoint(STREAM) == Checkpoint(2, 3, "a log", fingerprint_of(orders(3)))
 

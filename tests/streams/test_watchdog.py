@@ -47,6 +47,11 @@ def test_a_partition_stopped_on_purpose_is_not_judged() -> None:
     assert after((0, 10, 20), (1000, 10, 30), stopped="another log") == {}
 
 
+def test_a_partition_that_waits_for_what_is_away_is_not_judged() -> None:
+    claim = Claim(next_offset=10, checkpoint=10, turn=1, waits="the store is full")
+    assert judge({KEY: Seen(10, 20, 0.0)}, claims={KEY: claim}, ends={KEY: 20}, now_s=1000) == {}
+
+
 def test_a_partition_whose_end_is_unknown_is_not_judged() -> None:
     claim = Claim(next_offset=10, checkpoint=10, turn=1)
     assert judge({KEY: Seen(10, 20, 0.0)}, claims={KEY: claim}, ends={}, now_s=1000) == {}
