@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import import_module
+from inspect import signature
 from typing import Final
 
 import typer
@@ -26,9 +28,7 @@ def main() -> None:
     if word in WORDS:
         del sys.argv[1]
         sys.argv[0] = f"benchmarks {word}"
-        app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-        app.command()(import_module(f"benchmarks.{word}").main)
-        app()
+        _run(import_module(f"benchmarks.{word}").main)
     elif word == "all":
         for each in WORDS:
             subprocess.run([sys.executable, "-m", "benchmarks", each], check=True)
@@ -38,6 +38,16 @@ def main() -> None:
         for name, what in {**WORDS, "all": "everything, in this order"}.items():
             typer.echo(f"  {name:{width}}  {what}")
         sys.exit(0 if word in {"--help", "-h"} else 2)
+
+
+def _run(measurement: Callable[..., object]) -> None:
+    """Some read their words themselves, the others have them read by typer."""
+    if "argv" in signature(measurement).parameters:
+        measurement(sys.argv[1:])
+        return
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.command()(measurement)
+    app()
 
 
 if __name__ == "__main__":
