@@ -120,6 +120,16 @@ def test_the_other_side_of_a_link_must_be_a_pseudonym_too() -> None:
         assert "pseudonym" in undecodable(wire(type=half.type, body=clear))
 
 
+def test_the_identities_of_an_erasure_must_be_pseudonyms_too() -> None:
+    sound = fact("service.visited", place="x").identity
+    erased = wire(type="rights.erased", body=body(request_id="r-1", identities=[sound]))
+    assert decode_fact(erased).type == "rights.erased"
+    for other in ("app:2", "app:{*}"):
+        assert "pseudonym" in undecodable(
+            wire(type="rights.erased", body=body(request_id="r-1", identities=[sound, other]))
+        )
+
+
 @settings(max_examples=300)
 @given(facts(), st.data())
 def test_mutated_bytes_end_in_a_fact_or_a_named_error(some: Fact, data: st.DataObject) -> None:
