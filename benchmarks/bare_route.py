@@ -4,7 +4,6 @@ Run as a process by `benchmarks.suggestions`, with the settings of the installat
 """
 
 import asyncio
-import os
 import secrets
 import signal
 import sys
@@ -65,7 +64,7 @@ async def serve(settings: Settings, *, answer: bytes, receipt: bytes) -> None:
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        folder = Path(os.environ["RAPPORT_DATA"])
+        folder = Path(sys.argv[2])
         runner.run(
             serve(
                 settings_of(port=int(sys.argv[1])),

@@ -11,13 +11,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-import redis
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.redis_people import Stored, put, taken
 from consent.purposes import FEEDBACK, PROFILE, SUGGEST, TRAIN
 from events.fact import Fact
 from events.keys import facet_key
@@ -40,9 +41,6 @@ _CATEGORIES: Final = ("coffee", "books", "garden", "tools", "toys", "shoes", "au
 _PEOPLE_AT_ONCE: Final = 1000
 
 _PSEUDONYMS: Final = Pseudonyms(b"a key for benchmarks")
-
-Stored = tuple[str, bytes]
-"""A key and its value."""
 
 
 def small(number: int) -> list[Stored]:
@@ -113,24 +111,11 @@ def _made(kind: str, numbers: range) -> list[Stored]:
 def grown(kind: str, *, people: int) -> dict[str, float]:
     """Bytes of `used_memory` a person adds to an empty store; bytes of values alone; growth of the append-only file."""
     chunks = [range(start, min(start + _PEOPLE_AT_ONCE, people)) for start in range(0, people, _PEOPLE_AT_ONCE)]
-    values = 0
     with tempfile.TemporaryDirectory() as folder, embedded_store(Path(folder)) as store:
-        client: redis.Redis = redis.Redis.from_url(store.url)
-        before = _used(client)
-        for group in _in_parallel(partial(_made, kind), chunks):
-            with client.pipeline(transaction=False) as pipeline:
-                for name, value in group:
-                    pipeline.set(name, value)
-                    values += len(value)
-                pipeline.execute()
-        used = _used(client) - before
-        aof: Any = client.info("persistence")
-        client.close()
-    return {
-        "used_memory": used / people,
-        "values": values / people,
-        "append_only_file": aof["aof_current_size"] / people,
-    }
+        before = taken(store.url)
+        values = put(store.url, chain.from_iterable(_in_parallel(partial(_made, kind), chunks)))
+        after = taken(store.url)
+    return {name: (after[name] - before[name]) / people for name in after} | {"values": values / people}
 
 
 def _in_parallel(make: Callable[[range], list[Stored]], chunks: Sequence[range]) -> Iterator[list[Stored]]:
@@ -140,11 +125,6 @@ def _in_parallel(make: Callable[[range], list[Stored]], chunks: Sequence[range])
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(chunks), 16):  # bounded: what is made waits in memory
             yield from pool.map(make, chunks[start : start + 16])
-
-
-def _used(client: redis.Redis) -> int:
-    said: Any = client.info("memory")
-    return int(said["used_memory"])
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import redis
 import yaml
 
+from benchmarks.redis_people import Stored, put
 from commands.clock import now_ms
 from commands.release import VERSION
 from consent.purposes import PROFILE, SUGGEST, TRAIN
@@ -90,26 +90,26 @@ def seed_people(
     shapes = [_shape(rng, now) for _ in range(_SHAPES)]
     names = [pseudonyms.of(f"app:{number}") for number in range(people)]
     linked = set(rng.choice(people, int(people * LINKED), replace=False).tolist())
-    persons: list[tuple[str, ...]] = []
-    client: redis.Redis = redis.Redis.from_url(url)
-    with client, client.pipeline(transaction=False) as pipeline:
-        for number, name in enumerate(names):
-            facts = shapes[number % _SHAPES]
-            other = pseudonyms.of(f"phone:+4930{number:07}") if number in linked else None
-            for identity, facet in _facets(name, other, facts, now):
-                pipeline.set(facet_key(partition_of(identity.encode(), partitions), identity), encode_facet(facet))
-            persons.append((name,) if other is None else (name, other))
-            if number % 2000 == 1999:
-                pipeline.execute()
-        pipeline.execute()
+    persons: list[tuple[str, ...]] = [
+        (name,) if number not in linked else (name, pseudonyms.of(f"phone:+4930{number:07}"))
+        for number, name in enumerate(names)
+    ]
+
+    def stored() -> Iterator[Stored]:
+        for number, person in enumerate(persons):
+            for identity, facet in _facets(person, shapes[number % _SHAPES], now):
+                yield facet_key(partition_of(identity.encode(), partitions), identity), encode_facet(facet)
+
+    put(url, stored())
     return persons
 
 
-def _facets(name: str, other: str | None, facts: Sequence[Fact], now: int) -> Iterator[tuple[str, Facet]]:
-    if other is None:
-        yield name, _folded(facts)
+def _facets(person: tuple[str, ...], facts: Sequence[Fact], now: int) -> Iterator[tuple[str, Facet]]:
+    if len(person) == 1:
+        yield person[0], _folded(facts)
         return
     half = {"reason": "login", "strength": "verified"}
+    name, other = person
     yield name, _folded([*facts, _fact("identity.linked", now - _DAY, other=other, **half)])
     yield other, _folded([_fact("identity.linked", now - _DAY, other=name, **half)])
 

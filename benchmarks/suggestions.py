@@ -20,7 +20,6 @@ from typing import Any, Final
 
 import httpx
 import psutil
-import redis
 import uvloop
 from rich.console import Console
 from rich.table import Table
@@ -28,6 +27,7 @@ from rich.table import Table
 from api.auth import Role
 from api.refs import Refs
 from benchmarks.http_load import Ask, closed_loop, get, open_loop, percentile
+from benchmarks.redis_people import value_of
 from benchmarks.serving_world import artifact_of, catalogue_of, seed_people, write_catalogue
 from commands.keys import demo_keys
 from commands.settings import make_keyring, settings_of
@@ -90,7 +90,7 @@ def routes(plan: Plan, folder: Path) -> Iterator[dict[str, Route]]:
             answer = _answer(port, paths[0], key=key)
             (settings.data / "bare-answer").write_bytes(answer)
             (settings.data / "bare-receipt").write_bytes(_receipt(store.url, answer))
-            bare = [sys.executable, "-m", "benchmarks.bare_route", str(bare_port)]
+            bare = [sys.executable, "-m", "benchmarks.bare_route", str(bare_port), str(settings.data)]
             bare_paths = [f"/bare/{','.join(person)}" for person in order]
             with running(_service("bare", bare, settings, folder, port=bare_port)) as least:
                 yield {
@@ -130,10 +130,8 @@ def _answer(port: int, path: str, *, key: str) -> bytes:
 
 def _receipt(url: str, answer: bytes) -> bytes:
     """The receipt that was kept for the answer."""
-    client: redis.Redis = redis.Redis.from_url(url)
-    with client:
-        found = client.get(global_key("decision", json.loads(answer)["decision"]))
-    assert isinstance(found, bytes), "the answer left no receipt"
+    found = value_of(url, global_key("decision", json.loads(answer)["decision"]))
+    assert found is not None, "the answer left no receipt"
     return found
 
 
