@@ -82,7 +82,7 @@ def _count_gated(gated: dict[tuple[str, str], Gated], fact: Fact) -> None:
 
 def _gated_values(fact: Fact) -> Iterable[tuple[str, str, Any]]:
     body: Any = fact.body
-    if fact.type == "identity.described":
+    if fact.type == "identity.described" and "household_size" in body.attributes:
         yield BUILD, "household_size", body.attributes["household_size"]
     elif fact.type == "feedback.survey_answered":
         yield FEEDBACK, f"survey {body.survey_id}", body.text

@@ -13,7 +13,7 @@ from events.partitioning import partition_of
 from profiles.facet import Facet
 from profiles.fold import fold
 from profiles.view import Loaded
-from tests.builders import NOW, PARTITIONS, PSEUDONYMS
+from tests.builders import NOW, PARTITIONS, PSEUDONYMS, fact
 from tests.chaos.load import BOUND, WAVE, Ledger, Load
 from tests.chaos.recount import LogCount, count_log
 from tests.chaos.topics import Read
@@ -141,6 +141,13 @@ def test_an_event_that_never_reached_the_log_is_seen(folded: Folded) -> None:
     folded.log = LogCount({**folded.log.facts, name: without}, folded.log.repeats, {}, folded.log.gated)
 
     assert folded.judged() == {"missing on the log": 1}
+
+
+def test_attributes_of_other_loads_are_no_matter_of_consent_here() -> None:
+    log, other = LogCount(), fact("identity.described", attributes={"city": "Berlin"})
+    count_log("events", 0, [Read(0, NOW, other.identity.encode(), encode_fact(other))], into=log)
+
+    assert (len(log.facts), log.gated) == (1, {})
 
 
 def test_the_same_seed_tells_the_same(whole: Folded) -> None:
