@@ -10,7 +10,16 @@ from rich.table import Table
 
 from commands.lag_board import read_board
 from commands.log_gaps import Gap, pass_gaps
-from commands.logs import PROFILES, LogNotFollowed, adopt_log, followed_epochs, known_epochs, log_identities, see_log
+from commands.logs import (
+    PROFILES,
+    LogNotFollowed,
+    adopt_log,
+    fold_earlier,
+    followed_epochs,
+    known_epochs,
+    log_identities,
+    see_log,
+)
 from commands.output import JsonOption, console, emit
 from commands.settings import HISTORY, Keyring, Settings, keyring_of, settings_of
 from events.epochs import Adopted, AnotherLog, Epoch, Missing, NotAdopted, Same, recognise
@@ -107,6 +116,8 @@ async def _adopt(settings: Settings, *, accept_gap: bool) -> tuple[int, Sequence
         known, seen = await followed_epochs(settings, store), await see_log(settings, keyring=keyring)
         if isinstance(recognise(known, seen), Same):
             logs = await log_identities(settings, keyring=keyring, store=store)
+            if await fold_earlier(settings, store, logs[settings.events_topic]):
+                return known[-1].epoch, ()
             gaps = await pass_gaps(settings, store=store, logs=logs, epoch=known[-1], accept_gap=accept_gap)
             return known[-1].epoch, gaps
         answer = await _opened(settings, keyring=keyring, store=store, accept_gap=accept_gap)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from commands.clock import now_ms
@@ -34,7 +35,7 @@ from profiles.redis_store import RedisStore
 from streams.admin import broker_hints, log_bounds, topic_ids, wait_for_broker
 from streams.dead_letters import Undertaker
 from streams.fold_work import FoldWork
-from streams.folding import FRAME_RECORDS, LogIdentity, StreamFold
+from streams.folding import FRAME_RECORDS, LogIdentity, StreamFold, left_behind
 from streams.frame import Frame, Handled, Record, Stopped
 from streams.redis_dead_letters import RedisDeadLetters
 
@@ -69,7 +70,23 @@ async def log_identities(settings: Settings, *, keyring: Keyring, store: RedisSt
         case Refused(reason):
             raise LogNotFollowed(reason)
     ids = await asyncio.to_thread(topic_ids, settings.brokers, settings.topics)
-    return {topic: LogIdentity(epoch=known[-1].epoch, topic_id=topic_id) for topic, topic_id in ids.items()}
+    logs = {topic: LogIdentity(epoch=known[-1].epoch, topic_id=topic_id) for topic, topic_id in ids.items()}
+    earlier = await asyncio.to_thread(_ends_of_earlier, settings, known)
+    return logs | {settings.events_topic: replace(logs[settings.events_topic], earlier=earlier)}
+
+
+async def fold_earlier(settings: Settings, store: RedisStore, log: LogIdentity) -> bool:
+    """Fold what history holds of earlier logs and a store put back from an older copy lacks; whether it lacked any."""
+    known = await followed_epochs(settings, store)
+    checkpoints = [
+        await store.checkpoint(Stream(PROFILES, settings.events_topic, partition))
+        for partition in range(settings.partitions)
+    ]
+    if not any(left_behind(each, partition=at, log=log) for at, each in enumerate(checkpoints)):
+        return False
+    for epoch in known[:-1]:
+        await fold_history(settings, store, epoch=epoch)
+    return True
 
 
 async def adopt_log(
@@ -172,6 +189,12 @@ async def _reached(settings: Settings, store: RedisStore, epoch: Epoch) -> dict[
         elif checkpoint.epoch == epoch.epoch:
             reached[partition] = checkpoint.offset
     return reached
+
+
+def _ends_of_earlier(settings: Settings, known: Sequence[Epoch]) -> dict[int, Sequence[int]]:
+    """Where history ends in the logs before this one that were spread over as many partitions."""
+    earlier = [epoch for epoch in known[:-1] if epoch.shape.partitions == settings.partitions]
+    return {epoch.epoch: _archived(settings, [epoch]) for epoch in earlier}
 
 
 def _archived(settings: Settings, epochs: Sequence[Epoch]) -> list[int]:

@@ -58,10 +58,14 @@ class Work(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogIdentity:
-    """Which log a topic is: its epoch with us, and its id with the broker."""
+    """Which log a topic is: its epoch with us, and its id with the broker.
+
+    `earlier` says of the logs before it, by epoch and then by partition, where what history holds of them ends.
+    """
 
     epoch: int
     topic_id: str
+    earlier: Mapping[int, Sequence[int]] = field(default_factory=dict, compare=False)
 
 
 class OutboxFull(Away):
@@ -106,6 +110,9 @@ class StreamFold:
             # A person may have moved it on, behind a gap; what is remembered here would seek back into it.
             self._forget(stream)
             checkpoint = await self._checkpoint(stream, frame.generation)
+        if (missing := left_behind(checkpoint, partition=frame.partition, log=self.log)) is not None:
+            self._forget(stream)
+            return Stopped(missing)
         start = begin(checkpoint, log=self.log)
         verdict = judge(start, frame, log=self.log)
         if verdict is not None:
@@ -173,6 +180,22 @@ def begin(checkpoint: Checkpoint | None, *, log: LogIdentity) -> Checkpoint:
             return replace(checkpoint, epoch=log.epoch)
         return Checkpoint(epoch=log.epoch, offset=0, topic_id=log.topic_id, incarnation=checkpoint.incarnation)
     return checkpoint
+
+
+def left_behind(checkpoint: Checkpoint | None, *, partition: int, log: LogIdentity) -> str | None:
+    """Why this log may not be begun with: history holds facts of an earlier one that the store does not.
+
+    So it is with a store that was put back from a copy older than the opening of the epoch.
+    """
+    epoch, offset = (0, 0) if checkpoint is None else (checkpoint.epoch, checkpoint.offset)
+    for earlier, ends in log.earlier.items():
+        start = offset if earlier == epoch else 0
+        if earlier >= epoch and start < ends[partition]:
+            return (
+                f"the store lacks {start} to {ends[partition] - 1} of epoch {earlier}, which history holds; "
+                "`rapport log adopt` folds them"
+            )
+    return None
 
 
 def judge(checkpoint: Checkpoint, frame: Frame, *, log: LogIdentity) -> Answer | None:

@@ -285,6 +285,24 @@ async def test_an_adopted_log_is_read_from_its_start() -> None:
     assert await world.orders() == 3
 
 
+@pytest.mark.parametrize("folded", [0, 1, 2])
+async def test_a_store_put_back_from_before_an_adoption_does_not_skip_the_end_of_the_old_log(folded: int) -> None:
+    world = World()
+    await handed(world.fold, orders(folded), start=0, end=folded)
+
+    adopted = world.owner(LogIdentity(epoch=2, topic_id="made anew", earlier={1: (3,) * PARTITIONS}))
+    answer = await handed(adopted, [record(0, purchased("in-the-new-log"))], start=0, end=1)
+
+    assert isinstance(answer, Stopped)
+    assert f"lacks {folded} to 2 of epoch 1" in answer.reason
+    assert await world.orders() == folded
+
+    await handed(world.owner(LOG), orders(3 - folded, first=folded), start=folded, end=3)
+
+    assert await handed(adopted, [record(0, purchased("in-the-new-log"))], start=0, end=1) == Handled()
+    assert await world.orders() == 4
+
+
 async def test_what_cannot_be_folded_is_set_aside_and_harms_nothing_else() -> None:
     world = World()
     key = purchased().identity.encode()
