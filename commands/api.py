@@ -24,6 +24,7 @@ from api.refs import Refs
 from api.services import Services
 from api.waiting import Freshness
 from commands.clock import now_ms
+from commands.garbage import look_for_garbage_rarely
 from commands.keys import KEYS_FILE
 from commands.lag_board import LagBoard
 from commands.logs import PROFILES, log_identities
@@ -87,6 +88,7 @@ def api(
 
 async def _serve(settings: Settings) -> None:
     async with serving(settings) as services:
+        look_for_garbage_rarely()
         server = http_server(build_api(services), host=settings.host, port=settings.port)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

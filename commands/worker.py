@@ -15,6 +15,7 @@ import uvloop
 from redis import RedisError
 
 from commands.clock import now_ms
+from commands.garbage import look_for_garbage_rarely
 from commands.lag_board import LagBoard
 from commands.last_resort import end_within
 from commands.logs import PROFILES, log_identities
@@ -104,6 +105,7 @@ def run(settings: Settings, *, app: AppName) -> int:
 
 async def _serve(settings: Settings, app: AppName) -> int:
     async with _plant(settings) as plant:
+        look_for_garbage_rarely()
         made = await (_profiles(plant) if app is AppName.PROFILES else _history(plant))
         ending = asyncio.create_task(_ending(made))
         try:

@@ -25,6 +25,7 @@ Clock = Callable[[], int]
 """Now, in ms since 1970."""
 
 _EMPTY: Final = Facet()
+_NOES: Final = frozenset({ConsentRefused.event_type, ConsentWithdrawn.event_type})
 
 
 class Facets(Protocol):
@@ -101,7 +102,7 @@ class FoldWork:
 
     def _following(self, fact: Fact, position: Position, *, is_new: bool) -> list[OutboxEntry]:
         entries: list[OutboxEntry] = []
-        if isinstance(fact.body, ConsentRefused | ConsentWithdrawn):
+        if fact.type in _NOES:
             payload = msgspec.msgpack.encode(Release(fact.identity, fact.event_key))
             entries.append(OutboxEntry(offset=position.offset, index=0, kind="release", payload=payload))
         if is_new:
