@@ -17,6 +17,7 @@ WORDS: Final = {
     "recovery": "from a kill to the next event applied",
     "suggestions": "the suggestion route against a bare route of the same server",
     "memory": "bytes of the store per person",
+    "rebuild": "history folded anew, compared, switched",
     "report": "write tables and pictures into docs/explanation/speed.md",
 }
 """Measurement -> what it is; each is the `main` of the module of that name."""
