@@ -1,6 +1,6 @@
 # Everything goes through here.  Python 3 and make are enough: the first target that needs more fetches it.
 .DEFAULT_GOAL := help
-.PHONY: help run check test bench docs setup fmt lint
+.PHONY: help run check test chaos simulate bench docs setup fmt lint
 PYTHON := .venv/bin/python
 READY := .venv/.ready
 TOOLS := .venv/.ready-tools
@@ -18,11 +18,18 @@ check: lint ## format, lint, types, import rules and the tests that need no serv
 test: lint ## the same checks and every test, on servers it starts itself
 	$(PYTHON) -m pytest -q -n 2 --dist loadfile
 
+chaos: $(TOOLS) ## kill, pause and cut off real processes, and recount: make chaos ARGS="--kills 100 --broker apache"
+	$(PYTHON) -m tests.chaos $(ARGS)
+
+simulate: $(TOOLS) ## replay one simulated history: make simulate ARGS=827
+	$(PYTHON) -m tests.simulation $(ARGS)
+
 bench: $(TOOLS) ## measure
 	$(PYTHON) -m benchmarks $(ARGS)
 
-docs: $(TOOLS) ## write the generated references: JSON schemas, OpenAPI
+docs: $(TOOLS) ## write the generated references: JSON schemas, OpenAPI, the fates of bad input
 	$(PYTHON) -m commands.docs $(ARGS)
+	$(PYTHON) -m tests.bad_input.page
 
 fmt: $(TOOLS)
 	.venv/bin/ruff format
