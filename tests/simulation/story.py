@@ -171,6 +171,8 @@ class Story:
                 await self._record(process, person, body)
 
             await self._asked(record)
+            if not granting:
+                await self._asks(person)  # they look whether it was heeded
 
         return act
 
