@@ -35,9 +35,11 @@ def is_settled(world: World) -> bool:
 
 
 def _is_read(world: World, stream: Stream) -> bool:
+    held = world.kafka.at(stream.topic, stream.partition)
     if why_stopped(world, stream) is not None:
-        return stream.partition in world.frozen or bool(_reasons(world, stream.partition))
-    return checkpoint_of(world, stream).offset == world.kafka.at(stream.topic, stream.partition).end
+        # Where the log keeps nothing there is no record to stop at.
+        return stream.partition in world.frozen or held.first == held.end or bool(_reasons(world, stream.partition))
+    return checkpoint_of(world, stream).offset == held.end
 
 
 def _is_kept(world: World, name: tuple[str, bytes]) -> bool:
