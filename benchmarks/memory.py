@@ -19,8 +19,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.redis_people import Stored, put, taken
+from benchmarks.workload import RECEIVED_MS, Workload, messages
 from consent.purposes import FEEDBACK, PROFILE, SUGGEST, TRAIN
 from events.fact import Fact
+from events.history import ArchivedRow, History
 from events.keys import facet_key
 from events.partitioning import partition_of
 from events.pseudonyms import Pseudonyms
@@ -29,6 +31,7 @@ from events.vocabulary import BODIES
 from profiles.codec import encode_facet
 from profiles.facet import Facet
 from profiles.fold import fold
+from streams.archive_work import SEGMENT_RECORDS
 from tests.servers import embedded_store
 
 PARTITIONS: Final = 32
@@ -127,11 +130,28 @@ def _in_parallel(make: Callable[[range], list[Stored]], chunks: Sequence[range])
             yield from pool.map(make, chunks[start : start + 16])
 
 
+def kept(*, facts: int) -> dict[str, float]:
+    """Bytes per fact on the log (key and value) and in history, over the workload of the pipeline."""
+    log = list(messages(Workload(events=facts, people=max(1, facts // 15), partitions=1)))
+    with tempfile.TemporaryDirectory() as folder:
+        history = History(Path(folder))
+        for start in range(0, facts, SEGMENT_RECORDS):
+            rows = [
+                ArchivedRow(offset, RECEIVED_MS + offset, message.key, message.fact)
+                for offset, message in enumerate(log[start : start + SEGMENT_RECORDS], start=start)
+            ]
+            history.append(1, 0, start, min(start + SEGMENT_RECORDS, facts), rows)
+        archived = sum(path.stat().st_size for path in Path(folder).rglob("*.parquet"))
+    return {"log": sum(len(each.key) + len(each.fact) for each in log) / facts, "history": archived / facts}
+
+
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Measure, print the table, and answer the figures."""
     parser = argparse.ArgumentParser(prog="benchmarks memory", description=__doc__)
     parser.add_argument("--people", type=int, default=1_000_000)
-    people = parser.parse_args(argv).people
+    parser.add_argument("--facts", type=int, default=100_000)
+    given = parser.parse_args(argv)
+    people, facts = given.people, given.facts
     found = {kind: grown(kind, people=people) for kind in KINDS}
     table = Table(
         "a person", "used_memory", "bar", "values alone", "append-only file", title=f"{people:,} people, bytes"
@@ -145,7 +165,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             f"{bytes_each['append_only_file']:.0f}",
         )
     Console().print(table)
-    return {"people": people, "bytes": found}
+    stored = kept(facts=facts)
+    told = Table("a fact", "bytes", title=f"{facts:,} facts")
+    for where, size in stored.items():
+        told.add_row(where, f"{size:.0f}")
+    Console().print(told)
+    return {"people": people, "bytes": found, "facts": facts, "bytes_per_fact": stored}
 
 
 if __name__ == "__main__":

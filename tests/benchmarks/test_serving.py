@@ -16,7 +16,8 @@ def test_the_suggestion_route_is_measured_beside_a_bare_one() -> None:
         assert all(each["requests_per_s"] > 0 and each["failed"] == 0 for each in rounds)
 
 
-def test_people_of_both_kinds_take_memory() -> None:
-    found = memory.main(["--people", "200"])["bytes"]
+def test_people_take_memory_and_facts_take_room() -> None:
+    found = memory.main(["--people", "200", "--facts", "500"])
 
-    assert found["full"]["used_memory"] > found["small"]["used_memory"] > 100
+    assert found["bytes"]["full"]["used_memory"] > found["bytes"]["small"]["used_memory"] > 100
+    assert found["bytes_per_fact"]["log"] > found["bytes_per_fact"]["history"] > 10
