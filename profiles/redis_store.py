@@ -40,15 +40,23 @@ def redis_client(url: str, *, cluster: bool, timeout_s: float = TIMEOUT_S) -> Cl
         return RedisCluster.from_url(url, **settings)
     client = Redis.from_url(url, **settings)
     kind = client.connection_pool.connection_class
-    client.connection_pool.connection_class = type(kind.__name__, (_PacksQuickly, kind), {})
+    client.connection_pool.connection_class = type(kind.__name__, (_Quick, kind), {})
     return client
 
 
-class _PacksQuickly:
-    """A connection that packs commands in C, as the client's own synchronous ones do.
+class _Quick:
+    """A connection that packs commands in C, as the client's own synchronous ones do, and knows how uvloop fails.
 
     A commit has a thousand words, and packing each in Python costs as much as compressing a facet.
     """
+
+    async def send_packed_command(self, *sent: Any, **how: Any) -> None:
+        sending: Any = super()
+        try:
+            await sending.send_packed_command(*sent, **how)
+        except RuntimeError as error:
+            # uvloop's word for a connection that was reset since it was last looked at.
+            raise exceptions.ConnectionError("the connection is closed") from error
 
     def pack_command(self, *words: Any) -> list[bytes]:
         packed: list[bytes] = _PACKER.pack(*words)

@@ -40,7 +40,8 @@ class StreamSettings:
     instance_id: str | None = None
     session_timeout_s: float = 6.0
     heartbeat_s: float = 1.0
-    request_timeout_s: float = 30.0
+    request_timeout_s: float = 12.0
+    rebalance_timeout_s: float = 8.0
     frame_records: int = 500
     at_once: int = 4
     buffered_frames: int = 16
@@ -175,6 +176,7 @@ def _faust_settings(settings: StreamSettings) -> dict[str, Any]:
         "broker_heartbeat_interval": settings.heartbeat_s,
         "broker_max_poll_interval": 300.0,
         "broker_max_poll_records": settings.frame_records,
+        "broker_rebalance_timeout": settings.rebalance_timeout_s,
         "broker_request_timeout": settings.request_timeout_s,
         "broker_session_timeout": settings.session_timeout_s,
         "consumer_auto_offset_reset": "none",
