@@ -217,7 +217,7 @@ class Story:
 
     async def _claimed(self, name: str, identity: str) -> None:
         async def claim(process: Process) -> None:
-            world, now = self._world, self._world.clock()
+            world, now, restores = self._world, self._world.clock(), self._world.restores
             window = Window(world, identity)
             answer = await claims_of(world, process).claim(name, at=now)
             world.say(f"claim of {name[:10]}: {'go' if answer else getattr(answer, 'reason', '')}")
@@ -229,7 +229,8 @@ class Story:
             if isinstance(answer, Go):
                 if name in world.found.went:
                     world.wrong(f"{name} was sent twice")
-                world.found.went.add(name)
+                if world.restores == restores:
+                    world.found.went.add(name)
                 if answer.decision.channel != "desk":
                     window.check(f"outreach.{answer.decision.channel}", at=now, what="a go")
                 facts.append(sent_fact(answer.decision, at=now, now=now))
