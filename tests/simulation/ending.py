@@ -159,7 +159,9 @@ def _check_letters(world: World, topic: str, partition: int) -> None:
     }
     if topic == INTAKE:
         poison = dict(_refused(world, partition))
-    if kept != poison:
+    # A relay that read the outbox before a restore may empty the restored one of what only the lost store was told.
+    is_excused = world.restores > 0 and kept.items() <= poison.items()
+    if kept != poison and not is_excused:
         world.wrong(f"dead letters of {topic}[{partition}] are {kept}, the poison is {poison}")
 
 
@@ -180,15 +182,15 @@ def _check_intake(world: World) -> None:
 
 
 def _check_messages(world: World) -> None:
-    """Every message that was decided on is published, unless the person has said no since."""
+    """Every message that was decided on is published, unless the person has said no since, or its occasion passed."""
     for decision in world.server.decisions._decisions.values():
         if decision.verdict == "send" and decision.id not in world.found.messages and _is_wanted(world, decision):
             world.wrong(f"decision {decision.id} was never published")
 
 
 def _is_wanted(world: World, decision: Decision) -> bool:
-    if decision.channel in (None, "desk"):
-        return True
-    model, identity = world.model, decision.identity
+    model, identity, candidate = world.model, decision.identity, decision.candidate
+    if decision.channel == "desk":
+        return candidate is None or candidate.record not in model.counted(candidate.about).resolved
     noes = model.standing_noes(model.kin(identity))
     return may(f"outreach.{decision.channel}", grants=model.grants([identity]), noes=noes, at=world.clock())
