@@ -102,6 +102,11 @@ class Model:
         """The facts of an identity that the store has folded by now."""
         return [each.fact for each in self.known.get(identity, ()) if each.place < self._until(identity)]
 
+    def as_first_told(self, fact: Fact) -> Fact:
+        """The fact as it counts: said again under the same key, at another time, it is still what was said first."""
+        entries = self.known.get(fact.identity, ())
+        return next((each.fact for each in entries if each.fact.event_key == fact.event_key), fact)
+
     def is_folded(self, name: ActName) -> bool:
         """Tell whether the fact is folded by now."""
         return any(fact.event_key == name[1] for fact in self.folded_facts(name[0]))

@@ -198,7 +198,7 @@ class Story:
             name = (fact.identity, fact.event_key)
             world.found.acknowledged.add(name)
             if standing.restricts:
-                world.model.noes[name] = fact
+                world.model.noes[name] = world.model.as_first_told(fact)
         if world.restores != restores:
             world.forget_what_is_lost()
         world.say(f"acknowledged: {body.event_type} {body.purpose} of {person}")
