@@ -1,4 +1,4 @@
-"""Many histories of crashes, pauses, lost answers and restored copies: in every one of them everything holds."""
+"""Histories of crashes, pauses, lost answers and restored copies: in every one of them everything holds."""
 
 import os
 import subprocess
@@ -7,23 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.history import faults_of, run
+from tests.simulation.history import faults_of
+from tests.simulation.runs import RUNS, assert_all_hold
 
 ROOT = Path(__file__).parents[2]
-HISTORIES = int(os.environ.get("SIMULATION_HISTORIES", "10000"))
-A_RUN = 250
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("first", range(0, HISTORIES, A_RUN))
+@pytest.mark.parametrize("first", RUNS[::2])
 def test_whatever_goes_wrong_every_fact_counts_once_and_no_permit_is_overstepped(first: int) -> None:
-    reports = [run(seed) for seed in range(first, min(first + A_RUN, HISTORIES))]
-
-    failed = [
-        f"python -m tests.simulation {report.seed} --shrink: {report.wrong[0]}" for report in reports if report.wrong
-    ]
-    assert not failed, "Replay it with:\n" + "\n".join(failed)
-    assert sum(report.facts for report in reports) > len(reports)
+    assert_all_hold(first)
 
 
 def test_the_same_seed_is_the_same_history_under_another_order_of_sets() -> None:
