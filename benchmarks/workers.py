@@ -97,6 +97,7 @@ def _members(admin: AdminClient, task: Task) -> int:
 
 def _watch(task: Task, watched: list[psutil.Process]) -> dict[str, Any]:
     probe = StoreProbe(task.store)
+    begun = mark(sum(probe.offsets(task.topic, task.partitions)), watched, probe)
     first: Mark | None = None
     done = 0
     deadline = time.monotonic() + PATIENCE_S
@@ -105,7 +106,8 @@ def _watch(task: Task, watched: list[psutil.Process]) -> dict[str, Any]:
         done = sum(offsets)
         # Every worker has begun once every partition has.
         if first is None and all(offsets):
-            first = mark(done, watched, probe)
+            # So short a log that it was half done between two looks is measured from before its first record.
+            first = mark(done, watched, probe) if done < task.records / 2 else begun
         last = mark(done, watched, probe) if first is not None and done >= UNTIL * task.records else None
         if first is not None and last is not None and last.done > first.done:
             until(lambda: sum(probe.offsets(task.topic, task.partitions)) >= task.records, within_s=PATIENCE_S)

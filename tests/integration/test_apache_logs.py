@@ -103,12 +103,13 @@ async def test_a_log_that_lost_what_was_not_folded_stops_that_partition_with_the
     # A record or two may have been on their way when the workers were stopped, so each says where it stands.
     for app in APPS:
         until(lambda: set(installation.stopped(app)) == {(events, 2)}, within_s=60, what=f"{app} says so")  # noqa: B023
-    stands = {app: checkpoint_told(installation.stopped(app)[events, 2]) for app in APPS}
-    reasons = {
-        app: f"the log begins at {first}, the checkpoint is {offset}: {first - offset} offsets are gone"
-        for app, offset in stands.items()
-    }
-    assert {app: installation.stopped(app)[events, 2] for app in APPS} == reasons
+    reasons = {app: installation.stopped(app)[events, 2] for app in APPS}
+    for reason in reasons.values():
+        offset = checkpoint_told(reason)
+        assert reason == f"the log begins at {first}, the checkpoint is {offset}: {first - offset} offsets are gone"
+    # The profiles read one record before their checkpoint once a partition is assigned anew.
+    stands = {"profiles": installation.checkpoints()[2], "history": checkpoint_told(reasons["history"])}
+    assert checkpoint_told(reasons["profiles"]) in (stands["profiles"] - 1, stands["profiles"])
     assert all(at <= offset < first for offset in stands.values())
     kept = {app: 240 - (first - offset) for app, offset in stands.items()}
     until(lambda: folded(installation) == kept["profiles"], within_s=60, what="the other partitions folded")

@@ -14,7 +14,7 @@ from consent.redis_faults import Client
 from consent.redis_holds import RedisHolds
 from embedded import resp
 from embedded.ports import LOOPBACK
-from events.position import Checkpoint, Stream
+from events.position import Checkpoint, Position, Stream
 from outreach.candidates import Candidate
 from outreach.decision import Decision as Outreach
 from outreach.decision import decision_id
@@ -22,6 +22,7 @@ from outreach.records import Room
 from outreach.redis_records import RedisRecords
 from outreach.redis_timers import RedisTimers
 from profiles.facet import Facet
+from profiles.redis_rebuild import RedisRebuild
 from profiles.redis_store import RedisStore, redis_client
 from profiles.store import Commit, Committed, OutboxEntry
 from recommender.decisions import Decision
@@ -126,6 +127,11 @@ async def operations_at_work(client: Client) -> None:
     await client.set("rapport:epochs", b"[]")
 
 
+async def rebuild_at_work(client: Client) -> None:
+    rebuild = RedisRebuild(client)
+    assert await rebuild.add(PLACE, expected=None, following=Position(1, PLACE, 1), facets={ANNA: Facet()})
+
+
 async def test_every_adapter_works_with_the_rights_of_the_page_and_leaves_keys_as_it_says(
     client: Client, valkey: Valkey
 ) -> None:
@@ -133,6 +139,7 @@ async def test_every_adapter_works_with_the_rights_of_the_page_and_leaves_keys_a
     await outreach_at_work(client)
     await suggestions_at_work(client)
     await operations_at_work(client)
+    await rebuild_at_work(client)
 
     async with Redis.from_url(valkey.url, protocol=2, decode_responses=True) as admin:
         standing: dict[str, tuple[str, int]] = {
