@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+import pytest
 from redis.asyncio import Redis
 
 from profiles.codec import decode_facet
@@ -76,6 +77,24 @@ class RedisBackend:
         everywhere = {} if isinstance(self.store.client, Redis) else {"target_nodes": "primaries"}
         found = await self.store.client.execute_command("KEYS", "*", **everywhere)
         return [key.decode() for key in found]
+
+
+EVERY_BACKEND = [
+    "memory",
+    pytest.param("valkey", marks=pytest.mark.servers),
+    pytest.param("valkey_cluster", marks=pytest.mark.servers),
+]
+"""The parameters of a fixture that asks for `backend_of`."""
+
+
+@asynccontextmanager
+async def backend_of(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
+    """The backend that one of EVERY_BACKEND names."""
+    if request.param == "memory":
+        yield memory_backend()
+        return
+    async with redis_backend(request.getfixturevalue(request.param)) as server:
+        yield server
 
 
 def memory_backend() -> MemoryBackend:

@@ -30,7 +30,7 @@ from profiles.store import (
     Standing,
 )
 from tests.builders import complaint, pseudonym, purchased
-from tests.profiles.backends import PARTITIONS, Backend, memory_backend, redis_backend
+from tests.profiles.backends import EVERY_BACKEND, PARTITIONS, Backend, backend_of
 from tests.profiles.redis_format import row_of
 
 APP = pseudonym("app:42")
@@ -39,22 +39,11 @@ STREAM = Stream("profiles", "rapport.events", PARTITION)
 SHOP = fold(Facet(), purchased()).facet
 
 
-@pytest.fixture(
-    params=[
-        "memory",
-        pytest.param("valkey", marks=pytest.mark.servers),
-        pytest.param("valkey_cluster", marks=pytest.mark.servers),
-    ]
-)
+@pytest.fixture(params=EVERY_BACKEND)
 async def backend(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
-    if request.param == "memory":
-        made = memory_backend()
+    async with backend_of(request) as made:
         yield made
         _all_documented(await made.keys())
-        return
-    async with redis_backend(request.getfixturevalue(request.param)) as server:
-        yield server
-        _all_documented(await server.keys())
 
 
 def _all_documented(keys: list[str]) -> None:

@@ -17,7 +17,7 @@ from profiles.redis_rebuild import RedisRebuild
 from profiles.redis_store import RedisStore
 from profiles.store import Commit, Committed, ProfileStore, ProfileStoreUnavailable, ProfileStoreUnfit
 from tests.builders import pseudonym, purchased
-from tests.profiles.backends import PARTITIONS, Backend, memory_backend, redis_backend
+from tests.profiles.backends import EVERY_BACKEND, PARTITIONS, Backend, backend_of
 from tests.profiles.redis_format import row_of
 
 ANNA = pseudonym("app:42")
@@ -36,19 +36,10 @@ OPENED = replace(STANDS, incarnation=1)
 PLACE = Position(1, PARTITION, 7)
 
 
-@pytest.fixture(
-    params=[
-        "memory",
-        pytest.param("valkey", marks=pytest.mark.servers),
-        pytest.param("valkey_cluster", marks=pytest.mark.servers),
-    ]
-)
+@pytest.fixture(params=EVERY_BACKEND)
 async def backend(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
-    if request.param == "memory":
-        yield memory_backend()
-        return
-    async with redis_backend(request.getfixturevalue(request.param)) as server:
-        yield server
+    async with backend_of(request) as made:
+        yield made
 
 
 @pytest.fixture
