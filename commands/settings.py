@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     catalogue: Path = Field(default=DEFAULT_CATALOGUE, description="the services there are (YAML)")
     triggers: Path = Field(default=DEFAULT_TRIGGERS, description="when to reach out (YAML)")
     instance_id: str | None = Field(default=None, description="static membership of this worker (Apache Kafka)")
+    session_timeout_s: float = Field(
+        default=6.0, ge=6, le=1800, description="seconds after which a silent worker's partitions go to others"
+    )
     host: str = Field(default="127.0.0.1", description="where the API listens")
     port: int = Field(default=8080, ge=0, le=65535, description="where the API listens")
 

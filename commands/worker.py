@@ -214,7 +214,7 @@ def _app(plant: Plant, *, works: Mapping[str, Work], relay: Relay, recorder: Rec
         routes=routes,
         checkpoints=checkpoints,
         partitions=plant.settings.partitions,
-        settings=StreamSettings(instance_id=plant.settings.instance_id),
+        settings=_stream_settings(plant.settings),
         companions=[relaying, sweeping, watching_timers, *_companions(plant, PROFILES, topics=routes)],
     )
 
@@ -234,9 +234,13 @@ async def _history(plant: Plant) -> StreamApp:
         routes={plant.settings.events_topic: archiver},
         checkpoints=ArchivedPositions(archive=archive, log=plant.logs[plant.settings.events_topic]),
         partitions=plant.settings.partitions,
-        settings=StreamSettings(instance_id=plant.settings.instance_id),
+        settings=_stream_settings(plant.settings),
         companions=[flushing, *_companions(plant, HISTORY, topics=[plant.settings.events_topic])],
     )
+
+
+def _stream_settings(settings: Settings) -> StreamSettings:
+    return StreamSettings(instance_id=settings.instance_id, session_timeout_s=settings.session_timeout_s)
 
 
 def _companions(plant: Plant, name: str, *, topics: Iterable[str]) -> list[Companion]:

@@ -33,14 +33,14 @@ class StreamSettings:
     """How a worker reads. Times in seconds.
 
     `instance_id` makes the group membership static: a worker that comes back within the session takes its partitions
-    without waiting. Apache Kafka knows it; the embedded broker does not, so leave it None there. `at_once` partitions
-    of a topic are handled at a time; stopped ones are looked at again every `look_again_s`.
+    without waiting. Apache Kafka knows it; the embedded broker does not, so leave it None there. A request may take
+    twice a session: the client refuses less than one. `at_once` partitions of a topic are handled at a time; stopped
+    ones are looked at again every `look_again_s`.
     """
 
     instance_id: str | None = None
     session_timeout_s: float = 6.0
     heartbeat_s: float = 1.0
-    request_timeout_s: float = 12.0
     rebalance_timeout_s: float = 8.0
     frame_records: int = 500
     at_once: int = 4
@@ -177,7 +177,7 @@ def _faust_settings(settings: StreamSettings) -> dict[str, Any]:
         "broker_max_poll_interval": 300.0,
         "broker_max_poll_records": settings.frame_records,
         "broker_rebalance_timeout": settings.rebalance_timeout_s,
-        "broker_request_timeout": settings.request_timeout_s,
+        "broker_request_timeout": 2 * settings.session_timeout_s,
         "broker_session_timeout": settings.session_timeout_s,
         "consumer_auto_offset_reset": "none",
         "consumer_group_instance_id": settings.instance_id,

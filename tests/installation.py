@@ -60,12 +60,12 @@ class Installation:
         }
 
     @contextmanager
-    def worker(self, app: str = "profiles", *, instance_id: str | None = None) -> Iterator[Process]:
-        """A worker process, from its start to its end; a static member of its group under an instance id."""
+    def worker(self, app: str = "profiles", **settings: str) -> Iterator[Process]:
+        """A worker process, from its start to its end, with settings of its own (`instance_id="worker-1"`)."""
         service = Service(
             name=app,
             argv=[sys.executable, "-c", "import cli; cli.main()", "worker", "--app", app],
-            environment={**self.environment, **({"RAPPORT_INSTANCE_ID": instance_id} if instance_id else {})},
+            environment={**self.environment, **{f"RAPPORT_{name.upper()}": value for name, value in settings.items()}},
             folder=ROOT,
             log=self.settings.data / f"{app}.log",
         )

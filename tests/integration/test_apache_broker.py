@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -104,25 +103,15 @@ def test_a_partition_that_lost_its_end_is_stopped_with_the_size_and_no_other(
     assert workers[0].exit_status is None
 
 
-def back_at_work_s(installation: Installation, *, instance_id: str | None, first: int) -> float:
-    """How long after a kill -9 the next worker has folded what was sent meanwhile."""
-    with installation.worker(instance_id=instance_id) as victim:
-        installation.send(orders(50, first=first))
-        until(lambda: folded(installation) == first + 50, within_s=60, what="a worker at work")
-        os.kill(victim.pid, signal.SIGKILL)
-    killed_at = time.monotonic()
-    installation.send(orders(50, first=first + 50))
-    with installation.worker(instance_id=instance_id) as worker:
-        until(lambda: folded(installation) == first + 100, within_s=60, what="the next worker at work")
-        took = time.monotonic() - killed_at
-        os.kill(worker.pid, signal.SIGTERM)
-        until(lambda: worker.exit_status is not None, within_s=15, what="its end")
-    return took
-
-
 def test_a_worker_with_a_name_of_its_own_is_back_before_the_session_of_the_killed_one_ends(
     installation: Installation,
 ) -> None:
-    nameless = back_at_work_s(installation, instance_id=None, first=0)
-    named = back_at_work_s(installation, instance_id="worker-1", first=100)
-    assert named < nameless
+    named = {"instance_id": "worker-1", "session_timeout_s": "240"}
+    with installation.worker(**named) as victim:
+        installation.send(orders(50))
+        until(lambda: folded(installation) == 50, within_s=60, what="a worker at work")
+        os.kill(victim.pid, signal.SIGKILL)
+    installation.send(orders(50, first=50))
+    # A member without a name would wait for the 240 s to pass.
+    with installation.worker(**named):
+        until(lambda: folded(installation) == 100, within_s=60, what="the next worker at work")
