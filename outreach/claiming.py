@@ -19,7 +19,9 @@ from outreach.records import OutreachRecords, OutreachUnavailable
 from recommender.canonical import canonical_json
 
 TRIES: Final = 5
-_NOT_YET: Final = "quiet_hours"
+_SETTLED: Final = "already_claimed"
+_UNWRITTEN: Final = frozenset({"quiet_hours", _SETTLED})
+"""Answers that the decision does not keep: it is too early, or somebody was answered before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +69,9 @@ class Claims:
             if decision.verdict != "send":
                 return NoGo(reason="not_a_message", decision=decision)
             if decision.claim is not None:
-                return NoGo(reason="already_claimed", decision=decision)
+                return NoGo(reason=_SETTLED, decision=decision)
             reason = await self._against(decision, at)
-            if reason == _NOT_YET:
+            if reason is not None and reason in _UNWRITTEN:
                 return NoGo(reason=reason, decision=decision)
             claim = self._claim(decision, reason, at)
             settled = structs.replace(decision, claim=claim)
@@ -85,11 +87,15 @@ class Claims:
         candidate = decision.candidate
         if trigger is None or candidate is None or decision.service is None or decision.channel is None:
             return "withdrawn"
+        view = await self.addressing.persons.read(decision.identity, now=at)
+        told = view.service.messages.get(decision.id)
+        if told is not None and (told.claimed is not None or told.sent is not None):
+            # The log remembers an answer that the store of decisions has lost.
+            return _SETTLED
         if at >= decision.valid_until:
             return "expired"
         # Only the channel that was decided on may carry it.
         trigger = trigger.model_copy(update={"channels": (decision.channel,)})
-        view = await self.addressing.persons.read(decision.identity, now=at)
         if candidate.identity not in await self.addressing.recipients(candidate, now=at):
             return "nobody_to_address"
         if (closed := unreachable(reach_of(trigger, view, now=at))) is not None:

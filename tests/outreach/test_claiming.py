@@ -1,17 +1,28 @@
 """Immediately before sending: go, or no-go with the reason."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from consent.door import Refused
+from events.fact import Fact
 from outreach.claiming import Go, NoGo
+from outreach.decision import Decision
 from outreach.facts import claimed_fact, sent_fact
 from tests.builders import DAY, HOUR, MINUTE, NOW, complaint, consent, fact
 from tests.consent.test_holds_contract import withdrawn
 from tests.outreach.world import ANNA, EMAIL, PUSH, OutreachWorld, agreed, alert, machine, related, three
 
 SOON = NOW + MINUTE
+
+
+def claimed_by(decision: Decision) -> list[Fact]:
+    return [claimed_fact(decision, now=SOON)]
+
+
+def sent_by(decision: Decision) -> list[Fact]:
+    return [sent_fact(decision, at=SOON, now=SOON)]
 
 
 async def offered(**policy: Any) -> tuple[OutreachWorld, str]:
@@ -106,6 +117,35 @@ async def test_who_is_no_contact_any_more_is_a_no_go() -> None:
     [message] = await world.told(*machine(), *agreed(EMAIL, identity=jo), alert())
     await world.hear(*related(jo, "company:acme", "contact_of", ended=True, at=NOW + 1))
     assert await reason(world, message["id"]) == "nobody_to_address"
+
+
+@pytest.mark.parametrize("facts", [claimed_by, sent_by])
+async def test_what_the_log_tells_of_a_claim_is_not_given_again_by_a_store_that_lost_it(
+    facts: Callable[[Decision], list[Fact]],
+) -> None:
+    world, outreach_id = await offered()
+    [before] = await world.decisions(ANNA)
+    answer = await world.claims.claim(outreach_id, at=SOON)
+    assert isinstance(answer, Go)
+    await world.records.write(before, before=answer.decision)
+    await world.hear(*facts(answer.decision))
+
+    assert await reason(world, outreach_id) == "already_claimed"
+
+    assert await world.decisions(ANNA) == [before]
+
+
+async def test_a_no_go_on_the_log_is_not_turned_into_a_go_by_a_store_that_lost_it() -> None:
+    world, outreach_id = await offered()
+    [before] = await world.decisions(ANNA)
+    await world.hear(complaint(at=NOW + 1))
+    answer = await world.claims.claim(outreach_id, at=SOON)
+    assert isinstance(answer, NoGo)
+    assert answer.decision is not None
+    await world.records.write(before, before=answer.decision)
+    await world.hear(claimed_fact(answer.decision, now=SOON), fact("service.case_resolved", case_id="case-1", at=SOON))
+
+    assert await reason(world, outreach_id, at=SOON + 1) == "already_claimed"
 
 
 async def test_claimed_and_sent_are_facts_of_the_identity_addressed() -> None:
