@@ -104,12 +104,28 @@ class StreamFold:
             self._forget(stream)
             raise
 
+    def look(self, partition: int, found: Checkpoint | None, *, read_to: int) -> SeekTo | Stopped | None:
+        """What a partition that is read up to an offset has to do about the checkpoint that stands; None: nothing.
+
+        For one at rest: whoever has a frame in hand learns of a store that went back by its commit.
+        """
+        stream = Stream(self.app, self.topic, partition)
+        if (missing := left_behind(found, partition=partition, log=self.log)) is not None:
+            self._forget(stream)
+            return Stopped(missing)
+        owned = self._owned.get(partition)
+        has_begun = found is not None or (owned is not None and owned.checkpoint is not None)
+        if not has_begun or begin(found, log=self.log).offset >= read_to:
+            return None
+        return self._mismatched(stream, Mismatch(found))
+
     async def _fold(self, stream: Stream, frame: Frame) -> Answer:
-        checkpoint = await self._checkpoint(stream, frame.generation)
-        if checkpoint is not None and frame.start > checkpoint.offset:
+        owned = await self._standing(stream, frame.generation)
+        if owned.checkpoint is not None and frame.start > owned.checkpoint.offset:
             # A person may have moved it on, behind a gap; what is remembered here would seek back into it.
             self._forget(stream)
-            checkpoint = await self._checkpoint(stream, frame.generation)
+            owned = await self._standing(stream, frame.generation)
+        checkpoint = owned.checkpoint
         if (missing := left_behind(checkpoint, partition=frame.partition, log=self.log)) is not None:
             self._forget(stream)
             return Stopped(missing)
@@ -136,25 +152,25 @@ class StreamFold:
                 continue
             if isinstance(outcome, Mismatch):
                 return self._mismatched(stream, outcome)
-            start = expected = self._owned[frame.partition].checkpoint = following
+            start = expected = owned.checkpoint = following
             self.work.committed(stream, step)
             if step.outbox:
                 self.on_outbox(stream)
         return Handled()
 
-    async def _checkpoint(self, stream: Stream, generation: int) -> Checkpoint | None:
+    async def _standing(self, stream: Stream, generation: int) -> _Owned:
         owned = self._owned.get(stream.partition)
         if owned is None or owned.generation != generation:
             self._forget(stream)
             owned = _Owned(generation, await self.store.checkpoint(stream))
             self._owned[stream.partition] = owned
-        return owned.checkpoint
+        return owned
 
     def _forget(self, stream: Stream) -> None:
         self._owned.pop(stream.partition, None)
         self.work.dropped(stream)
 
-    def _mismatched(self, stream: Stream, outcome: Mismatch) -> Answer:
+    def _mismatched(self, stream: Stream, outcome: Mismatch) -> SeekTo | Stopped:
         self._forget(stream)
         if outcome.found is None:
             return Stopped("the store lost this partition's checkpoint; `rapport rebuild` or an empty log is needed")

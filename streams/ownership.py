@@ -78,6 +78,13 @@ class Wanted(NamedTuple):
     is_held_back: bool
 
 
+class Rest(NamedTuple):
+    """A partition that is read and has no frame under way: nothing becomes of it as long as this stays the same."""
+
+    turn: int
+    checkpoint: int
+
+
 class Ownership:
     """The partitions in this worker's hands.
 
@@ -206,16 +213,27 @@ class Ownership:
             return False
         claim.waits = None
         claim.under_way -= 1
+        if isinstance(answer, SeekTo | Stopped):
+            return self.turn_back(key, answer)
+        claim.on_trial = None
+        claim.checkpoint = handed.frame.end
+        claim.skipped += handed.frame.skipped
+        return False
+
+    def at_rest(self) -> dict[tuple[str, int], Rest]:
+        """Every partition with nothing to handle now."""
+        readable = [(key, claim) for key, claim in self._claims.items() if claim.stopped is None]
+        return {key: Rest(claim.turn, claim.checkpoint) for key, claim in readable if claim.under_way == 0}
+
+    def turn_back(self, key: tuple[str, int], answer: SeekTo | Stopped) -> bool:
+        """Go on from another offset, or not at all. True when that stopped the partition for a reason that is news."""
+        claim = self._claims.get(key)
         match answer:
-            case SeekTo(offset):
-                claim.next_offset = claim.checkpoint = offset
-                self._break(claim)
             case Stopped(reason):
                 return self.stop(key, reason=reason)
-            case _:
-                claim.on_trial = None
-                claim.checkpoint = handed.frame.end
-                claim.skipped += handed.frame.skipped
+            case SeekTo(offset) if claim is not None:
+                claim.next_offset = claim.checkpoint = offset
+                self._break(claim)
         return False
 
     def stop(self, key: tuple[str, int], *, reason: str) -> bool:
