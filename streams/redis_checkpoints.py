@@ -3,18 +3,17 @@
 from collections.abc import Collection
 from typing import Any, Final
 
-from redis.asyncio import Redis, RedisCluster
-
 from events.keys import checkpoint_key
 from events.position import Checkpoint, Stream
 from profiles.commit_checks import read_checkpoint
 from profiles.redis_faults import faults
+from profiles.redis_library import Client
 
 
 class RedisCheckpoints:
     """See `streams.store_watch.Standing`."""
 
-    def __init__(self, client: Redis | RedisCluster) -> None:
+    def __init__(self, client: Client) -> None:
         self._client: Final = client
 
     async def __call__(self, streams: Collection[Stream], /) -> dict[Stream, Checkpoint | None]:
