@@ -12,8 +12,7 @@ import typer
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from api.auth import Role
-from commands.settings import settings_of
-from commands.up import READY_FILE
+from commands.settings import READY_FILE, settings_of
 from events.shape import IdentityText
 
 TRIES: Final = 10

@@ -19,6 +19,7 @@ HISTORY: Final = "history"
 """The app that archives facts."""
 KEY_FILE: Final = "pseudonym.key"
 RUNNING_FILE: Final = "running.json"
+READY_FILE: Final = "ready.json"
 
 
 class SettingsInvalid(Exception):

@@ -17,13 +17,12 @@ from rich.table import Table
 from api.auth import Role
 from commands.keys import demo_keys
 from commands.output import console
-from commands.settings import RUNNING_FILE, Settings, make_keyring, settings_of, tell_running
+from commands.settings import READY_FILE, RUNNING_FILE, Settings, make_keyring, settings_of, tell_running
 from commands.up_services import Run, arranged, services
 from embedded.process import NotReady
 from embedded.supervisor import Happening, ServiceLost, Supervisor
 
 EMBEDDED_PARTITIONS = 8
-READY_FILE = "ready.json"
 LOCK_FILE = "up.lock"
 _LAST_WORDS = 4096
 
