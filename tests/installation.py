@@ -191,4 +191,4 @@ def remove_topics(settings: Settings, topics: Collection[str]) -> None:
         admin.delete_topics(list(topics))
     finally:
         admin.close()
-    until(lambda: not log_bounds(settings.brokers, topics), within_s=30, what="the end of the topics")
+    until(lambda: not log_bounds(settings.brokers, topics), what="the end of the topics")

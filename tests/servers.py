@@ -88,7 +88,7 @@ def store_cluster(folder: Path) -> Iterator[ValkeyCluster]:
             resp.ask(LOOPBACK, node.port, "CLUSTER", "ADDSLOTSRANGE", str(first), str(last))
             resp.ask(LOOPBACK, node.port, "CLUSTER", "SET-CONFIG-EPOCH", str(at + 1))
             resp.ask(LOOPBACK, node.port, "CLUSTER", "MEET", LOOPBACK, str(ports[0]), str(ports[3]))
-        until(lambda: all(_whole(node) for node in nodes), within_s=30, what="a cluster that holds all slots")
+        until(lambda: all(_whole(node) for node in nodes), what="a cluster that holds all slots")
         yield ValkeyCluster(nodes)
 
 

@@ -141,4 +141,4 @@ async def test_bodies_that_stop_half_way_give_their_place_back(served: Served) -
     async def is_taken() -> bool:
         return (await served.answer(served.head(len(body)) + body)).startswith("HTTP/1.1 202")
 
-    await eventually(is_taken, within_s=20, what="room for a body")
+    await eventually(is_taken, what="room for a body")

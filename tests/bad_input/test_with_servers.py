@@ -56,9 +56,9 @@ def test_every_bad_event_ends_as_the_table_says_and_the_worker_goes_on(installat
         installation.send([*(case.sent or b"" for case in sent), LOUD])
         until(lambda: installation.done(topic) == len(sent) + 1, within_s=90, what="the intake at its end")
         expected = Counter(case.intake for case in sent if case.intake != ADMITTED) + Counter(["not_json"])
-        until(lambda: len(letters(installation, topic)) == expected.total(), within_s=30, what="the letters")
+        until(lambda: len(letters(installation, topic)) == expected.total(), what="the letters")
         installation.send([event("service.visited", subject="app:after", place="shop")])
-        until(lambda: installation.facet("app:after").service.touch, within_s=30, what="the next event folded")
+        until(lambda: installation.facet("app:after").service.touch, what="the next event folded")
 
     found = letters(installation, topic)
     assert Counter(letter["reason"] for letter in found) == expected

@@ -72,7 +72,7 @@ def _terminate(storm: Storm, hit: Hit, _seconds: float) -> None:
     storm.seen(hit, victim)
     began = storm.now()
     victim.send(signal.SIGTERM)
-    until(lambda: victim.process.exit_status is not None, within_s=20, what=f"the end of {victim.name} after SIGTERM")
+    until(lambda: victim.process.exit_status is not None, what=f"the end of {victim.name} after SIGTERM")
     hit.note = f"ended with {victim.process.exit_status} after {storm.now() - began:.1f} s"
     storm.await_work(hit, victim)
     storm.start(victim)

@@ -97,7 +97,7 @@ def test_a_delay_is_waited_out_each_way(proxy: Proxy, client: socket.socket) -> 
     client.sendall(b"hello")
 
     assert answer(client, size=5) == b"hello"
-    assert time.monotonic() - began >= 0.2
+    assert time.monotonic() - began >= 0.2  # a busy machine makes it longer only
 
 
 def test_a_dribble_comes_in_small_pieces_and_in_order(proxy: Proxy, client: socket.socket) -> None:
@@ -164,5 +164,6 @@ def test_nobody_is_taken_where_the_server_is_gone(server: int) -> None:
         [free] = [socket.create_server((LOOPBACK, 0))]
         target = free.getsockname()[1]
         free.close()
-        with connect(proxies.open(target=target)) as client, pytest.raises(ConnectionResetError):
+        # The reset comes while the client connects or once it reads.
+        with pytest.raises(ConnectionResetError), connect(proxies.open(target=target)) as client:
             client.recv(10)

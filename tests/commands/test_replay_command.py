@@ -51,7 +51,7 @@ def records(kafka: str, topic: str, *, count: int) -> list[tuple[int, bytes, byt
                 found.extend((record.partition, record.key, record.value) for record in batch)
             return len(found) >= count
 
-        until(read, within_s=20, what=f"{count} records")
+        until(read, what=f"{count} records")
         assert not consumer.poll(timeout_ms=500)
     finally:
         consumer.close()
@@ -131,7 +131,7 @@ def test_an_interrupted_replay_goes_on_where_it_ended_and_nothing_is_lost_or_dou
     argv = [sys.executable, "-c", "from commands.replay import app; app()", str(file), "--kafka", kafka]
     argv += ["--topic", topic, "--state", str(state), "--data", str(tmp_path), "--rate", "100", "--json"]
     with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        until(state.exists, within_s=30, what="a place kept")
+        until(state.exists, what="a place kept")
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors

@@ -28,7 +28,7 @@ class World:
             stderr=subprocess.PIPE,
             text=True,
         )
-        until((folder / "ready").exists, within_s=30, what="a supervisor that is ready")
+        until((folder / "ready").exists, what="a supervisor that is ready")
 
     def child(self, name: str) -> int:
         return int((self.folder / name).read_text())

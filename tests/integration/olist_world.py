@@ -126,7 +126,7 @@ def end_of(installation: Installation, topic: str) -> int:
 def _end(consumer: KafkaConsumer, partition: TopicPartition, *, last: int) -> int:
     consumer.assign([partition])
     consumer.seek(partition, last)
-    until(lambda: consumer.poll(timeout_ms=500) and True, within_s=20, what="a fetch of the last batch")
+    until(lambda: consumer.poll(timeout_ms=500) and True, what="a fetch of the last batch")
     return int(consumer.highwater(partition))
 
 

@@ -66,7 +66,7 @@ def test_workers_go_on_by_themselves_when_a_killed_broker_is_back(
     installation: Installation, node: Node, workers: list[Process]
 ) -> None:
     installation.send(orders(3000))
-    until(lambda: 0 < folded(installation) < 3000, within_s=60, what="some work done and some left")
+    until(lambda: folded(installation) > 0, what="some work done")
     node.process.kill()
     node.start()
     installation.send(orders(200, first=3000))

@@ -35,7 +35,7 @@ def workers(installation: Installation) -> Iterator[list[Process]]:
         running = [started.enter_context(installation.worker(app)) for app in APPS]
         installation.send(orders(40))
         until(lambda: folded(installation) == 40, within_s=60, what="forty orders folded")
-        until(lambda: archived(installation) == 40, within_s=30, what="forty facts archived")
+        until(lambda: archived(installation) == 40, what="forty facts archived")
         yield running
 
 
@@ -69,7 +69,7 @@ def test_offsets_that_compaction_took_are_stepped_over_and_counted(installation:
     with installation.worker():
         end = end_of(installation, intake)
         until(lambda: installation.done(intake) == end, within_s=60, what="the intake at its end")
-        until(lambda: "hold no record" in installation.log_of(), within_s=10, what="the gaps told")
+        until(lambda: "hold no record" in installation.log_of(), what="the gaps told")
     assert 3 <= folded(installation) < 100
     assert installation.stopped() == {}
 
@@ -84,7 +84,7 @@ async def test_what_a_transaction_took_back_is_never_folded_and_its_markers_are_
         await transact(installation, orders(10, first=10), commit=True)
         until(lambda: folded(installation) == 20, within_s=60, what="what was committed")
         end = end_of(installation, intake)
-        until(lambda: installation.done(intake) == end, within_s=20, what="the checkpoint behind the last marker")
+        until(lambda: installation.done(intake) == end, what="the checkpoint behind the last marker")
     assert end > 30
     assert folded(installation) == 20
 
@@ -113,7 +113,7 @@ async def test_a_log_that_lost_what_was_not_folded_stops_that_partition_with_the
     assert all(at <= offset < first for offset in stands.values())
     kept = {app: 240 - (first - offset) for app, offset in stands.items()}
     until(lambda: folded(installation) == kept["profiles"], within_s=60, what="the other partitions folded")
-    until(lambda: archived(installation) == kept["history"], within_s=30, what="the other partitions archived")
+    until(lambda: archived(installation) == kept["history"], what="the other partitions archived")
     assert [worker.exit_status for worker in workers] == [None, None]
     assert f"profiles stopped {events}[2]: {reasons['profiles']}" in installation.rapport("log", "show").stdout
 
@@ -159,7 +159,7 @@ def test_an_intake_made_anew_is_read_once_a_person_gave_up_what_the_old_one_may_
         until(lambda: "made anew" in installation.log_of(), within_s=60, what="the worker says so")
         installation.send(orders(20, first=40))
         os.kill(worker.pid, signal.SIGTERM)
-        until(lambda: worker.exit_status is not None, within_s=15, what="the end")
+        until(lambda: worker.exit_status is not None, what="the end")
     assert folded(installation) == 40
 
     refused = installation.rapport("log", "adopt")
@@ -177,7 +177,7 @@ def test_a_log_of_facts_made_anew_is_not_read_until_it_is_adopted(
         until(lambda: "made anew" in installation.log_of(app), within_s=60, what=f"{app} says so")  # noqa: B023
     installation.send(orders(10, first=40))
     told(workers, signal.SIGTERM)
-    until(lambda: None not in [worker.exit_status for worker in workers], within_s=30, what="the end of both")
+    until(lambda: None not in [worker.exit_status for worker in workers], what="the end of both")
     assert folded(installation) == 40
 
     adopted = installation.rapport("log", "adopt", "--json")
@@ -185,7 +185,7 @@ def test_a_log_of_facts_made_anew_is_not_read_until_it_is_adopted(
     with installation.worker(), installation.worker("history"):
         installation.send(orders(10, first=50))
         until(lambda: folded(installation) == 60, within_s=60, what="the orders of both logs")
-        until(lambda: archived(installation) >= 60, within_s=30, what="the facts of both logs")
+        until(lambda: archived(installation) >= 60, what="the facts of both logs")
 
 
 def test_adopting_a_log_of_facts_made_anew_leaves_the_intake_where_it_was(installation: Installation) -> None:
@@ -193,13 +193,13 @@ def test_adopting_a_log_of_facts_made_anew_leaves_the_intake_where_it_was(instal
     with installation.worker(), installation.worker("history"):
         installation.send(orders(40))
         until(lambda: folded(installation) == 40, within_s=60, what="forty orders folded")
-        until(lambda: archived(installation) == 40, within_s=30, what="forty facts archived")
+        until(lambda: archived(installation) == 40, what="forty facts archived")
     make_anew(settings, settings.events_topic)
     assert installation.rapport("log", "adopt").returncode == 0
     with installation.worker():
         installation.send(orders(10, first=40))
         until(lambda: folded(installation) == 50, within_s=60, what="fifty orders folded")
-        until(lambda: installation.done(intake) == 50, within_s=10, what="the intake at its end")
+        until(lambda: installation.done(intake) == 50, what="the intake at its end")
     assert end_of(installation, settings.events_topic) == 10
 
 
@@ -212,7 +212,7 @@ def test_partitions_added_to_the_log_of_facts_are_refused_running_and_at_the_sta
     for app in APPS:
         until(lambda: said in installation.log_of(app), within_s=90, what=f"{app} says so")  # noqa: B023
     told(workers, signal.SIGTERM)
-    until(lambda: None not in [worker.exit_status for worker in workers], within_s=30, what="the end of both")
+    until(lambda: None not in [worker.exit_status for worker in workers], what="the end of both")
     again = installation.rapport("worker")
     assert again.returncode == 1
     assert again.stderr.splitlines()[-1].startswith(f"rapport: {said}")

@@ -75,7 +75,7 @@ def worked(made: Installation, events: Sequence[dict[str, Any]], *, total: int, 
             started.enter_context(made.worker(app))
         made.send(events)
         until(lambda: folded(made) == total, within_s=60, what=f"{total} orders in the profiles")
-        until(lambda: not keeps_history or archived(made) >= total, within_s=30, what=f"{total} facts in history")
+        until(lambda: not keeps_history or archived(made) >= total, what=f"{total} facts in history")
 
 
 def refusal(made: Installation, *words: str) -> str:
@@ -140,7 +140,7 @@ def test_facts_that_only_history_has_are_folded_before_the_next_log(
         worked(made, orders(20), total=20)
         with made.worker("history"):
             asyncio.run(made.append(orders(30, first=20)))
-            until(lambda: archived(made) == 50, within_s=30, what="all facts in history")
+            until(lambda: archived(made) == 50, what="all facts in history")
         assert folded(made) == 20
 
     with on_a_new_log(tmp_path, store, place) as made:

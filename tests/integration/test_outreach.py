@@ -87,8 +87,8 @@ def test_a_complaint_of_yesterday_is_a_task_and_a_breach_and_a_killed_worker_cha
             what="the intake at its end",
         )
         until(lambda: len(decisions(installation, *people)) == 40, within_s=60, what="a decision each")
-        until(lambda: len({each["id"] for each in messages(installation)}) == 40, within_s=30, what="the tasks")
-        until(lambda: escalated(installation, people) == 40, within_s=30, what="the breaches")
+        until(lambda: len({each["id"] for each in messages(installation)}) == 40, what="the tasks")
+        until(lambda: escalated(installation, people) == 40, what="the breaches")
     assert {(each.verdict, each.channel, each.published) for each in decisions(installation, *people)} == {
         ("send", "desk", True)
     }
@@ -111,11 +111,10 @@ def test_a_timer_that_comes_due_is_decided_on(installation: Installation) -> Non
         installation.send(complaints(["app:1"], at=now_ms() - DAY + 10_000))
         until(
             lambda: installation.done(installation.settings.decisions_topic) == 1,
-            within_s=10,
             what="the candidate put on its timer",
         )
         assert decisions(installation, "app:1") == []
-        until(lambda: len(messages(installation)) == 1, within_s=30, what="the task")
+        until(lambda: len(messages(installation)) == 1, what="the task")
 
 
 def test_an_alert_reaches_the_contact_of_the_machine_s_owner_only_with_consent(installation: Installation) -> None:
@@ -139,8 +138,8 @@ def test_an_alert_reaches_the_contact_of_the_machine_s_owner_only_with_consent(i
         installation.send([*relations, *agreed, awake], source="crm")
         until(lambda: installation.done() == 10, within_s=60, what="relations and consents folded")
         installation.send([said("service.alert_raised", subject="machine:1", at=now, alert_id="a-1", kind="hot")])
-        until(lambda: len(decisions(installation, jo, kim)) == 2, within_s=30, what="both decisions")
-        until(lambda: len(messages(installation)) == 1, within_s=30, what="the message")
+        until(lambda: len(decisions(installation, jo, kim)) == 2, what="both decisions")
+        until(lambda: len(messages(installation)) == 1, what="the message")
     [message] = messages(installation)
     assert message["to"] == installation.pseudonyms.of(jo)
     assert (message["service"], message["channel"]) == ("engineer-visit", "email")
@@ -173,11 +172,10 @@ def test_a_third_purchase_is_offered_to_once_though_all_is_sent_twice(installati
         installation.send([*agreed, awake], source="crm")
         until(lambda: installation.done() == 4, within_s=60, what="the consents folded")
         installation.send([*orders, *orders])
-        until(lambda: len(messages(installation)) == 1, within_s=30, what="the message")
-        until(lambda: installation.done() == 10, within_s=30, what="all folded")
+        until(lambda: len(messages(installation)) == 1, what="the message")
+        until(lambda: installation.done() == 10, what="all folded")
         until(
             lambda: installation.done(installation.settings.decisions_topic) == 3,
-            within_s=30,
             what="all candidates decided",
         )
     [message] = messages(installation)

@@ -61,14 +61,14 @@ def working(made: Installation) -> Iterator[None]:
         for process in workers:
             os.kill(process.pid, signal.SIGTERM)
         for process in workers:
-            until(lambda process=process: process.exit_status is not None, within_s=30, what="the worker's end")  # type: ignore[misc]
+            until(lambda process=process: process.exit_status is not None, what="the worker's end")  # type: ignore[misc]
 
 
 def settled(made: Installation, events: list[dict[str, Any]], *, total: int) -> None:
     made.send(events)
     until(lambda: folded(made) == total, within_s=120, what=f"{total} orders in the profiles")
     until(lambda: archived(made) >= total, within_s=120, what=f"{total} facts in history")
-    until(lambda: made.done(made.settings.intake_topic()) >= len(events), within_s=30, what="the intake at its end")
+    until(lambda: made.done(made.settings.intake_topic()) >= len(events), what="the intake at its end")
 
 
 def test_partitions_go_from_four_to_eight_and_back(tmp_path: Path) -> None:

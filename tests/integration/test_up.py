@@ -97,7 +97,7 @@ def test_what_was_acknowledged_outlives_ctrl_c_and_a_killed_supervisor_leaves_no
         os.kill(history_worker(family), signal.SIGSTOP)
         assert orders(caller, "app:lost", after=bought(caller, 50, subject="app:lost")) == 50
         run.ended(signal.SIGKILL)
-        until(lambda: not alive(family), within_s=30, what="the end of every process")
+        until(lambda: not alive(family), what="the end of every process")
 
     with up(tmp_path) as run:
         assert run.ended() == 1

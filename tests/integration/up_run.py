@@ -90,7 +90,7 @@ def up(folder: Path, *words: str, environment: Mapping[str, str] | None = None) 
 def rapport(*words: str, data: Path) -> subprocess.CompletedProcess[str]:
     """One command on a data folder, run to its end."""
     argv = [*_RAPPORT, *words, "--data", str(data)]
-    return subprocess.run(argv, env=_ENVIRONMENT, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(argv, env=_ENVIRONMENT, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
 class Caller:
@@ -98,7 +98,7 @@ class Caller:
 
     def __init__(self, ready: dict[str, Any]) -> None:
         self._keys = ready["keys"]
-        self._client = httpx.Client(base_url=ready["api"], timeout=20)
+        self._client = httpx.Client(base_url=ready["api"], timeout=60)
 
     def close(self) -> None:
         self._client.close()
@@ -115,7 +115,7 @@ class Caller:
             answers.append(self.ask("GET", f"/v1/customers/{ref}", params={"after": after} if after else {}))
             return answers[-1].status_code != httpx.codes.SERVICE_UNAVAILABLE
 
-        until(is_folded, within_s=30, what="the facts in the profile")
+        until(is_folded, what="the facts in the profile")
         assert answers[-1].status_code == httpx.codes.OK, answers[-1].text
         found: dict[str, Any] = answers[-1].json()
         return found

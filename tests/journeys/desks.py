@@ -67,7 +67,7 @@ class Desk:
         """One command on this service's data folder, run to its end."""
         environment = {**_ENVIRONMENT, "RAPPORT_DATA": str(self.data)}
         argv = [*_RAPPORT, *words]
-        return subprocess.run(argv, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(argv, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
 def now() -> int:

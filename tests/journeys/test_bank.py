@@ -22,7 +22,7 @@ def test_the_brief_holds_the_loan_the_waits_and_the_last_contacts(desk: Desk) ->
 
 
 def test_a_complaint_that_waited_for_a_day_becomes_a_task(desk: Desk) -> None:
-    until(lambda: desk.outreach("app:ben"), within_s=20, what="a decision about Ben")
+    until(lambda: desk.outreach("app:ben"), what="a decision about Ben")
 
     (decision,) = desk.outreach("app:ben")
     assert (decision["trigger"], decision["verdict"]) == ("complaint-unsolved", "send")

@@ -1,7 +1,5 @@
 """Story 8: no consent, consent given, withdrawn again; and what the officer sees of it."""
 
-import time
-
 import pytest
 
 from api.auth import Role
@@ -21,7 +19,7 @@ def called(desk: Desk, who: str, number: int) -> str:
     return desk.send(happened("service.contact_ended", who, ago=number * DAY, contact_id=contact, topics=["fees"]))
 
 
-def test_general_then_personal_then_general_again_within_a_second(desk: Desk) -> None:
+def test_general_then_personal_then_general_again_with_the_next_answer(desk: Desk) -> None:
     who = "app:vera"
     before = desk.next_for(who, after=called(desk, who, 1))
     assert (before["mode"], before["consent"]) == ("general", [])
@@ -31,10 +29,8 @@ def test_general_then_personal_then_general_again_within_a_second(desk: Desk) ->
     assert (personal["mode"], services(personal)[0]) == ("personal", "fee-explanation")
     assert {ground["purpose"] for ground in personal["consent"]} == {PROFILE, SUGGEST}
 
-    started = time.monotonic()
     desk.client.act(desk.client.ref(who), "withdrawn", SUGGEST)
     again = desk.next_for(who)
-    assert time.monotonic() - started < 1
     assert again["mode"] == "general"
     assert same_twice(again, before)
 

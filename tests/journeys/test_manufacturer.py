@@ -25,10 +25,10 @@ def test_the_visit_is_proposed_to_the_contact_of_the_owner(desk: Desk) -> None:
         happened("identity.related", who, ago=DAY, other=company, kind="contact_of"),
         happened("identity.related", company, ago=DAY, other=machine, kind="owns"),
     )
-    until(lambda: desk.card(who)["attributes"], within_s=20, what="the time zone")
+    until(lambda: desk.card(who)["attributes"], what="the time zone")
     desk.send(happened("service.alert_raised", machine, alert_id="a-1", kind="temperature", severity="critical"))
 
-    until(lambda: desk.outreach(who), within_s=20, what="a decision about the contact")
+    until(lambda: desk.outreach(who), what="a decision about the contact")
 
     (decision,) = desk.outreach(who)
     assert (decision["trigger"], decision["service"]) == ("part-runs-hot", "engineer-visit")
@@ -47,7 +47,7 @@ def test_a_contact_who_did_not_agree_to_be_written_to_is_left_out_with_the_reaso
     desk.card(who, after=after)
     desk.send(happened("service.alert_raised", machine, alert_id="a-2", kind="temperature", severity="critical"))
 
-    until(lambda: desk.outreach(who), within_s=20, what="a decision about the contact")
+    until(lambda: desk.outreach(who), what="a decision about the contact")
 
     assert [decision["verdict"] for decision in desk.outreach(who)] == ["never"]
 

@@ -1,7 +1,6 @@
 """`rapport tour`, `show`, `suggest` and `consent` at a service that runs."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -11,21 +10,17 @@ from tests.journeys.desks import Desk
 pytestmark = pytest.mark.servers
 
 
-def test_the_tour_tells_its_story_in_half_a_minute_and_as_often_as_asked(desk: Desk) -> None:
-    started = time.monotonic()
+def test_the_tour_tells_its_story_as_often_as_asked(desk: Desk) -> None:
     told = desk.rapport("tour")
-    seconds = time.monotonic() - started
     again = desk.rapport("tour", "--json")
 
     assert told.returncode == 0, told.stderr
-    assert seconds < 30
     assert told.stdout.index("general suggestions") < told.stdout.index("personal suggestions")
     assert "Asked about fees 2 times." in told.stdout
     assert "the same answer as in the beginning, to the byte" in " ".join(told.stdout.split())
     steps = {step["step"]: step for step in json.loads(again.stdout)}
     assert [steps[step]["mode"] for step in ("no consent", "given", "withdrawn")] == ["general", "personal", "general"]
-    assert steps["proven"]["same_as_before"]
-    assert steps["proven"]["withdrawn_after_ms"] < 1000
+    assert (steps["proven"]["because"], steps["proven"]["same_as_before"]) == ("withdrawn", True)
 
 
 def test_a_person_is_shown_on_a_card(desk: Desk) -> None:
