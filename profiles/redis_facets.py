@@ -1,7 +1,6 @@
 """Facets and holds from Redis or Valkey: one pipeline per hop."""
 
 from collections.abc import Callable, Collection
-from typing import Any
 
 from consent.redis_holds import RedisHolds
 from events.keys import facet_key
@@ -10,7 +9,7 @@ from profiles.codec import decode_facet
 from profiles.facet import Facet
 from profiles.redis_faults import faults
 from profiles.redis_library import Client
-from profiles.redis_pipelining import Pipelining
+from profiles.redis_pipelining import Commands, Pipelining
 from profiles.view import Loaded
 
 
@@ -36,11 +35,11 @@ class RedisFacets:
         if not names:
             return {}
 
-        def add_reads(pipeline: Any) -> None:
+        def add_reads(commands: Commands) -> None:
             # Holds first. Hold and facet of an identity lie in one slot, so one server answers them in this order.
-            self._holds.add_reads(pipeline, names)
+            self._holds.add_reads(commands, names)
             for name in names:
-                pipeline.get(facet_key(partition_of(name.encode(), self._partitions), name))
+                commands.get(facet_key(partition_of(name.encode(), self._partitions), name))
 
         with faults():
             replies = await self._store.ask(add_reads)

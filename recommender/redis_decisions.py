@@ -29,7 +29,7 @@ class RedisDecisions:
         """See `Decisions`."""
         name, value = _key(decision.id), _encoder.encode(decision)
         with _faults():
-            await self._writing.ask(lambda pipeline: pipeline.set(name, value, ex=FAMILIES[FAMILY].lifetime_s))
+            await self._writing.ask(lambda commands: commands.set(name, value, ex=FAMILIES[FAMILY].lifetime_s))
 
     async def get(self, decision_id: str) -> Decision | None:
         """See `Decisions`."""

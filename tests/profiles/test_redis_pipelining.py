@@ -1,15 +1,20 @@
 """Callers that share pipelines: each gets its own replies, whatever happens to the others."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
-from typing import Any
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from redis import exceptions
 
 from profiles.redis_library import Client
-from profiles.redis_pipelining import ASKED_MAX, UNDER_WAY_MAX, Pipelining
+from profiles.redis_pipelining import ASKED_MAX, UNDER_WAY_MAX, Add, Commands, Pipelining
 from profiles.redis_store import redis_client
+from tests.servers import embedded_store
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -19,8 +24,16 @@ async def client(valkey_url: str) -> AsyncIterator[Client]:
     await client.aclose()
 
 
-def setting(name: str, value: str) -> Any:
-    return lambda pipeline: pipeline.set(name, value).get(name)
+def setting(name: str, value: str) -> Add:
+    def add(commands: Commands) -> None:
+        commands.set(name, value.encode())
+        commands.get(name)
+
+    return add
+
+
+def getting(name: str) -> Add:
+    return lambda commands: commands.get(name)
 
 
 async def test_each_caller_gets_its_own_replies_in_order(client: Client) -> None:
@@ -28,29 +41,30 @@ async def test_each_caller_gets_its_own_replies_in_order(client: Client) -> None
 
     replies = await asyncio.gather(*(way.ask(setting(f"k{n}", f"v{n}")) for n in range(3 * ASKED_MAX)))
 
-    assert [list(reply) for reply in replies] == [[True, f"v{n}".encode()] for n in range(3 * ASKED_MAX)]
+    assert [list(reply) for reply in replies] == [[b"OK", f"v{n}".encode()] for n in range(3 * ASKED_MAX)]
 
 
 async def test_what_is_asked_meanwhile_goes_out_together(client: Client) -> None:
     way = Pipelining(client)
+    await asyncio.gather(*(way.ask(getting("k")) for _ in range(UNDER_WAY_MAX)))  # which connects
     before = (await client.info("stats"))["total_reads_processed"]
 
-    await asyncio.gather(*(way.ask(lambda pipeline: pipeline.ping()) for _ in range(100)))
+    await asyncio.gather(*(way.ask(getting("k")) for _ in range(100)))
 
-    # One read for each pipeline: two callers that found the way free, and one pipeline for the other 98.
-    assert (await client.info("stats"))["total_reads_processed"] - before <= UNDER_WAY_MAX + 1 + 4
+    # One read for each pipeline: two callers that found the way free, and one pipeline for the other 98; one for `info`.
+    assert (await client.info("stats"))["total_reads_processed"] - before <= UNDER_WAY_MAX + 1 + 1
 
 
 async def test_an_error_is_told_to_the_caller_whose_command_it_was(client: Client) -> None:
     way = Pipelining(client)
-    await client.set("text", "no number")
+    await client.set("text", "no hash")
 
     answers = await asyncio.gather(
-        way.ask(lambda pipeline: pipeline.incr("text")), way.ask(setting("k", "v")), return_exceptions=True
+        way.ask(lambda commands: commands.hvals("text")), way.ask(setting("k", "v")), return_exceptions=True
     )
 
     assert isinstance(answers[0], exceptions.ResponseError)
-    assert answers[1] == [True, b"v"]
+    assert answers[1] == [b"OK", b"v"]
 
 
 async def test_a_caller_that_gives_up_leaves_the_others_alone(client: Client) -> None:
@@ -63,7 +77,7 @@ async def test_a_caller_that_gives_up_leaves_the_others_alone(client: Client) ->
     answers = await asyncio.gather(*asking, return_exceptions=True)
 
     assert all(isinstance(answer, asyncio.CancelledError) for answer in answers[::2])
-    assert all(answer == [True, b"v"] for answer in answers[1::2])
+    assert all(answer == [b"OK", b"v"] for answer in answers[1::2])
 
 
 async def test_a_store_that_is_away_is_told_to_everyone_who_asks() -> None:
@@ -74,3 +88,34 @@ async def test_a_store_that_is_away_is_told_to_everyone_who_asks() -> None:
     assert all(isinstance(answer, exceptions.ConnectionError) for answer in answers)
     with pytest.raises(exceptions.ConnectionError):
         await away.ask(setting("k", "v"))
+
+
+async def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(client: Client) -> None:
+    way = Pipelining(client)
+    await asyncio.gather(*(way.ask(setting(f"k{n}", "v")) for n in range(UNDER_WAY_MAX)))
+    await client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+    for _ in range(2 * UNDER_WAY_MAX):
+        assert await way.ask(setting("k", "v")) == [b"OK", b"v"]
+
+
+async def test_replies_that_come_too_late_are_given_to_nobody(tmp_path: Path) -> None:
+    with embedded_store(tmp_path) as store:
+        client = redis_client(store.url, cluster=False, timeout_s=1.0)
+        way = Pipelining(client)
+        await asyncio.gather(*(way.ask(setting(f"k{n}", "early")) for n in range(UNDER_WAY_MAX)))
+        os.kill(store.pid, signal.SIGSTOP)
+        try:
+            late = await asyncio.gather(*(way.ask(getting("k0")) for _ in range(5)), return_exceptions=True)
+        finally:
+            os.kill(store.pid, signal.SIGCONT)
+
+        assert all(isinstance(answer, exceptions.TimeoutError) for answer in late)
+
+        async def goes_on() -> bool:
+            with suppress(exceptions.TimeoutError):
+                return await way.ask(setting("k", "afterwards")) == [b"OK", b"afterwards"]
+            return False
+
+        await eventually(goes_on)
+        await client.aclose()
