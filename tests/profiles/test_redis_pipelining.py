@@ -51,7 +51,7 @@ async def test_what_is_asked_meanwhile_goes_out_together(client: Client) -> None
 
     await asyncio.gather(*(way.ask(getting("k")) for _ in range(100)))
 
-    # One read for each pipeline: two callers that found the way free, and one pipeline for the other 98; one for `info`.
+    # A read for each pipeline: two callers that found the way free, one for the other 98; and one for `info`.
     assert (await client.info("stats"))["total_reads_processed"] - before <= UNDER_WAY_MAX + 1 + 1
 
 
