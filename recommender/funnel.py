@@ -1,21 +1,24 @@
 """The funnel: which services may be offered at all. Each rule is a pure question with a reason for its no.
 
 Without personal facts the rules know the catalogue, the channel, the clock and the deny-only facts; a service whose
-fitness only personal facts could tell is then withheld. A rule answers for all services at once, with a mask.
+fitness only personal facts could tell is then withheld. A rule answers with the places of the services it refuses.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 
 import numpy as np
 
 from recommender.personal import Taking
-from recommender.shelf import Mask, Places, Shelf
+from recommender.shelf import Shelf
 from recommender.suggestion import Restraints, Stage, Withheld
 
-Rule = tuple[Stage, str, Mask | Places]
-"""A stage, a reason, and the services it refuses."""
+Rule = tuple[Stage, str, Iterable[int]]
+"""A stage, a reason, and the places of the services it refuses."""
+Refused = Mapping[int, tuple[Stage, str]]
+"""Place -> the stage and the reason of its first refusal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,33 +34,34 @@ class Known:
     needed: Collection[str] | None = None
 
 
-def passing(shelf: Shelf, known: Known) -> tuple[Places, list[Withheld]]:
-    """The places of the services that no rule refuses, and the others by name, each with its first refusal."""
-    rules = [*_eligible(shelf, known), *_applicable(shelf, known), *_suitable(shelf, known), *_consented(shelf, known)]
-    first = np.zeros(len(shelf.services), dtype=np.int16)
-    # The last rule first, so that an earlier one has the last word.
-    for number in range(len(rules), 0, -1):
-        first[rules[number - 1][2]] = number
-    first[shelf.fallback] = 0
-    refused = shelf.alphabetical[first[shelf.alphabetical] > 0]
-    withheld = [
-        Withheld(shelf.services[place].id, *rules[number - 1][:2])
-        for place, number in zip(refused.tolist(), first[refused].tolist(), strict=True)
-    ]
-    return np.flatnonzero(first == 0), withheld
+def refused(shelf: Shelf, known: Known) -> Refused:
+    """The services that a rule refuses. The first rule that does has the word; a fallback is never refused."""
+    found: dict[int, tuple[Stage, str]] = {}
+    rules = (_eligible(shelf, known), _applicable(shelf, known), _suitable(shelf, known), _consented(shelf, known))
+    for stage, because, places in chain.from_iterable(rules):
+        said = (stage, because)
+        for place in places:
+            found.setdefault(place, said)
+    for place in shelf.fallback:
+        found.pop(place, None)
+    return found
+
+
+def withheld(shelf: Shelf, refused: Refused) -> tuple[Withheld, ...]:
+    """What was refused, by name and in the order of the names."""
+    places = sorted(refused, key=shelf.alphabetical.__getitem__)
+    said = ((shelf.services[place].id, *refused[place]) for place in places)
+    return tuple(Withheld(service=service, stage=stage, because=because) for service, stage, because in said)
 
 
 def _eligible(shelf: Shelf, known: Known) -> Iterator[Rule]:
     """Ask: may we at all."""
     if shelf.dated:
         today = datetime.fromtimestamp(known.at / 1000, tz=UTC).date().toordinal()
-        yield "eligible", "not offered yet", shelf.starts > today
-        yield "eligible", "no longer offered", shelf.ends < today
+        yield "eligible", "not offered yet", np.flatnonzero(shelf.starts > today).tolist()
+        yield "eligible", "no longer offered", np.flatnonzero(shelf.ends < today).tolist()
     if known.channel is not None:
-        elsewhere = shelf.on_named_channels
-        if known.channel in shelf.channels:
-            elsewhere = elsewhere & ~shelf.channels[known.channel]
-        yield "eligible", "not offered on this channel", elsewhere
+        yield "eligible", "not offered on this channel", shelf.not_on.get(known.channel, shelf.on_named_channels)
     if not known.is_staff:
         yield "eligible", "for staff only", shelf.staff_only
     if known.restraints.minor:
@@ -66,19 +70,18 @@ def _eligible(shelf: Shelf, known: Known) -> Iterator[Rule]:
 
 def _applicable(shelf: Shelf, known: Known) -> Iterator[Rule]:
     """Ask: does it make sense now."""
-    if known.held is None:
+    held, needed = known.held, known.needed or ()
+    if held is None:
         yield "applicable", "depends on what may not be looked at", shelf.dependent
         return
-    if known.held:
-        yield "applicable", "already taken", shelf.at(known.held) & shelf.once
-    for needed, places in shelf.prerequisites.items():
-        if any(service not in known.held for service in needed):
+    yield "applicable", "already taken", shelf.at(held, shelf.once)
+    for services, places in shelf.prerequisites.items():
+        if any(service not in held for service in services):
             yield "applicable", "needs another service first", places
-    for excluding, places in shelf.contraindications.items():
-        if any(service in known.held for service in excluding):
+    for services, places in shelf.contraindications.items():
+        if any(service in held for service in services):
             yield "applicable", "does not go with a service that was taken", places
-    needless = shelf.only_when_needed
-    yield "applicable", "no need for it", needless & ~shelf.at(known.needed) if known.needed else needless
+    yield "applicable", "no need for it", set(shelf.only_when_needed).difference(map(shelf.place.get, needed))
 
 
 def _suitable(shelf: Shelf, known: Known) -> Iterator[Rule]:
@@ -90,10 +93,8 @@ def _suitable(shelf: Shelf, known: Known) -> Iterator[Rule]:
         yield "suitable", "nothing to sell to a minor", shelf.upsell
     if restraints.restricted or restraints.suppressed:
         yield "suitable", "nothing to sell to a person who objected", shelf.upsell
-    if restraints.refused:
-        yield "suitable", "declined lately", shelf.at(restraints.refused) & ~shelf.mandatory
-    if restraints.told:
-        yield "suitable", "told lately", shelf.at(restraints.told) & ~shelf.transactional
+    yield "suitable", "declined lately", shelf.at(restraints.refused, shelf.optional)
+    yield "suitable", "told lately", shelf.at(restraints.told, shelf.untransactional)
 
 
 def _consented(shelf: Shelf, known: Known) -> Iterator[Rule]:

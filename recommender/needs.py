@@ -9,18 +9,13 @@ from recommender.catalogue import Catalogue, Need
 from recommender.conditions import (
     Alerted,
     Bought,
-    Complained,
     Condition,
     Contacted,
     DeliveredLate,
     Described,
-    Holds,
-    Lacks,
-    Newcomer,
     Ordered,
     Quiet,
     Scored,
-    Visited,
 )
 from recommender.personal import PersonalFacts, Taking
 
@@ -55,10 +50,14 @@ def needs_found(
     for need in catalogue.needs:
         if need.sensitive and not facts.has_sensitive:
             continue
-        found = [_cells(condition, facts=facts, held=held, at=at) for condition in need.when]
-        cells = [condition_cells for condition_cells in found if condition_cells is not None]
-        if len(cells) == len(found):
-            yield NeedFound(need, _evidence(cells))
+        found: list[Cells] = []
+        for condition in need.when:
+            cells = _cells(condition, facts=facts, held=held, at=at)
+            if cells is None:
+                break
+            found.append(cells)
+        else:
+            yield NeedFound(need, _evidence(found))
 
 
 def _evidence(found: list[Cells]) -> Evidence:
@@ -71,26 +70,27 @@ def _evidence(found: list[Cells]) -> Evidence:
 def _cells(condition: Condition, *, facts: PersonalFacts, held: Mapping[str, Taking], at: int) -> Cells | None:
     """The cells the condition rests on; None where it does not hold."""
     service = facts.service
-    match condition:
-        case Holds() | Lacks():
-            return _of_holdings(condition, held)
-        case Described():
-            return _of_attributes(condition, facts)
-        case Quiet():
-            return _of_silence(condition, service, at)
-        case Newcomer():
-            placed = sorted(_orders(service), key=lambda cell: (cell.at, cell.key))
-            return placed[:1] if placed and placed[0].at >= at - condition.within_days * DAY_MS else None
-        case Scored():
-            return _of_scores(condition, service, at)
-        case Complained():
-            return _recent(_complaints(service, condition.state), condition.within_days, at) or None
-        case Visited():
-            visits = (point for touch in service.touch.values() for point in touch.points)
-            return _recent((p for p in visits if p.value[0] == "service.visited"), condition.within_days, at) or None
-        case Bought() | Ordered() | Contacted() | Alerted() | DeliveredLate():
-            cells = _recent(_counted(condition, service), condition.within_days, at)
-            return cells if len(cells) >= condition.at_least else None
+    # By the word, since asking what class a condition is costs more than most conditions do.
+    if condition.op == "holds":
+        return [Cell(each.at, each.key, None) for name in condition.services if (each := held.get(name))] or None
+    if condition.op == "lacks":
+        return None if any(name in held for name in condition.services) else []
+    if condition.op == "described":
+        return _of_attributes(condition, facts)
+    if condition.op == "quiet":
+        return _of_silence(condition, service, at)
+    if condition.op == "newcomer":
+        placed = sorted(_orders(service), key=lambda cell: (cell.at, cell.key))
+        return placed[:1] if placed and placed[0].at >= at - condition.within_days * DAY_MS else None
+    if condition.op == "scored":
+        return _of_scores(condition, service, at)
+    if condition.op == "complained":
+        return _recent(_complaints(service, condition.state), condition.within_days, at) or None
+    if condition.op == "visited":
+        visits = (point for touch in service.touch.values() for point in touch.points)
+        return _recent((p for p in visits if p.value[0] == "service.visited"), condition.within_days, at) or None
+    cells = _recent(_counted(condition, service), condition.within_days, at)
+    return cells if len(cells) >= condition.at_least else None
 
 
 def _recent(cells: Iterable[Cell[Any]], within_days: int, at: int) -> Cells:
@@ -101,18 +101,16 @@ def _recent(cells: Iterable[Cell[Any]], within_days: int, at: int) -> Cells:
 def _counted(
     condition: Bought | Ordered | Contacted | Alerted | DeliveredLate, service: ServiceSection
 ) -> Iterable[Cell[Any]]:
-    match condition:
-        case Bought():
-            return (cell for cell in _orders(service) if _holds_line(cell, condition))
-        case Ordered():
-            return _orders(service)
-        case Contacted():
-            return (cell for cell, topics in _topics(service) if set(topics) & set(condition.topics))
-        case Alerted():
-            raised = (alert.raised for alert in service.alerts.values() if alert.raised is not None)
-            return (cell for cell in raised if _alert_fits(condition, cell.value))
-        case DeliveredLate():
-            return _late_deliveries(service)
+    if condition.op == "bought":
+        return (cell for cell in _orders(service) if _holds_line(cell, condition))
+    if condition.op == "ordered":
+        return _orders(service)
+    if condition.op == "contacted":
+        return (cell for cell, topics in _topics(service) if set(topics) & set(condition.topics))
+    if condition.op == "alerted":
+        raised = (alert.raised for alert in service.alerts.values() if alert.raised is not None)
+        return (cell for cell in raised if _alert_fits(condition, cell.value))
+    return _late_deliveries(service)
 
 
 def _holds_line(cell: Cell[Any], condition: Bought) -> bool:
@@ -171,13 +169,6 @@ def _of_scores(condition: Scored, service: ServiceSection, at: int) -> Cells | N
     if latest is None or not condition.at_least <= latest.value[1] <= condition.at_most:
         return None
     return _recent([latest], condition.within_days, at) or None
-
-
-def _of_holdings(condition: Holds | Lacks, held: Mapping[str, Taking]) -> Cells | None:
-    taken = [held[service] for service in condition.services if service in held]
-    if isinstance(condition, Lacks):
-        return None if taken else []
-    return [Cell(taking.at, taking.key, None) for taking in taken] or None
 
 
 def _of_attributes(condition: Described, facts: PersonalFacts) -> Cells | None:

@@ -1,7 +1,7 @@
 """What the recommender may know of a person on personal grounds, and what they have taken."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -15,13 +15,12 @@ from recommender.catalogue import Catalogue
 _encoder: Final = msgspec.msgpack.Encoder(order="deterministic")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class Ground(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A purpose that allowed something: its legal basis and the event keys (hex) of the acts relied on."""
 
-    purpose: str
     basis: str
     evidence: tuple[str, ...] = ()
+    purpose: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +35,11 @@ class PersonalFacts:
     build: AttributeSection | None = None
     sensitive: AttributeSection | None = None
     grounds: tuple[Ground, ...] = ()
+    purposes: frozenset[str] = field(init=False)
+    """The purposes that are allowed."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "purposes", frozenset(ground.purpose for ground in self.grounds))
         if self.has_sensitive:
             return
         object.__setattr__(self, "sensitive", None)
@@ -47,11 +49,6 @@ class PersonalFacts:
     def has_sensitive(self) -> bool:
         """Tell whether sensitive facts may be looked at."""
         return SENSITIVE in self.purposes
-
-    @property
-    def purposes(self) -> frozenset[str]:
-        """The purposes that are allowed."""
-        return frozenset(ground.purpose for ground in self.grounds)
 
     @property
     def hash(self) -> str:

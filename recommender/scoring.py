@@ -31,7 +31,7 @@ class Shares:
         """
         if self.parts is None or self.modelled is None or (row := self.modelled.row.get(place)) is None:
             return ()
-        lifts = _products(self.parts, self.modelled.items[row] - self.modelled.mean).round(6).tolist()
+        lifts = _products(self.parts, self.modelled.lifted[row]).round(6).tolist()
         speaking = [(-lift, name) for lift, name in zip(lifts, self.names, strict=True) if lift > 0]
         return tuple(name for _, name in sorted(speaking))
 
@@ -55,9 +55,12 @@ def personal_shares(shelf: Shelf, features: Mapping[str, Feature], *, sensitive:
     weights = np.array([features[name][0] for name in names])
     parts = (weights / weights.sum())[:, None] * artifact.features[[index[name] for name in names]]
     scores = _products(modelled.items, parts.sum(axis=0)) + modelled.biases
-    values = shelf.popularity.copy()
     # The model divides among the services it may score what popularity gives them together.
-    values[modelled.places] = values[modelled.places].sum() * _softmax(scores)
+    values = modelled.share * _softmax(scores)
+    if len(modelled.row) < len(shelf.services):
+        among_all = shelf.popularity.copy()
+        among_all[modelled.places] = values
+        values = among_all
     return Shares(values=values, names=names, parts=parts, modelled=modelled)
 
 

@@ -1,9 +1,10 @@
 """The catalogue as columns beside what a model knows of it: made once, so that a request looks at thousands at once.
 
-Every array has one entry per service, at its *place*: the order of the catalogue.
+Every array has one entry per service, at its *place*: the order of the catalogue. What few services have is a tuple
+of their places.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
@@ -13,9 +14,10 @@ import numpy.typing as npt
 
 from recommender.artifact import Artifact
 from recommender.catalogue import Catalogue, Service
+from recommender.reasons import Telling, general_reason, telling
+from recommender.suggestion import Reason, Wording
 
-Mask = npt.NDArray[np.bool_]
-Places = npt.NDArray[np.intp]
+Places = tuple[int, ...]
 Numbers = npt.NDArray[np.float64]
 
 ADULT_AGE: Final = 18
@@ -25,59 +27,75 @@ _FOREVER: Final = 10_000_000
 
 
 class Modelled(NamedTuple):
-    """The services a model may score: their places, representations (m×d), biases, and the mean representation (d).
+    """The services a model may score: their places, representations (m×d), biases, and how far each lies off the mean.
 
-    `row` says where among them a place is.
+    `row` says where among them a place is; `share` is what popularity gives them together.
     """
 
-    places: Places
+    places: npt.NDArray[np.intp]
     row: Mapping[int, int]
     items: Numbers
     biases: Numbers
-    mean: Numbers
+    lifted: Numbers
+    share: float
+
+
+class Tellings(dict[str, Telling | None]):
+    """How each feature is told of, by name; made when it is first asked for."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        super().__init__()
+        self._catalogue = catalogue
+
+    def __missing__(self, feature: str) -> Telling | None:
+        told = self[feature] = telling(feature, self._catalogue)
+        return told
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Shelf:
     """Columns of a catalogue and an artifact.
 
-    `starts` and `ends` are proleptic day numbers; `rank` is 0 for what goes first, and more for what goes later
-    whatever its score; `popularity` are shares that sum to one. The groups name places by what their services have
-    in common. `modelled` is by whether sensitive services may be scored.
+    `alphabetical` is a service's rank by id; `starts` and `ends` are proleptic day numbers; `rank` is 0 for what goes
+    first, and more for what goes later whatever its score; `popularity` are shares that sum to one. `not_on` are those
+    a channel does not have, by channel that any service names; the groups name places by what their services have in
+    common. `modelled` is by whether sensitive services may be scored. `general` is the reason true for everyone.
     """
 
     catalogue: Catalogue
     artifact: Artifact
     services: tuple[Service, ...]
     place: Mapping[str, int]
-    alphabetical: Places
+    alphabetical: tuple[int, ...]
     dated: bool
     starts: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
-    rank: npt.NDArray[np.int64]
+    rank: Numbers
     value: Numbers
     popularity: Numbers
-    upsell: Mask
-    staff_only: Mask
-    adults_only: Mask
-    mandatory: Mask
-    transactional: Mask
-    dependent: Mask
-    only_when_needed: Mask
-    once: Mask
-    fallback: Mask
-    on_named_channels: Mask
-    channels: Mapping[str, Mask]
+    upsell: Places
+    staff_only: Places
+    adults_only: Places
+    dependent: Places
+    only_when_needed: Places
+    fallback: Places
+    on_named_channels: Places
+    not_on: Mapping[str, Places]
+    once: frozenset[int]
+    optional: frozenset[int]
+    untransactional: frozenset[int]
     prerequisites: Mapping[tuple[str, ...], Places]
     contraindications: Mapping[tuple[str, ...], Places]
     requires: Mapping[tuple[str, ...], Places]
     modelled: Mapping[bool, Modelled]
+    names: tuple[Wording, ...]
+    say: tuple[Wording | None, ...]
+    general: tuple[Reason, ...]
+    tellings: Tellings
 
-    def at(self, services: Iterable[str]) -> Mask:
-        """Where the named services are; what the catalogue does not know is nowhere."""
-        mask = np.zeros(len(self.services), dtype=np.bool_)
-        mask[[self.place[service] for service in services if service in self.place]] = True
-        return mask
+    def at(self, services: Iterable[str], among: Container[int]) -> list[int]:
+        """Where the named services are, those among these; what the catalogue does not know is nowhere."""
+        return [place for service in services if (place := self.place.get(service)) is not None and place in among]
 
 
 _SHELVES: Final[WeakKeyDictionary[Artifact, dict[str, Shelf]]] = WeakKeyDictionary()
@@ -93,43 +111,48 @@ def shelf_of(artifact: Artifact, catalogue: Catalogue) -> Shelf:
 
 def _made(artifact: Artifact, catalogue: Catalogue) -> Shelf:
     services = catalogue.services
+    ids = [each.id for each in services]
+    named = {channel for each in services for channel in each.channels}
+    popularity = _popularity(artifact, services)
+    people = float(artifact.popularity.sum())
     return Shelf(
         catalogue=catalogue,
         artifact=artifact,
         services=services,
-        place={service.id: place for place, service in enumerate(services)},
-        alphabetical=np.array(sorted(range(len(services)), key=lambda place: services[place].id), dtype=np.intp),
+        place={service: place for place, service in enumerate(ids)},
+        alphabetical=tuple(map({service: rank for rank, service in enumerate(sorted(ids))}.__getitem__, ids)),
         dated=any(each.starts or each.ends for each in services),
         starts=np.array([0 if each.starts is None else each.starts.toordinal() for each in services]),
         ends=np.array([_FOREVER if each.ends is None else each.ends.toordinal() for each in services]),
-        rank=np.array([2 * each.fallback + _KINDS_FIRST[each.kind] for each in services]),
+        rank=np.array([2.0 * each.fallback + _KINDS_FIRST[each.kind] for each in services]),
         value=np.array([each.value for each in services], dtype=np.float64),
-        popularity=_popularity(artifact, services),
-        upsell=_mask(each.upsell for each in services),
-        staff_only=_mask(not each.sayable for each in services),
-        adults_only=_mask(each.minimum_age >= ADULT_AGE for each in services),
-        mandatory=_mask(each.kind == "mandatory" for each in services),
-        transactional=_mask(each.kind == "transactional" for each in services),
-        dependent=_mask(
-            bool(each.prerequisites or each.contraindications or each.only_when_needed) for each in services
-        ),
-        only_when_needed=_mask(each.only_when_needed for each in services),
-        once=_mask(not each.repeatable for each in services),
-        fallback=_mask(each.fallback for each in services),
-        on_named_channels=_mask(bool(each.channels) for each in services),
-        channels={
-            channel: _mask(channel in each.channels for each in services)
-            for channel in {channel for each in services for channel in each.channels}
+        popularity=popularity,
+        upsell=_where(each.upsell for each in services),
+        staff_only=_where(not each.sayable for each in services),
+        adults_only=_where(each.minimum_age >= ADULT_AGE for each in services),
+        dependent=_where(each.prerequisites or each.contraindications or each.only_when_needed for each in services),
+        only_when_needed=_where(each.only_when_needed for each in services),
+        fallback=_where(each.fallback for each in services),
+        on_named_channels=_where(each.channels for each in services),
+        not_on={
+            channel: _where(each.channels and channel not in each.channels for each in services) for channel in named
         },
+        once=frozenset(_where(not each.repeatable for each in services)),
+        optional=frozenset(_where(each.kind != "mandatory" for each in services)),
+        untransactional=frozenset(_where(each.kind != "transactional" for each in services)),
         prerequisites=_groups([each.prerequisites for each in services]),
         contraindications=_groups([each.contraindications for each in services]),
         requires=_groups([each.requires for each in services]),
-        modelled={sensitive: _modelled(artifact, services, sensitive=sensitive) for sensitive in (False, True)},
+        modelled={may: _modelled(artifact, services, popularity, sensitive=may) for may in (False, True)},
+        names=tuple(Wording(each.name.en, each.name.zh) for each in services),
+        say=tuple(Wording(each.say.en, each.say.zh) if each.sayable else None for each in services),
+        general=tuple(general_reason(each, artifact, people=people) for each in services),
+        tellings=Tellings(catalogue),
     )
 
 
-def _mask(flags: Iterable[bool]) -> Mask:
-    return np.fromiter(flags, dtype=np.bool_)
+def _where(flags: Iterable[object]) -> Places:
+    return tuple(place for place, flag in enumerate(flags) if flag)
 
 
 def _groups(words: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], Places]:
@@ -137,7 +160,7 @@ def _groups(words: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], Places]:
     for place, said in enumerate(words):
         if said:
             places.setdefault(said, []).append(place)
-    return {said: np.array(found, dtype=np.intp) for said, found in places.items()}
+    return {said: tuple(found) for said, found in places.items()}
 
 
 def _popularity(artifact: Artifact, services: tuple[Service, ...]) -> Numbers:
@@ -149,14 +172,21 @@ def _popularity(artifact: Artifact, services: tuple[Service, ...]) -> Numbers:
     return np.asarray(counts / (counts.sum() or 1.0))
 
 
-def _modelled(artifact: Artifact, services: tuple[Service, ...], *, sensitive: bool) -> Modelled:
-    places = [
+def _modelled(artifact: Artifact, services: tuple[Service, ...], popularity: Numbers, *, sensitive: bool) -> Modelled:
+    found = [
         place
         for place, each in enumerate(services)
         if each.id in artifact.service_index and (sensitive or not each.sensitive)
     ]
-    rows = [artifact.service_index[services[place].id] for place in places]
+    rows = [artifact.service_index[services[place].id] for place in found]
     items = artifact.items[rows].astype(np.float64)
     mean = items.mean(axis=0) if rows else np.zeros(items.shape[1])
-    row = {place: number for number, place in enumerate(places)}
-    return Modelled(np.array(places, dtype=np.intp), row, items, artifact.biases[rows].astype(np.float64), mean)
+    places = np.array(found, dtype=np.intp)
+    return Modelled(
+        places=places,
+        row={place: number for number, place in enumerate(found)},
+        items=items,
+        biases=artifact.biases[rows].astype(np.float64),
+        lifted=items - mean,
+        share=popularity[places].sum(),
+    )

@@ -10,24 +10,25 @@ from collections.abc import Mapping
 from itertools import chain, islice
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from recommender.artifact import Artifact
-from recommender.canonical import canonical_json
 from recommender.catalogue import Catalogue
 from recommender.features import Feature, person_features
-from recommender.funnel import Known, passing
+from recommender.funnel import Known, Refused, refused, withheld
 from recommender.needs import NeedFound, needs_found
 from recommender.personal import holdings
-from recommender.reasons import REASONS_MAX, general_reason, model_reasons, need_reason
+from recommender.reasons import REASONS_MAX, model_reasons, need_reason
 from recommender.scoring import Shares, personal_shares, popularity_shares
-from recommender.shelf import Numbers, Places, Shelf, shelf_of
+from recommender.shelf import Numbers, Shelf, shelf_of
 from recommender.suggestion import (
     BUCKET_MS,
     K_MAX,
     Answer,
     Confidence,
     Reason,
+    Score,
     Suggestion,
     SuggestionInput,
     SuggestionRefused,
@@ -64,18 +65,18 @@ def suggest(
     at = bucket_start(now)
     shelf = shelf_of(artifact, catalogue)
     ground = _ground(person, shelf=shelf, channel=channel, at=at)
-    places, withheld = passing(shelf, ground.known)
+    no = refused(shelf, ground.known)
     scores = _scores(ground, shelf)
-    best = _best(places, scores, shelf=shelf, k=k)
+    best = _best(no, scores, shelf=shelf, k=k)
     valid_until = at + BUCKET_MS
     return Answer(
         decision=_decision_id(key, person.ref, channel, k, artifact.name, catalogue.hash, person.hash, valid_until),
         mode="general" if person.personal is None else "personal",
         channel=channel,
         k=k,
-        suggestions=tuple(_suggestion(place, float(scores[place]), ground=ground, shelf=shelf) for place in best),
-        withheld=tuple(withheld),
-        beyond=len(places) - len(best),
+        suggestions=tuple(_suggestion(place, scores.item(place), ground=ground, shelf=shelf) for place in best),
+        withheld=withheld(shelf, no),
+        beyond=len(shelf.services) - len(no) - len(best),
         grounds=() if person.personal is None else person.personal.grounds,
         ranker="popularity" if person.personal is None else artifact.manifest.ranker,
         model=artifact.name,
@@ -113,40 +114,45 @@ def _ground(person: SuggestionInput, *, shelf: Shelf, channel: str | None, at: i
 
 def _scores(ground: _Ground, shelf: Shelf) -> Numbers:
     """Share times value, and what the needs add; by place."""
-    spoken_for = np.zeros(len(shelf.services))
+    gains: dict[int, float] = {}
     for found in ground.needs:
         for service, gain in found.need.suggests.items():
-            spoken_for[shelf.place[service]] += gain
+            gains[shelf.place[service]] = gains.get(shelf.place[service], 0.0) + gain
+    scores = ground.shares.values * shelf.value
+    for place, gain in gains.items():
+        scores[place] += gain
     # Rounded, so that the last bit of a sum cannot decide an order.
-    return np.asarray(np.round(ground.shares.values * shelf.value + spoken_for, 6))
+    return scores.round(6)
 
 
-def _best(places: Places, scores: Numbers, *, shelf: Shelf, k: int) -> list[int]:
+def _best(no: Refused, scores: Numbers, *, shelf: Shelf, k: int) -> list[int]:
     """The places of the first k: fallbacks last, mandatory services first, then by score; the id breaks a tie."""
-    if len(places) > k:
-        # No score comes near this, so that one number says both; ties at the cut are all kept, and decided below.
-        keys = shelf.rank[places] * 1e6 - scores[places]
-        places = places[keys <= np.partition(keys, k - 1)[k - 1]]
+    # No score comes near this, so that one number says both; ties at the cut are all kept, and decided below.
+    keys = shelf.rank * 1e6 - scores
+    keys[list(no)] = np.inf
+    last = np.partition(keys, k - 1)[k - 1] if k < len(keys) else np.inf
     order = sorted(
-        (int(shelf.rank[place]), -float(scores[place]), shelf.services[place].id, place) for place in places.tolist()
+        (shelf.rank.item(place), -scores.item(place), shelf.alphabetical[place], place)
+        for place in np.flatnonzero(keys <= last).tolist()
+        if place not in no
     )
     return [place for *_, place in order[:k]]
 
 
 def _suggestion(place: int, score: float, *, ground: _Ground, shelf: Shelf) -> Suggestion:
-    service = shelf.services[place]
-    needs = [need_reason(found) for found in ground.needs if service.id in found.need.suggests]
+    service = shelf.services[place].id
+    needs = [need_reason(found) for found in ground.needs if service in found.need.suggests]
     spoken = ground.shares.speaking_for(place)
     modelled = model_reasons(
-        service, spoken, features=ground.features, artifact=shelf.artifact, catalogue=shelf.catalogue
+        service, spoken, features=ground.features, tellings=shelf.tellings, artifact=shelf.artifact
     )
     personal = (reason for reason in chain(needs, modelled) if reason.sayable or ground.known.is_staff)
-    reasons = tuple(islice(personal, REASONS_MAX)) or (general_reason(service, shelf.artifact),)
+    reasons = tuple(islice(personal, REASONS_MAX)) or (shelf.general[place],)
     return Suggestion(
-        service=service.id,
-        name=service.name,
-        say=service.say if service.sayable else None,
-        score=score,
+        service=service,
+        name=shelf.names[place],
+        say=shelf.say[place],
+        score=Score(score),
         confidence=_confidence(needs, spoken),
         reasons=reasons,
     )
@@ -159,4 +165,4 @@ def _confidence(needs: list[Reason], spoken: tuple[str, ...]) -> Confidence:
 
 
 def _decision_id(key: bytes, *parts: str | int | None) -> str:
-    return hashlib.blake2b(canonical_json(list(parts)), key=key, digest_size=16).hexdigest()
+    return hashlib.blake2b(msgspec.json.encode(parts), key=key, digest_size=16).hexdigest()

@@ -1,11 +1,14 @@
-"""What a suggestion is made from and what comes out: plain values, and one way to write an answer as bytes."""
+"""What a suggestion is made from and what comes out: plain values, and one way to write an answer as bytes.
 
-from collections.abc import Mapping
+The fields of an answer stand in the order of their names, which makes what is written of it canonical JSON.
+"""
+
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from recommender.canonical import canonical_json, content_hash
-from recommender.catalogue import Words
+import msgspec
+
+from recommender.canonical import content_hash
 from recommender.personal import Ground, PersonalFacts
 
 K_MAX: Final = 50
@@ -39,7 +42,7 @@ class Restraints:
     def hash(self) -> str:
         """Changes with any of them."""
         flags = [self.open_complaint, self.minor, self.restricted, self.suppressed]
-        return content_hash(canonical_json([flags, sorted(self.refused), sorted(self.told)]))
+        return content_hash(msgspec.json.encode([flags, sorted(self.refused), sorted(self.told)]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,61 +63,70 @@ class SuggestionInput:
         return content_hash(self.restraints.hash.encode(), personal.encode())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class Score(float):
+    """A number that is written as Python writes it, in canonical JSON too."""
+
+    __slots__ = ()
+
+
+class Wording(msgspec.Struct, frozen=True, gc=False):
+    """The same words in the languages the desk speaks."""
+
+    en: str
+    zh: str
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why, in words, with the event keys (hex) it rests on; none where it speaks of all customers.
 
     A reason that is not `sayable` is for staff and never read to the person.
     """
 
     code: str
-    text: Words
     evidence: tuple[str, ...] = ()
-    sensitive: bool = False
     sayable: bool = True
+    sensitive: bool = False
+    text: Wording
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suggestion:
+class Suggestion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A service to offer, in what order (by `score`), and why. `say` is None where it is not for the person's ears."""
 
-    service: str
-    name: Words
-    say: Words | None
-    score: float
     confidence: Confidence
+    name: Wording
     reasons: tuple[Reason, ...]
+    say: Wording | None
+    score: Score
+    service: str
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Withheld:
+class Withheld(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A service that was left out: at which stage, and why."""
 
+    because: str
     service: str
     stage: Stage
-    because: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename={"grounds": "consent"}):
     """Suggestions, best first, with what was withheld and all that the answer relied on.
 
     `beyond` is how many more there would have been than were asked for; `ranker` is what ordered it; `model` and
     `catalogue` name the artifact and the catalogue; `valid_until` is ms.
     """
 
-    decision: str
-    mode: Mode
-    channel: str | None
-    k: int
-    suggestions: tuple[Suggestion, ...]
-    withheld: tuple[Withheld, ...]
     beyond: int
-    grounds: tuple[Ground, ...]
-    ranker: str
-    model: str
     catalogue: str
+    channel: str | None
+    grounds: tuple[Ground, ...]
+    decision: str
+    k: int
+    mode: Mode
+    model: str
+    ranker: str
+    suggestions: tuple[Suggestion, ...]
     valid_until: int
+    withheld: tuple[Withheld, ...]
 
 
 def bucket_start(now: int) -> int:
@@ -124,51 +136,13 @@ def bucket_start(now: int) -> int:
 
 def render(answer: Answer) -> bytes:
     """Canonical JSON of an answer: the same answer, the same bytes."""
-    return canonical_json(document(answer))
+    return _encoder.encode(answer)
 
 
-def document(answer: Answer) -> dict[str, Any]:
-    """The answer as plain JSON values."""
-    return {
-        "decision": answer.decision,
-        "mode": answer.mode,
-        "channel": answer.channel,
-        "k": answer.k,
-        "suggestions": [_suggestion(suggestion) for suggestion in answer.suggestions],
-        "withheld": [
-            {"service": entry.service, "stage": entry.stage, "because": entry.because} for entry in answer.withheld
-        ],
-        "beyond": answer.beyond,
-        "consent": [
-            {"purpose": ground.purpose, "basis": ground.basis, "evidence": list(ground.evidence)}
-            for ground in answer.grounds
-        ],
-        "ranker": answer.ranker,
-        "model": answer.model,
-        "catalogue": answer.catalogue,
-        "valid_until": answer.valid_until,
-    }
+def _written(score: Any) -> msgspec.Raw:
+    if not isinstance(score, Score):
+        raise TypeError(f"an answer holds no {type(score).__name__}")
+    return msgspec.Raw(float.__repr__(score).encode())
 
 
-def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
-    return {
-        "service": suggestion.service,
-        "name": _words(suggestion.name),
-        "say": None if suggestion.say is None else _words(suggestion.say),
-        "score": suggestion.score,
-        "confidence": suggestion.confidence,
-        "reasons": [
-            {
-                "code": reason.code,
-                "text": _words(reason.text),
-                "evidence": list(reason.evidence),
-                "sensitive": reason.sensitive,
-                "sayable": reason.sayable,
-            }
-            for reason in suggestion.reasons
-        ],
-    }
-
-
-def _words(words: Words) -> Mapping[str, str]:
-    return {"en": words.en, "zh": words.zh}
+_encoder: Final = msgspec.json.Encoder(enc_hook=_written)

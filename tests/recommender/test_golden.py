@@ -15,7 +15,7 @@ from consent.purposes import PROFILE, SENSITIVE, SUGGEST
 from recommender.artifact import untrained
 from recommender.catalogue import load_catalogue
 from recommender.suggest import suggest
-from recommender.suggestion import SuggestionInput, document
+from recommender.suggestion import SuggestionInput, render
 from tests.builders import DAY, HOUR, NOW, complaint, fact, purchased
 from tests.recommender.worlds import CODE, KEY, agreed, person
 
@@ -57,7 +57,7 @@ def decided(case: str) -> str:
         now=NOW,
         key=KEY,
     )
-    return json.dumps(document(given), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(json.loads(render(given)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 @pytest.mark.parametrize("case", CASES)
