@@ -9,10 +9,8 @@ from enum import StrEnum
 from functools import partial
 from typing import Annotated, Final
 
-import msgspec
 import typer
 import uvloop
-from redis import RedisError
 
 from commands.clock import now_ms
 from commands.garbage import look_for_garbage_rarely
@@ -33,24 +31,26 @@ from events.pseudonyms import Pseudonyms
 from outreach.deciding import Decider
 from profiles.facet_cache import FacetCache
 from profiles.redis_store import RedisStore
-from profiles.store import EntryKind, OutboxEntry, ProfileStoreUnavailable
+from profiles.store import ProfileStoreUnavailable
 from streams.admin import TopicShape, ensure_topics, log_bounds, stamped_by_senders, topic_shapes, wait_for_broker
 from streams.admit_work import AdmitWork
 from streams.app import Companion, StreamApp, StreamSettings, build_app, serve
 from streams.archive_work import ArchivedPositions, Archiver
 from streams.candidate_relay import CandidateRelay
-from streams.dead_letters import Undertaker, decode_letter
+from streams.dead_letters import Undertaker
 from streams.decide_work import DecideWork
-from streams.fold_work import FoldWork, Release
+from streams.fold_work import FoldWork
 from streams.folding import LogIdentity, StoredCheckpoints, StreamFold, Work
-from streams.frame import Handler
 from streams.lag import publish_lag
 from streams.log_watch import watch_logs
 from streams.ownership import Ownership
-from streams.patience import AWAY, tried
+from streams.patience import tried
+from streams.redis_checkpoints import RedisCheckpoints
 from streams.redis_dead_letters import RedisDeadLetters
-from streams.relay import Publish, PublishFailed, Relay
+from streams.relay import Relay
 from streams.seldom import Seldom
+from streams.settling import settlers
+from streams.store_watch import StoreWatch
 from streams.timers import TimerWatch
 from streams.watchdog import watch
 
@@ -156,9 +156,12 @@ async def _profiles(plant: Plant) -> StreamApp:
     key = plant.keyring.decision_key
     outreach = outreach_plant(plant.settings, store=plant.store, holds=holds, log=log, key=key)
     works = _works(plant, letters=letters, log=log, outreach=outreach)
-    publish = _publishers(letters, holds)
-    publish["candidate"] = _patient(CandidateRelay(outreach.decider, now_ms))
-    relay = Relay(store=plant.store, publish=publish, owned=lambda: _owned(app.ownership))
+    relay = Relay(
+        store=plant.store,
+        publish={"candidate": CandidateRelay(outreach.decider, now_ms)},
+        settle=settlers(letters=letters, holds=holds),
+        owned=lambda: _owned(app.ownership),
+    )
     records = RedisActRecords(plant.store.client)
     recorder = Recorder(records=records, holds=holds, log=log, partitions=plant.settings.partitions)
     app = _app(plant, works=works, relay=relay, recorder=recorder, decider=outreach.decider)
@@ -188,7 +191,7 @@ def _works(plant: Plant, *, letters: RedisDeadLetters, log: KafkaLog, outreach: 
 
 
 def _app(plant: Plant, *, works: Mapping[str, Work], relay: Relay, recorder: Recorder, decider: Decider) -> StreamApp:
-    routes: dict[str, Handler] = {
+    folds = {
         topic: StreamFold(
             app=PROFILES, topic=topic, log=plant.logs[topic], store=plant.store, work=work, on_outbox=relay.wake
         )
@@ -208,14 +211,24 @@ def _app(plant: Plant, *, works: Mapping[str, Work], relay: Relay, recorder: Rec
         mine = partial(_partitions_of, ownership, plant.settings.decisions_topic)
         await TimerWatch(decider=decider, partitions=mine, clock=now_ms).run()
 
+    async def watching_the_store(ownership: Ownership) -> None:
+        standing = RedisCheckpoints(plant.store.client)
+        await StoreWatch(ownership=ownership, app=PROFILES, folds=folds, standing=standing).run()
+
     return build_app(
         plant.settings.group(PROFILES),
         brokers=plant.settings.brokers,
-        routes=routes,
+        routes=folds,
         checkpoints=checkpoints,
         partitions=plant.settings.partitions,
         settings=_stream_settings(plant.settings),
-        companions=[relaying, sweeping, watching_timers, *_companions(plant, PROFILES, topics=routes)],
+        companions=[
+            relaying,
+            sweeping,
+            watching_timers,
+            watching_the_store,
+            *_companions(plant, PROFILES, topics=folds),
+        ],
     )
 
 
@@ -271,27 +284,3 @@ def _owned(ownership: Ownership) -> list[Stream]:
 
 def _partitions_of(ownership: Ownership, topic: str) -> list[int]:
     return [partition for name, partition in list(ownership.claims) if name == topic]
-
-
-def _publishers(letters: RedisDeadLetters, holds: RedisHolds) -> dict[EntryKind, Publish]:
-    async def bury(_stream: Stream, entries: Sequence[OutboxEntry]) -> None:
-        await letters.keep([decode_letter(entry.payload) for entry in entries])
-
-    async def release(_stream: Stream, entries: Sequence[OutboxEntry]) -> None:
-        for entry in entries:
-            done = msgspec.msgpack.decode(entry.payload, type=Release)
-            await holds.release(identity=done.identity, event_key=done.event_key)
-
-    return {"dead_letter": _patient(bury), "release": _patient(release)}
-
-
-def _patient(publish: Publish) -> Publish:
-    """Turns every way a receiver can be away into the one the relay waits out."""
-
-    async def publish_or_wait(stream: Stream, entries: Sequence[OutboxEntry]) -> None:
-        try:
-            await publish(stream, entries)
-        except (RedisError, OSError, *AWAY) as error:
-            raise PublishFailed(type(error).__name__) from error
-
-    return publish_or_wait

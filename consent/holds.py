@@ -6,11 +6,19 @@ exactly that fact, never by a grant. While it stands every read refuses the purp
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from consent.purposes import PURPOSES
 from events.acts import ConsentRefused, ConsentWithdrawn
 from events.fact import Fact, encode_fact
+
+
+class HoldName(NamedTuple):
+    """What tells holds apart. Two noes to different purposes may come under one event key; neither ends the other."""
+
+    identity: str
+    purpose: str
+    event_key: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +33,11 @@ class Hold:
     event_key: bytes
     fact: bytes
     made_at: int
+
+    @property
+    def name(self) -> HoldName:
+        """What tells it apart."""
+        return HoldName(self.identity, self.purpose, self.event_key)
 
 
 def hold_of(fact: Fact) -> Hold | None:
@@ -58,7 +71,7 @@ class Holds(Protocol):
         """The purposes held closed, for each of the identities; an unreadable hold closes them all."""
         ...
 
-    async def release(self, *, identity: str, event_key: bytes) -> None:
+    async def release(self, name: HoldName) -> None:
         """End exactly this hold; nothing happens where it does not stand."""
         ...
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from consent.holds import Hold
+from consent.holds import Hold, HoldName
 from events.partitioning import partition_of
 
 
@@ -11,12 +11,12 @@ class MemoryHolds:
 
     def __init__(self, *, partitions: int) -> None:
         self._partitions = partitions
-        self._holds: dict[tuple[str, bytes], Hold] = {}
+        self._holds: dict[HoldName, Hold] = {}
 
     async def place(self, holds: Sequence[Hold]) -> None:
         """See `Holds`."""
         for hold in holds:
-            self._holds.setdefault((hold.identity, hold.event_key), hold)
+            self._holds.setdefault(hold.name, hold)
 
     async def of(self, identities: Collection[str]) -> dict[str, frozenset[str]]:
         """See `Holds`."""
@@ -25,9 +25,9 @@ class MemoryHolds:
             for identity in identities
         }
 
-    async def release(self, *, identity: str, event_key: bytes) -> None:
+    async def release(self, name: HoldName) -> None:
         """See `Holds`."""
-        self._holds.pop((identity, event_key), None)
+        self._holds.pop(name, None)
 
     async def waiting(self, partition: int) -> list[Hold]:
         """See `Holds`."""

@@ -1,18 +1,21 @@
 """Holds in Redis or Valkey: one hash per identity, and per partition one sorted set of what waits."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from consent.holds import Hold
+from consent.holds import Hold, HoldName
 from consent.purposes import PURPOSES
 from consent.redis_faults import Client, faults
-from events.keys import partition_key
+from events.keys import outbox_key, partition_key
 from events.partitioning import partition_of
+from events.position import Stream
 
 FAMILY: Final = "hold"
+_RELEASE: Final = Path(__file__).with_name("release.lua").read_text(encoding="utf-8")
 
 
 class _Stored(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -45,8 +48,8 @@ class RedisHolds:
                 async with self._client.pipeline(transaction=True) as pipeline:
                     for hold in group:
                         stored = _encoder.encode(_Stored(hold.purpose, hold.fact, hold.made_at))
-                        pipeline.hsetnx(self._key(hold.identity), hold.event_key.hex(), stored)
-                        pipeline.zadd(_waiting_key(partition), {_member(hold): hold.made_at}, nx=True)
+                        pipeline.hsetnx(self._key(hold.identity), _field(hold.name), stored)
+                        pipeline.zadd(_waiting_key(partition), {_member(hold.name): hold.made_at}, nx=True)
                     await pipeline.execute()
 
     async def of(self, identities: Collection[str]) -> dict[str, frozenset[str]]:
@@ -71,19 +74,27 @@ class RedisHolds:
             for identity, values in zip(identities, replies, strict=True)
         }
 
-    async def release(self, *, identity: str, event_key: bytes) -> None:
+    async def release(self, name: HoldName) -> None:
         """See `Holds`."""
         with faults():
             async with self._client.pipeline(transaction=True) as pipeline:
-                pipeline.hdel(self._key(identity), event_key.hex())
-                pipeline.zrem(_waiting_key(self._partition(identity)), f"{identity} {event_key.hex()}")
+                pipeline.hdel(self._key(name.identity), _field(name))
+                pipeline.zrem(_waiting_key(self._partition(name.identity)), _member(name))
                 await pipeline.execute()
+
+    async def settle(self, stream: Stream, released: Mapping[str, HoldName]) -> None:
+        """See `streams.settling.Settles`; all the holds lie in the partition of the stream."""
+        keys = [outbox_key(stream), _waiting_key(stream.partition)]
+        keys += [self._key(name.identity) for name in released.values()]
+        said = [word for entry, name in released.items() for word in (entry, _field(name), _member(name))]
+        with faults():
+            await self._client.eval(_RELEASE, len(keys), *keys, *said)
 
     async def waiting(self, partition: int) -> list[Hold]:
         """See `Holds`. What cannot be read stays and goes on closing every purpose."""
         with faults():
             listed: list[Any] = await self._client.zrange(_waiting_key(partition), 0, -1)
-            members = [member.decode().split(" ") for member in listed]
+            members = [member.decode().split(" ", 1) for member in listed]
             if not members:
                 return []
             async with self._client.pipeline(transaction=False) as pipeline:
@@ -104,8 +115,12 @@ def _waiting_key(partition: int) -> str:
     return partition_key(FAMILY, partition)
 
 
-def _member(hold: Hold) -> str:
-    return f"{hold.identity} {hold.event_key.hex()}"
+def _field(name: HoldName) -> str:
+    return f"{name.event_key.hex()} {name.purpose}"
+
+
+def _member(name: HoldName) -> str:
+    return f"{name.identity} {_field(name)}"
 
 
 def _purposes(value: bytes) -> frozenset[str]:
@@ -125,7 +140,7 @@ def _hold(identity: str, field: str, value: bytes | None) -> Hold | None:
     return Hold(
         identity=identity,
         purpose=stored.purpose,
-        event_key=bytes.fromhex(field),
+        event_key=bytes.fromhex(field.partition(" ")[0]),
         fact=stored.fact,
         made_at=stored.made_at,
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from consent.holds import ConsentStoreUnavailable, Hold
+from consent.holds import ConsentStoreUnavailable, Hold, HoldName
 from consent.recording import Recorder
 from events.fact import FactUndecodable
 from events.log import LogError, LogRefused
@@ -30,20 +30,12 @@ class Tried(NamedTuple):
     at: int
 
 
-HoldName = tuple[str, bytes]
-
-
-def name_of(hold: Hold) -> HoldName:
-    """What tells holds apart: identity and event key."""
-    return (hold.identity, hold.event_key)
-
-
 def due(holds: Iterable[Hold], *, tried: Mapping[HoldName, Tried], at: int) -> list[Hold]:
     """The holds whose fact is to be published now (ms): past their grace, and again ever more seldom.
 
     One that stands long after its fact was published waits for a fold that is behind, or set the fact aside.
     """
-    return [hold for hold in holds if _due_at(hold, tried.get(name_of(hold))) <= at]
+    return [hold for hold in holds if _due_at(hold, tried.get(hold.name)) <= at]
 
 
 def _due_at(hold: Hold, tried: Tried | None) -> int:
@@ -87,7 +79,7 @@ class Sweeper:
             holds = await self.recorder.holds.waiting(partition)
             published += await self._publish(due(holds, tried=self._tried, at=self.clock()))
             standing += holds
-        names = {name_of(hold) for hold in standing}
+        names = {hold.name for hold in standing}
         self._tried = {name: tried for name, tried in self._tried.items() if name in names}
         return Swept(published, len(standing), min((hold.made_at for hold in standing), default=None))
 
@@ -111,6 +103,6 @@ class Sweeper:
                 published += 1
             except _STUCK as error:
                 _log.error("the fact of a hold cannot be published, the hold stays: %s", type(error).__name__)
-            times = self._tried.get(name_of(hold), Tried(0, 0)).times + 1
-            self._tried[name_of(hold)] = Tried(times, self.clock())
+            times = self._tried.get(hold.name, Tried(0, 0)).times + 1
+            self._tried[hold.name] = Tried(times, self.clock())
         return published

@@ -184,7 +184,7 @@ class Replayer:
         for hold in await self.holds.waiting(partition_of(no.identity.encode(), self.partitions)):
             is_its_own = (hold.identity, hold.event_key) == (no.identity, no.event_key)
             if is_its_own and decode_fact(hold.fact).digest == no.digest:
-                await self.holds.release(identity=no.identity, event_key=no.event_key)
+                await self.holds.release(hold.name)
 
 
 def place_of(letter: DeadLetter) -> tuple[str, str, int, int, int]:

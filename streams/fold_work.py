@@ -1,22 +1,22 @@
 """Events become profiles: decode, load the facets not held, fold, and say what else follows."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-import msgspec
-
-from events.acts import ConsentRefused, ConsentWithdrawn
 from events.fact import Fact, FactUndecodable, decode_fact
 from events.partitioning import partition_of
 from events.position import Position, Stream
 from profiles.facet import Facet
 from profiles.facet_cache import Read
-from profiles.fold import Folded, fold
+from profiles.fold import Fate, Folded, fold
+from profiles.packed import Packed, pack, unpack
 from profiles.store import OutboxEntry
 from streams.dead_letters import Undertaker
 from streams.folding import Step
 from streams.frame import Record
+from streams.settling import encode_release
 
 Candidates = Callable[[Fact, Position], Sequence[bytes]]
 """What outreach may follow from a fact: a pure function, payloads for the outbox."""
@@ -25,7 +25,6 @@ Clock = Callable[[], int]
 """Now, in ms since 1970."""
 
 _EMPTY: Final = Facet()
-_NOES: Final = frozenset({ConsentRefused.event_type, ConsentWithdrawn.event_type})
 
 
 class Facets(Protocol):
@@ -35,20 +34,13 @@ class Facets(Protocol):
         """The facets that exist, and the checkpoint that stood while they were read."""
         ...
 
-    def put(self, partition: int, facets: Mapping[str, Facet]) -> None:
+    def put(self, partition: int, facets: Mapping[str, Facet | Packed]) -> None:
         """Hold facets that now stand in the store."""
         ...
 
     def drop(self, partition: int) -> None:
         """Hold nothing of the partition any more."""
         ...
-
-
-class Release(msgspec.Struct, frozen=True, array_like=True):
-    """A no was folded: the hold it was waiting behind can go."""
-
-    identity: str
-    event_key: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,22 +57,29 @@ class FoldWork:
     async def step(self, stream: Stream, epoch: int, records: Sequence[Record]) -> Step:
         """Fold the records in order; what cannot be folded becomes a dead letter and harms nothing else."""
         facts = [self._decode(stream, record) for record in records]
-        identities = {fact.identity for fact in facts if isinstance(fact, Fact)}
-        facets, stood = await self.facets.load(stream, identities)
-        changed: dict[str, Facet] = {}
+        own: dict[str, list[tuple[int, Fact]]] = defaultdict(list)
+        for place, fact in enumerate(facts):
+            if isinstance(fact, Fact):
+                own[fact.identity].append((place, fact))
+        facets, stood = await self.facets.load(stream, own)
+        fates: dict[int, Fate] = {}
+        changed: dict[str, Packed] = {}
+        # Identity by identity: what a facet is made of stays in the processor's cache while it is open.
+        for identity, told in own.items():
+            facet = before = unpack(facets.get(identity, _EMPTY))
+            for place, fact in told:
+                facet, fates[place] = self.fold(facet, fact)
+            if facet is not before:
+                changed[identity] = pack(facet)
         outbox: list[OutboxEntry] = []
-        for record, fact in zip(records, facts, strict=True):
+        for place, (record, fact) in enumerate(zip(records, facts, strict=True)):
             if not isinstance(fact, Fact):
                 outbox.append(await self._set_aside(stream, epoch, record, reason="undecodable", detail=fact))
-                continue
-            folded = self.fold(changed.get(fact.identity) or facets.get(fact.identity, _EMPTY), fact)
-            if folded.fate == "applied":
-                changed[fact.identity] = folded.facet
-            if folded.fate in ("applied", "repeated"):
+            elif (fate := fates[place]) in ("applied", "repeated"):
                 position = Position(epoch, stream.partition, record.offset)
-                outbox.extend(self._following(fact, position, is_new=folded.fate == "applied"))
+                outbox.extend(self._following(fact, position, is_new=fate == "applied"))
             else:
-                outbox.append(await self._set_aside(stream, epoch, record, reason=folded.fate, detail=fact.type))
+                outbox.append(await self._set_aside(stream, epoch, record, reason=fate, detail=fact.type))
         return Step(changed, outbox, stood)
 
     def committed(self, stream: Stream, step: Step) -> None:
@@ -102,9 +101,8 @@ class FoldWork:
 
     def _following(self, fact: Fact, position: Position, *, is_new: bool) -> list[OutboxEntry]:
         entries: list[OutboxEntry] = []
-        if fact.type in _NOES:
-            payload = msgspec.msgpack.encode(Release(fact.identity, fact.event_key))
-            entries.append(OutboxEntry(offset=position.offset, index=0, kind="release", payload=payload))
+        if (release := encode_release(fact)) is not None:
+            entries.append(OutboxEntry(offset=position.offset, index=0, kind="release", payload=release))
         if is_new:
             entries += [
                 OutboxEntry(offset=position.offset, index=index, kind="candidate", payload=payload)

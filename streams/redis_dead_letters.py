@@ -8,13 +8,14 @@ import logging
 import os
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
 from redis.asyncio import Redis, RedisCluster
 
-from events.keys import global_key
+from events.keys import global_key, outbox_key
+from events.position import Stream
 from profiles.redis_faults import faults
 from streams.dead_letters import KEPT_MS, DeadLetter, decode_letter, encode_letter, is_letter_id
 
@@ -56,14 +57,26 @@ class RedisDeadLetters:
         for day, group in sorted(by_day.items()):
             await self._keep(global_key("dead", str(day)), group)
 
-    async def _keep(self, name: str, letters: Sequence[DeadLetter]) -> None:
+    async def settle(self, stream: Stream, by_entry: Mapping[str, DeadLetter]) -> None:
+        """See `streams.settling.Settles`. On a cluster letters lie apart from outboxes: kept first, then taken out."""
+        by_day: dict[int, dict[str, DeadLetter]] = defaultdict(dict)
+        for entry_id, letter in by_entry.items():
+            by_day[letter.day][entry_id] = letter
+        with faults():
+            for day, group in sorted(by_day.items()):
+                await self._keep(
+                    global_key("dead", str(day)), list(group.values()), outbox=outbox_key(stream), of=group
+                )
+
+    async def _keep(self, name: str, letters: Sequence[DeadLetter], outbox: str = "", of: Collection[str] = ()) -> None:
+        is_one_step = bool(of) and isinstance(self._client, Redis)
         encoded = [encode_letter(letter) for letter in letters]
         async with self._client.pipeline(transaction=False) as pipeline:
             for each in encoded:
                 pipeline.hincrby(name, _WEIGHT.decode(), len(each))
             weights = await pipeline.execute()
         counted = 0
-        async with self._client.pipeline(transaction=False) as pipeline:
+        async with self._client.pipeline(transaction=is_one_step) as pipeline:
             for letter, each, weight in zip(letters, encoded, weights, strict=True):
                 if weight <= self._day_bytes_max:
                     pipeline.hset(name, letter.id, each)
@@ -73,7 +86,11 @@ class RedisDeadLetters:
                 else:
                     counted += 1
             pipeline.expire(name, _KEPT_S)
+            if is_one_step:
+                pipeline.xdel(outbox, *of)
             await pipeline.execute()
+        if of and not is_one_step:
+            await self._client.xdel(outbox, *of)
         self._tell(counted)
 
     def _tell(self, counted: int) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from events.position import Stream
-from profiles.store import EntryKind, OutboxEntry, ProfileStore, ProfileStoreUnavailable
+from profiles.store import EntryKind, OutboxEntry, ProfileStore
+from streams.patience import AWAY
 
 _log = logging.getLogger(__name__)
 
@@ -19,17 +20,25 @@ Publish = Callable[[Stream, Sequence[OutboxEntry]], Awaitable[None]]
 BATCH = 200
 
 
+Settle = Callable[[Stream, Sequence[tuple[str, OutboxEntry]]], Awaitable[None]]
+"""Does what entries of one kind ask of the store itself and takes them, by id, out of the outbox, in one step."""
+
+
 class PublishFailed(Exception):
     """The receiver could not be reached; the entries stay and are tried again."""
 
 
 @dataclass
 class Relay:
-    """Publishes the outboxes of the streams this worker owns. `idle_s` is how often they are looked at unasked."""
+    """Publishes the outboxes of the streams this worker owns, and settles what is for the store itself.
+
+    `idle_s` is how often they are looked at unasked.
+    """
 
     store: ProfileStore
     publish: Mapping[EntryKind, Publish]
     owned: Callable[[], Sequence[Stream]]
+    settle: Mapping[EntryKind, Settle] = field(default_factory=dict)
     idle_s: float = 1.0
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
@@ -44,7 +53,7 @@ class Relay:
             for stream in self.owned():
                 try:
                     await self.drain(stream)
-                except (PublishFailed, ProfileStoreUnavailable) as error:
+                except (PublishFailed, *AWAY) as error:
                     _log.warning("outbox of %s waits: %s", stream, type(error).__name__)
             try:
                 async with asyncio.timeout(self.idle_s):
@@ -60,6 +69,12 @@ class Relay:
                 chosen = [entry for _, entry in entries if entry.kind == kind]
                 if chosen:
                     await publish(stream, chosen)
-            await self.store.drop_outbox(stream, [entry_id for entry_id, _ in entries])
+            for kind, settle in self.settle.items():
+                named = [(entry_id, entry) for entry_id, entry in entries if entry.kind == kind]
+                if named:
+                    await settle(stream, named)
+            published_ids = [entry_id for entry_id, entry in entries if entry.kind not in self.settle]
+            if published_ids:
+                await self.store.drop_outbox(stream, published_ids)
             published += len(entries)
         return published

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import msgspec
 
 from api.app import build_api
 from api.auth import ApiKey, Role, make_key
@@ -34,10 +33,11 @@ from recommender.catalogue import load_catalogue
 from recommender.decisions import MemoryDecisions
 from recommender.model_store import ModelStore, ServedModel
 from streams.dead_letters import Undertaker
-from streams.fold_work import FoldWork, Release
+from streams.fold_work import FoldWork
 from streams.folding import LogIdentity, StreamFold
 from streams.frame import Frame, Record
 from streams.memory_dead_letters import MemoryDeadLetters
+from streams.settling import decode_release
 from tests.builders import ADMISSION, NOW, PARTITIONS, admitted, raw
 
 EVENTS: Final = "rapport.events"
@@ -138,8 +138,7 @@ class World:
             )
             for entry_id, entry in await self.store.outbox(stream, limit=1000):
                 if entry.kind == "release":
-                    release = msgspec.msgpack.decode(entry.payload, type=Release)
-                    await self.holds.release(identity=release.identity, event_key=release.event_key)
+                    await self.holds.release(decode_release(entry.payload))
                 await self.store.drop_outbox(stream, [entry_id])
 
     async def happened(self, *facts: Fact | Iterable[Fact]) -> None:

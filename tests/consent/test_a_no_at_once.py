@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent.door import Allowed, Part, Refused, permits, subject_of
+from consent.holds import hold_of
 from consent.purposes import PROFILE
 from consent.recording import Recorded
 from consent.sweeper import GRACE_MS
@@ -48,7 +49,8 @@ class Service(World):
 
     async def relay(self) -> None:
         for fact in self.to_release:
-            await self.holds.release(identity=fact.identity, event_key=fact.event_key)
+            if (hold := hold_of(fact)) is not None:
+                await self.holds.release(hold.name)
         self.to_release.clear()
 
     async def sweep(self) -> None:

@@ -52,7 +52,7 @@ async def test_a_hold_placed_twice_is_one_hold(holds: Holds) -> None:
     await holds.place([hold])
     await holds.place([hold, hold])
     assert await waiting(holds) == [hold]
-    await holds.release(identity=ANNA, event_key=hold.event_key)
+    await holds.release(hold.name)
     assert await holds.of([ANNA]) == {ANNA: frozenset()}
 
 
@@ -66,17 +66,32 @@ async def test_holds_of_many_partitions_are_placed_together(holds: Holds) -> Non
 async def test_a_release_ends_exactly_that_hold(holds: Holds) -> None:
     first, second = withdrawn(ANNA, at=NOW), withdrawn(ANNA, at=NOW + 1)
     await holds.place([first, second, withdrawn(ANNA, SUGGEST), withdrawn(BEN)])
-    await holds.release(identity=ANNA, event_key=first.event_key)
+    await holds.release(first.name)
     assert await holds.of([ANNA, BEN]) == {ANNA: {PROFILE, SUGGEST}, BEN: {PROFILE}}
-    await holds.release(identity=ANNA, event_key=second.event_key)
+    await holds.release(second.name)
     assert await holds.of([ANNA, BEN]) == {ANNA: {SUGGEST}, BEN: {PROFILE}}
+
+
+async def test_two_noes_under_one_event_key_do_not_share_a_hold(holds: Holds) -> None:
+    first, other = (hold_of(consent("withdrawn", each, identity=ANNA, event_id="no-1")) for each in (PROFILE, SUGGEST))
+    assert first is not None
+    assert other is not None
+    assert first.event_key == other.event_key
+    await holds.place([first])
+    await holds.place([other])
+    assert await holds.of([ANNA]) == {ANNA: {PROFILE, SUGGEST}}
+
+    await holds.release(first.name)
+
+    assert await waiting(holds) == [other]
+    assert await holds.of([ANNA]) == {ANNA: {SUGGEST}}
 
 
 async def test_the_release_of_what_does_not_stand_does_nothing(holds: Holds) -> None:
     hold = withdrawn(ANNA)
     await holds.place([hold])
-    await holds.release(identity=BEN, event_key=hold.event_key)
-    await holds.release(identity=ANNA, event_key=b"\x00" * 8)
+    await holds.release(withdrawn(BEN).name)
+    await holds.release(hold.name._replace(event_key=b"\x00" * 8))
     assert await waiting(holds) == [hold]
 
 
@@ -101,7 +116,7 @@ async def test_a_hold_that_cannot_be_read_closes_every_purpose(client: Client, s
     holds = RedisHolds(client, partitions=PARTITIONS)
     await holds.place([withdrawn(ANNA)])
     key = partition_key("hold", partition_of(ANNA.encode(), PARTITIONS), ANNA)
-    await client.hset(key, withdrawn(ANNA).event_key.hex(), stored)
+    await client.hset(key, f"{withdrawn(ANNA).event_key.hex()} {PROFILE}", stored)
     assert await holds.of([ANNA]) == {ANNA: frozenset(PURPOSES)}
     assert await waiting(holds) == []
 

@@ -13,7 +13,7 @@ from consent.holds import ConsentStoreUnavailable, Hold
 from consent.memory_holds import MemoryHolds
 from consent.purposes import PROFILE, SERVICE, SUGGEST
 from consent.recording import ActRefused, Recorded, Recorder, plan_act
-from consent.sweeper import GRACE_MS, PAUSE_MAX_MS, Sweeper, Tried, due, name_of
+from consent.sweeper import GRACE_MS, PAUSE_MAX_MS, Sweeper, Tried, due
 from events.acts import ConsentAct, ConsentGiven, ConsentWithdrawn
 from events.fact import decode_fact
 from events.partitioning import partition_of
@@ -147,7 +147,7 @@ async def test_a_finished_act_recorded_again_does_nothing_more() -> None:
     world = World()
     await world.recorder.record(plan(NO))
     for hold in await all_waiting(world):
-        await world.holds.release(identity=hold.identity, event_key=hold.event_key)
+        await world.holds.release(hold.name)
     assert await world.recorder.record(plan(NO, received_at=NOW + 5)) == Recorded(is_on_log=True)
     assert len(world.log.facts) == len(ANNA)
     assert await world.held() == set()
@@ -246,7 +246,8 @@ async def test_the_fact_of_a_hold_is_published_until_it_is_released() -> None:
     assert (await world.sweeper.sweep()).published == 0
     world.now += 2 * GRACE_MS
     assert (await world.sweeper.sweep()).published == 1
-    await world.holds.release(identity=ANNA[0], event_key=plan(NO).event_key)
+    [hold] = [each for part in range(PARTITIONS) for each in await world.holds.waiting(part)]
+    await world.holds.release(hold.name)
     world.now += PAUSE_MAX_MS
     assert await world.sweeper.sweep() == (0, 0, None)
     assert world.sweeper._tried == {}
@@ -269,7 +270,7 @@ def test_a_hold_is_tried_ever_more_seldom_but_never_given_up() -> None:
     hold = Hold(identity=ANNA[0], purpose=PROFILE, event_key=b"8 bytes!", fact=b"", made_at=NOW)
     pauses = []
     for times in (1, 2, 3, 1000):
-        tried = {name_of(hold): Tried(times, NOW)}
+        tried = {hold.name: Tried(times, NOW)}
         pauses.append(
             next(wait for wait in range(0, PAUSE_MAX_MS + 1, 2000) if due([hold], tried=tried, at=NOW + wait))
         )

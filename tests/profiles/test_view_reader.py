@@ -181,7 +181,7 @@ class ReleasedMeanwhile(MemoryHolds):
         for partition in range(PARTITIONS):
             for hold in await self.waiting(partition):
                 self._then()
-                await self.release(identity=hold.identity, event_key=hold.event_key)
+                await self.release(hold.name)
         return await super().of(identities)
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any, Final
 
-from commands.worker import _patient, _publishers
 from commands.worker_outreach import OutreachPlant
 from consent.recording import Recorder
 from consent.sweeper import Sweeper
@@ -23,6 +22,8 @@ from streams.decide_work import DecideWork
 from streams.fold_work import FoldWork
 from streams.folding import StoredCheckpoints, StreamFold
 from streams.relay import Relay
+from streams.settling import settlers
+from streams.store_watch import StoreWatch
 from streams.timers import TimerWatch
 from tests.builders import PSEUDONYMS
 from tests.outreach.world import CATALOGUE, KEY, TRIGGERS
@@ -81,11 +82,15 @@ class Worker:
         self._letters = world.letters(self.process)
         decider = decider_of(world, self.process)
         store = world.store(self.process)
-        publish = _publishers(self._letters, world.holds(self.process))
-        publish["candidate"] = _patient(CandidateRelay(decider, world.clock))
-        self._relay = Relay(store=store, publish=publish, owned=self._owned, idle_s=COMPANIONS_S)
+        self._relay = Relay(
+            store=store,
+            publish={"candidate": CandidateRelay(decider, world.clock)},
+            settle=settlers(letters=world.settled_letters(self.process), holds=world.settled_holds(self.process)),
+            owned=self._owned,
+            idle_s=COMPANIONS_S,
+        )
         logs = world.identities()
-        routes = {
+        folds = {
             topic: StreamFold(
                 app=PROFILES, topic=topic, log=logs[topic], store=store, work=work, on_outbox=self._relay.wake
             )
@@ -93,7 +98,10 @@ class Worker:
         }
         checkpoints = StoredCheckpoints(app=PROFILES, store=store, starts=self._starts, logs=logs)
         group = world.groups[PROFILES]
-        self.consumer = Consumer(self.process, kafka=world.kafka, group=group, routes=routes, checkpoints=checkpoints)
+        self.consumer = Consumer(self.process, kafka=world.kafka, group=group, routes=folds, checkpoints=checkpoints)
+        self._watch = StoreWatch(
+            ownership=self.consumer.ownership, app=PROFILES, folds=folds, standing=world.standing(self.process)
+        )
         self._recorder = recorder_of(world, self.process)
         self._decider = decider
 
@@ -107,6 +115,7 @@ class Worker:
             spawn(self._relay.run()),
             spawn(sweeper.run(every_s=COMPANIONS_S)),
             spawn(timers.run(every_s=COMPANIONS_S)),
+            spawn(self._watch.run(every_s=COMPANIONS_S)),
         ]
         for task in lasting:
             task.add_done_callback(self._ended)

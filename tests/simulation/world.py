@@ -87,8 +87,20 @@ class World:
 
     def holds(self, process: Process) -> Any:
         """The holds as a process reaches them."""
-        watch = {"watch": self._holds_did, "seen": ("release",)}
-        return self.remote(self.server.holds, process, "holds", ConsentStoreUnavailable, **watch)
+        return self.remote(self.server.holds, process, "holds", ConsentStoreUnavailable)
+
+    def settled_holds(self, process: Process) -> Any:
+        """The holds as a relay settles them."""
+        watch = {"watch": self._holds_did, "seen": ("settle",)}
+        return self.remote(self.server.settled_holds, process, "holds", ConsentStoreUnavailable, **watch)
+
+    def settled_letters(self, process: Process) -> Any:
+        """The dead letters as a relay settles them."""
+        return self.remote(self.server.settled_letters, process, "letters", ProfileStoreUnavailable)
+
+    def standing(self, process: Process) -> Any:
+        """Many checkpoints as a process reads them at once."""
+        return self.remote(self.server, process, "store", ProfileStoreUnavailable).standing
 
     def acts(self, process: Process) -> Any:
         """The act records as a process reaches them."""
@@ -176,14 +188,11 @@ class World:
             if facet.recent != self.model.recent(identity, until=reached):
                 self.wrong(f"the facet of {identity} at {reached} does not hold the log's events up to there")
 
-    def _holds_did(self, _method: str, args: tuple[Any, ...], _value: Any) -> None:
-        # `args` are identity and event key. A relay may still hold entries of before a restore in its hand.
-        excused = {(args[0], args[1])} if self.restores else set()
-        for name in sorted(self.model.noes.keys() - excused):
-            if name not in self.server.holds._holds and not self.model.is_folded(name):
+    def _holds_did(self, _method: str, _args: tuple[Any, ...], _value: Any) -> None:
+        held = self.server.held()
+        for name in sorted(self.model.noes):
+            if name not in held and not self.model.is_folded(name):
                 self.wrong(f"the hold of {name[1].hex()} is gone and its fact is not folded")
-        if excused:
-            self.forget_what_is_lost()
 
     def _decisions_did(self, process: Process, decision: Any, value: Any) -> None:
         if value != "written" or decision.verdict != "send":
@@ -240,7 +249,7 @@ class World:
 
     def forget_what_is_lost(self) -> None:
         """A copy that is older than an act, when the act is not on the log either, has lost it: no promise is kept."""
-        held, acts = self.server.holds._holds, self.server.acts._records
+        held, acts = self.server.held(), self.server.acts._records
         for name in list(self.model.noes):
             if name not in held and not self.model.is_folded(name):
                 del self.model.noes[name]

@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-import msgspec
-
 from consent.memory_holds import MemoryHolds
 from events.admission import Door
 from events.fact import Fact, encode_fact
@@ -16,16 +14,18 @@ from events.position import Checkpoint, Stream
 from profiles.facet import Facet
 from profiles.facet_cache import FacetCache
 from profiles.memory_store import MemoryStore
-from profiles.store import EntryKind, OutboxEntry
+from profiles.store import OutboxEntry
 from streams.admit_work import AdmitWork
-from streams.dead_letters import DeadLetter, Undertaker, decode_letter
+from streams.dead_letters import DeadLetter, Undertaker
 from streams.dead_letters_replay import Replayer
-from streams.fold_work import FoldWork, Release
+from streams.fold_work import FoldWork
 from streams.folding import LogIdentity, StreamFold, Work
 from streams.frame import Answer, Frame, Handled, Record
 from streams.memory_dead_letters import MemoryDeadLetters
-from streams.relay import Publish, Relay
+from streams.relay import Relay
+from streams.settling import settlers
 from tests.builders import ADMISSION, NOW, PARTITIONS, admitted, pseudonym, raw
+from tests.streams.memory_settling import SettledHolds, SettledLetters
 from tests.waiting import eventually
 
 EVENTS: Final = "rapport.events"
@@ -46,12 +46,10 @@ class LetterWorld:
         self.door = Door(name=INTAKE)
         self.streams = [Stream("profiles", topic, at) for topic in (INTAKE, EVENTS) for at in range(PARTITIONS)]
         self._folds = {topic: self._fold(topic) for topic in (INTAKE, EVENTS)}
-        publish: dict[EntryKind, Publish] = {
-            "dead_letter": self._bury,
-            "release": self._release,
-            "candidate": self._follow,
-        }
-        self.relay = Relay(store=self.store, publish=publish, owned=lambda: self.streams)
+        settle = settlers(letters=SettledLetters(self.store, self.letters), holds=SettledHolds(self.store, self.holds))
+        self.relay = Relay(
+            store=self.store, publish={"candidate": self._follow}, settle=settle, owned=lambda: self.streams
+        )
 
     def _fold(self, topic: str) -> StreamFold:
         return StreamFold(app="profiles", topic=topic, log=LOG, store=self.store, work=self._work(topic))
@@ -176,14 +174,6 @@ class LetterWorld:
     def facts(self, topic: str = EVENTS) -> int:
         """How many records stand on a topic."""
         return sum(len(self.log.records(topic, at)) for at in range(PARTITIONS))
-
-    async def _bury(self, _stream: Stream, entries: Sequence[OutboxEntry]) -> None:
-        await self.letters.keep([decode_letter(entry.payload) for entry in entries])
-
-    async def _release(self, _stream: Stream, entries: Sequence[OutboxEntry]) -> None:
-        for entry in entries:
-            done = msgspec.msgpack.decode(entry.payload, type=Release)
-            await self.holds.release(identity=done.identity, event_key=done.event_key)
 
     async def _follow(self, _stream: Stream, entries: Sequence[OutboxEntry]) -> None:
         self.candidates += [entry.payload for entry in entries]

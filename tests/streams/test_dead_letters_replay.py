@@ -353,9 +353,9 @@ async def test_a_no_whose_record_nobody_takes_up_stays_held(world: LetterWorld) 
 
 async def test_another_no_under_the_same_key_is_held_on(world: LetterWorld) -> None:
     await conflicting_no(world)
-    await world.holds.release(
-        identity=pseudonym("app:42"), event_key=consent("withdrawn", "x", event_id="act-1").event_key
-    )
+    first = hold_of(consent("withdrawn", "profile.build", event_id="act-1"))
+    assert first is not None
+    await world.holds.release(first.name)
     other = hold_of(consent("refused", "feedback.analyse", event_id="act-1"))
     assert other is not None
     await world.holds.place([other])
