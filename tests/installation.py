@@ -103,10 +103,17 @@ class Installation:
 
     def facet(self, identity: str) -> Facet:
         """What is folded of a clear identity; empty when nothing is."""
-        name = self.pseudonyms.of(identity)
+        [found] = self.facets([identity])
+        return found
+
+    def facets(self, identities: Sequence[str]) -> list[Facet]:
+        """What is folded of each, in one request."""
+        names = [self.pseudonyms.of(identity) for identity in identities]
+        keys = [facet_key(partition_of(name.encode(), self.settings.partitions), name) for name in names]
         with self._client() as client:
-            blob = client.get(facet_key(partition_of(name.encode(), self.settings.partitions), name))
-        return decode_facet(blob) if isinstance(blob, bytes) else Facet()
+            blobs = client.mget(keys)
+        assert isinstance(blobs, list)
+        return [decode_facet(blob) if isinstance(blob, bytes) else Facet() for blob in blobs]
 
     def checkpoints(self, topic: str | None = None, *, app: str = "profiles") -> list[int]:
         """The offset an app has reached in each partition of a topic (None: the log of facts)."""
