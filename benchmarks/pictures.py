@@ -4,11 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import matplotlib as mpl
-
-mpl.use("svg")
-
-from matplotlib import pyplot as plt
+from matplotlib import rcParams
+from matplotlib.figure import Figure
 
 from benchmarks.results import Results, Spread, spread
 
@@ -78,9 +75,10 @@ def _color(name: str) -> str:
 
 def _axes(rows: int) -> tuple[Any, Any]:
     # The same results give the same bytes.
-    mpl.rcParams["svg.hashsalt"] = "rapport"
-    mpl.rcParams["svg.fonttype"] = "none"
-    return plt.subplots(figsize=(8, 0.9 + 0.4 * rows))
+    rcParams["svg.hashsalt"] = "rapport"
+    rcParams["svg.fonttype"] = "none"
+    figure = Figure(figsize=(8, 0.9 + 0.4 * rows))
+    return figure, figure.subplots()
 
 
 def _finish(figure: Any, axes: Any, names: Sequence[str], path: Path, *, label: str) -> None:
@@ -93,4 +91,3 @@ def _finish(figure: Any, axes: Any, names: Sequence[str], path: Path, *, label: 
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, format="svg", metadata={"Date": None})
-    plt.close(figure)
