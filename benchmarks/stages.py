@@ -24,7 +24,7 @@ from benchmarks.preload import produce
 from benchmarks.results import machine, spread
 from benchmarks.servers import EMBEDDED, Fsync, bench_folder, kafka_at, store_in
 from benchmarks.workload import Message, Workload, messages
-from events.fact import decode_fact
+from events.fact import Fact, decode_fact
 from events.position import Checkpoint, Position, Stream
 from outreach.candidates import candidates
 from outreach.triggers import Triggers, load_triggers
@@ -32,6 +32,7 @@ from profiles.codec import decode_facet, encode_facet
 from profiles.facet import Facet
 from profiles.facet_cache import FacetCache
 from profiles.fold import fold
+from profiles.packed import Packed, pack, unpack
 from profiles.redis_store import RedisStore
 from profiles.store import FACETS_MAX, Commit, Committed
 from recommender.catalogue import load_catalogue
@@ -44,15 +45,15 @@ STAGES: Final = {
     "fetch": "aiokafka's getmany, per record",
     "decode": "bytes to a fact",
     "load": "facets that are held in memory; for new people the store is asked",
-    "fold": "a fact into its facet",
+    "fold": "a facet opened, its facts folded in, and packed again",
     "candidates": "what outreach may follow",
-    "commit": "keys, facets as bytes, one call, its answer",
-    "of it: encode": "a facet to compressed bytes",
+    "commit": "facets compressed, one call, its answer",
+    "of it: compress": "packed facets to the bytes that are stored",
     "store": "the store's own CPU in all of it",
     "a cold facet": "a facet that is not held: the store's bytes to a facet (not in the sum)",
 }
 """Stage -> what is in it."""
-_APART: Final = frozenset({"json.loads", "of it: encode", "store", "a cold facet"})
+_APART: Final = frozenset({"json.loads", "of it: compress", "store", "a cold facet"})
 """Not a part of the client's sum."""
 
 T = TypeVar("T")
@@ -172,13 +173,18 @@ async def _folded(work: Sequence[Batch], *, store: RedisStore, triggers: Trigger
         stream = Stream("profiles", TOPIC, batch.partition)
         with clock.stage("decode"):
             facts = [decode_fact(message.fact) for message in batch.records]
+        own: dict[str, list[Fact]] = defaultdict(list)
         with clock.stage("load"):
-            facets, _ = await cache.load(stream, {fact.identity for fact in facts})
-        changed: dict[str, Facet] = {}
-        with clock.stage("fold"):
             for fact in facts:
-                facet = changed.get(fact.identity) or facets.get(fact.identity) or Facet()
-                changed[fact.identity] = fold(facet, fact).facet
+                own[fact.identity].append(fact)
+            facets, _ = await cache.load(stream, own)
+        changed: dict[str, Packed] = {}
+        with clock.stage("fold"):
+            for identity, told in own.items():
+                facet = unpack(facets.get(identity, Facet()))
+                for fact in told:
+                    facet = fold(facet, fact).facet
+                changed[identity] = pack(facet)
         with clock.stage("candidates"):
             for offset, fact in enumerate(facts, start=batch.start):
                 candidates(fact, Position(1, batch.partition, offset), triggers)
@@ -190,7 +196,7 @@ async def _folded(work: Sequence[Batch], *, store: RedisStore, triggers: Trigger
         if answer != Committed():
             raise RuntimeError(f"a commit of the measurement was refused: {answer}")
         checkpoints[batch.partition] = following
-        blobs = clock.counted("of it: encode", lambda kept=changed: list(map(encode_facet, kept.values())))  # type: ignore[misc]
+        blobs = clock.counted("of it: compress", lambda kept=changed: list(map(encode_facet, kept.values())))  # type: ignore[misc]
         clock.counted("a cold facet", lambda kept=blobs: list(map(decode_facet, kept)))  # type: ignore[misc]
 
 

@@ -14,8 +14,10 @@ from events.epochs import Epoch
 from events.history import ArchivedRow
 from events.partitioning import partition_of
 from events.position import Checkpoint, Position, Stream
+from profiles.codec import decode_facet
 from profiles.facet import Facet
 from profiles.facet_cache import Read
+from profiles.packed import Packed, pack
 from profiles.rebuild import Leg, RebuildStore, ends_of, gaps, held_of, remaining, sources, whole
 from profiles.store import FACETS_MAX
 from streams.dead_letters import Undertaker
@@ -119,7 +121,7 @@ class Refold:
         identities: Collection[str] | None = None,
     ) -> dict[str, Facet]:
         """Facets after the records of these identities (None: of all) in some legs, in memory only."""
-        held = Held(dict(facets))
+        held = Held({identity: pack(facet) for identity, facet in facets.items()})
         work = folding(held, partitions=self.partitions)
         keys = None if identities is None else {identity.encode() for identity in identities}
         for leg in legs:
@@ -127,7 +129,7 @@ class Refold:
             for some, _ in _runs(rows, end=leg.end):
                 step = await work.step(self.stream(partition), leg.epoch, some)
                 work.committed(self.stream(partition), step)
-        return held.facets
+        return {identity: decode_facet(packed) for identity, packed in held.packed.items()}
 
     def to_fold(
         self, partition: int, *, place: Position | None, ends: Mapping[tuple[int, int], int]
@@ -180,19 +182,19 @@ def folding(facets: Facets, *, partitions: int) -> FoldWork:
 class Held:
     """Facets in memory and nowhere else; see `streams.fold_work.Facets`."""
 
-    facets: dict[str, Facet] = field(default_factory=dict)
+    packed: dict[str, Packed] = field(default_factory=dict)
 
     async def load(self, _stream: Stream, identities: Collection[str]) -> Read:
         """See `Facets`."""
-        return Read({name: self.facets[name] for name in identities if name in self.facets})
+        return Read({name: self.packed[name] for name in identities if name in self.packed})
 
-    def put(self, _partition: int, facets: Mapping[str, Facet]) -> None:
+    def put(self, _partition: int, facets: Mapping[str, Facet | Packed]) -> None:
         """See `Facets`."""
-        self.facets.update(facets)
+        self.packed.update({identity: pack(facet) for identity, facet in facets.items()})
 
     def drop(self, _partition: int) -> None:
         """See `Facets`."""
-        self.facets.clear()
+        self.packed.clear()
 
 
 class _Building(Held):
@@ -205,7 +207,7 @@ class _Building(Held):
 
     async def load(self, stream: Stream, identities: Collection[str]) -> Read:
         """See `Facets`."""
-        held = (await super().load(stream, identities)).facets
+        held = dict((await super().load(stream, identities)).facets)
         self.places.clear()
         if missing := [name for name in identities if name not in held]:
             place, found = await self._store.load(stream.partition, missing)
@@ -213,9 +215,9 @@ class _Building(Held):
             held |= found
         return Read(held)
 
-    def put(self, partition: int, facets: Mapping[str, Facet]) -> None:
+    def put(self, partition: int, facets: Mapping[str, Facet | Packed]) -> None:
         """See `Facets`."""
-        if len(self.facets) + len(facets) > HELD_MAX:
+        if len(self.packed) + len(facets) > HELD_MAX:
             self.drop(partition)
         super().put(partition, facets)
 

@@ -10,6 +10,7 @@ import msgspec
 
 from profiles.compression import DictionaryUnknown, NotCompressed, compress, decompress, is_frame
 from profiles.facet import FACET_FORMAT, Facet
+from profiles.packed import Packed, pack
 from profiles.store import BLOBS_MAX, CommitTooHeavy
 
 Lifts = Mapping[int, Callable[[list[Any]], list[Any]]]
@@ -24,19 +25,18 @@ class FacetUnreadable(ValueError):
 
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
-_encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Facet)
 
 
-def encode_facet(facet: Facet) -> bytes:
+def encode_facet(facet: Facet | Packed) -> bytes:
     """The facet as a compressed MessagePack array.
 
     The bytes may differ between releases of the compressor: compare facets, never blobs.
     """
-    return compress(_encoder.encode(facet))
+    return compress(pack(facet))
 
 
-def encode_facets(facets: Iterable[Facet], *, bytes_max: int = BLOBS_MAX) -> list[bytes]:
+def encode_facets(facets: Iterable[Facet | Packed], *, bytes_max: int = BLOBS_MAX) -> list[bytes]:
     """The facets of one commit; CommitTooHeavy as soon as several weigh more than `bytes_max` together."""
     blobs: list[bytes] = []
     weight = 0

@@ -1,6 +1,6 @@
 """The fold: one fact into one facet. All domain logic of the event process is this pure function."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from operator import gt
 from typing import Any, Final, Literal, NamedTuple
 
@@ -147,26 +147,32 @@ def _with_relation(facet: Facet, fact: Fact, body: Related) -> Changes:
 
 
 def _with_deltas(facet: Facet, fact: Fact, _body: Body) -> Changes:
+    added = deltas(fact)
     sections: dict[str, Section] = {}
-    for delta in deltas(fact):
-        name, make = _SECTIONS[delta.purpose]
-        section: Section | None = sections.get(name) or getattr(facet, name)
-        if section is None or delta.purpose not in _ALWAYS_OPEN:
-            if not opens(facet.consents, PURPOSES[delta.purpose], received_at=fact.received_at):
+    for purpose in dict.fromkeys(delta.purpose for delta in added):
+        name, make = _SECTIONS[purpose]
+        section: Section | None = getattr(facet, name)
+        if section is None or purpose not in _ALWAYS_OPEN:
+            if not opens(facet.consents, PURPOSES[purpose], received_at=fact.received_at):
                 continue
             section = section or make()
-        sections[name] = _with_delta(section, delta, fact.occurred_at)
+        sections[name] = _with_added(section, [each for each in added if each.purpose == purpose], fact.occurred_at)
     return sections
 
 
-def _with_delta(section: Section, delta: Delta, occurred_at: int) -> Section:
+def _with_added(section: Section, added: Sequence[Delta], occurred_at: int) -> Section:
     latest_at = section.latest_at
     if occurred_at < latest_at and occurred_at < horizon(latest_at):
         return section
-    records = {delta.kind: with_record(getattr(section, delta.kind), delta.id, delta.record)}
+    changed: dict[str, Any] = {}
+    for delta in added:
+        records = changed.get(delta.kind)
+        if records is None:
+            records = getattr(section, delta.kind)
+        changed[delta.kind] = with_record(records, delta.id, delta.record)
     if occurred_at <= latest_at:
-        return bounded(replace(section, **records))
-    section = bounded(replace(section, latest_at=occurred_at, **records))
+        return bounded(replace(section, **changed))
+    section = bounded(replace(section, latest_at=occurred_at, **changed))
     return trim(section) if horizon(occurred_at) > horizon(latest_at) else section
 
 

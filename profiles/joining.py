@@ -12,10 +12,11 @@ import msgspec
 from msgspec.structs import astuple, replace
 
 from profiles.facet import CELLS_MAX, TEXTS_MAX, Cell, FeedbackSection, Record, Section, Words
+from profiles.packed import opened, opened_section
 
 HORIZON_MS: Final = 1096 * 24 * 3600 * 1000
 """A cell older than this before the section's greatest event time is forgotten, at the latest `STEP_MS` later."""
-STEP_MS: Final = 32 * 24 * 3600 * 1000
+STEP_MS: Final = 128 * 24 * 3600 * 1000
 """Event time between two trimmings: each looks at every cell of a section."""
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -58,7 +59,7 @@ def with_record(records: dict[str, R], record_id: str, record: R) -> dict[str, R
     """The records with one more joined in under its id."""
     known = records.get(record_id)
     joined = records.copy()
-    joined[record_id] = record if known is None else join_records(known, record)
+    joined[record_id] = record if known is None else join_records(opened(known, type(record)), record)
     return joined
 
 
@@ -105,6 +106,7 @@ def horizon(latest_at: int) -> int:
 def trim(section: S) -> S:
     """The section without the cells behind its horizon, and without records that have none left."""
     oldest = horizon(section.latest_at)
+    section = opened_section(section)
     kinds = zip(section.__struct_fields__[1:], astuple(section)[1:], strict=True)
     trimmed = {
         kind: dict(_trimmed(records, oldest)) for kind, records in kinds if records and _has_stale(records, oldest)

@@ -7,6 +7,7 @@ from events.position import Checkpoint, Position, Stream, encode_checkpoint
 from profiles.codec import decode_facet, encode_facet
 from profiles.facet import Facet
 from profiles.memory_store import MemoryStore
+from profiles.packed import Packed
 from profiles.rebuild import Closed, Origin, decode_place, encode_closed, encode_place, read_standing
 
 FAMILY = "rebuilt"
@@ -49,7 +50,7 @@ class MemoryRebuild:
         return await self.place(partition), found
 
     async def add(
-        self, partition: int, *, expected: Position | None, following: Position, facets: Mapping[str, Facet]
+        self, partition: int, *, expected: Position | None, following: Position, facets: Mapping[str, Facet | Packed]
     ) -> bool:
         """See `RebuildStore`."""
         if await self.place(partition) != expected:

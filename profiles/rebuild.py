@@ -14,6 +14,7 @@ import msgspec
 from events.epochs import Epoch, Missing
 from events.position import Checkpoint, Position, Stream, decode_checkpoint
 from profiles.facet import Facet
+from profiles.packed import Packed
 from profiles.store import ProfileStoreUnfit
 
 Stage = Literal["catching_up", "replacing", "moved"]
@@ -72,7 +73,7 @@ class RebuildStore(Protocol):
         ...
 
     async def add(
-        self, partition: int, *, expected: Position | None, following: Position, facets: Mapping[str, Facet]
+        self, partition: int, *, expected: Position | None, following: Position, facets: Mapping[str, Facet | Packed]
     ) -> bool:
         """Write at most `FACETS_MAX` facets and the place, if the place is the expected one; tell whether it was."""
         ...

@@ -10,6 +10,7 @@ from events.keys import PREFIX, checkpoint_key, facet_key, partition_key
 from events.position import Checkpoint, Position, Stream, encode_checkpoint
 from profiles.codec import decode_facet, encode_facet
 from profiles.facet import Facet
+from profiles.packed import Packed
 from profiles.rebuild import Closed, Origin, decode_place, encode_closed, encode_place, read_standing
 from profiles.redis_faults import faults
 from profiles.redis_library import FUNCTION, Client, target_of
@@ -57,7 +58,7 @@ class RedisRebuild:
         return decode_place(place), {identity: decode_facet(blob) for identity, blob in found if blob is not None}
 
     async def add(
-        self, partition: int, *, expected: Position | None, following: Position, facets: Mapping[str, Facet]
+        self, partition: int, *, expected: Position | None, following: Position, facets: Mapping[str, Facet | Packed]
     ) -> bool:
         """See `RebuildStore`; by the function of the commit, with the place for a checkpoint and no outbox."""
         place = _place_key(partition)

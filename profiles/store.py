@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from events.position import Checkpoint, Stream
 from profiles.facet import Facet
+from profiles.packed import Packed
 
 FACETS_MAX = 500
 """Facets one commit may write."""
@@ -37,7 +38,7 @@ class Commit:
     stream: Stream
     expected: Checkpoint | None
     next: Checkpoint
-    facets: Mapping[str, Facet] = field(default_factory=dict)
+    facets: Mapping[str, Facet | Packed] = field(default_factory=dict)
     outbox: Sequence[OutboxEntry] = ()
 
 

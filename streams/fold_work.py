@@ -1,5 +1,6 @@
 """Events become profiles: decode, load the facets not held, fold, and say what else follows."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -9,7 +10,8 @@ from events.partitioning import partition_of
 from events.position import Position, Stream
 from profiles.facet import Facet
 from profiles.facet_cache import Read
-from profiles.fold import Folded, fold
+from profiles.fold import Fate, Folded, fold
+from profiles.packed import Packed, pack, unpack
 from profiles.store import OutboxEntry
 from streams.dead_letters import Undertaker
 from streams.folding import Step
@@ -32,7 +34,7 @@ class Facets(Protocol):
         """The facets that exist, and the checkpoint that stood while they were read."""
         ...
 
-    def put(self, partition: int, facets: Mapping[str, Facet]) -> None:
+    def put(self, partition: int, facets: Mapping[str, Facet | Packed]) -> None:
         """Hold facets that now stand in the store."""
         ...
 
@@ -55,22 +57,29 @@ class FoldWork:
     async def step(self, stream: Stream, epoch: int, records: Sequence[Record]) -> Step:
         """Fold the records in order; what cannot be folded becomes a dead letter and harms nothing else."""
         facts = [self._decode(stream, record) for record in records]
-        identities = {fact.identity for fact in facts if isinstance(fact, Fact)}
-        facets, stood = await self.facets.load(stream, identities)
-        changed: dict[str, Facet] = {}
+        own: dict[str, list[tuple[int, Fact]]] = defaultdict(list)
+        for place, fact in enumerate(facts):
+            if isinstance(fact, Fact):
+                own[fact.identity].append((place, fact))
+        facets, stood = await self.facets.load(stream, own)
+        fates: dict[int, Fate] = {}
+        changed: dict[str, Packed] = {}
+        # Identity by identity: what a facet is made of stays in the processor's cache while it is open.
+        for identity, told in own.items():
+            facet = before = unpack(facets.get(identity, _EMPTY))
+            for place, fact in told:
+                facet, fates[place] = self.fold(facet, fact)
+            if facet is not before:
+                changed[identity] = pack(facet)
         outbox: list[OutboxEntry] = []
-        for record, fact in zip(records, facts, strict=True):
+        for place, (record, fact) in enumerate(zip(records, facts, strict=True)):
             if not isinstance(fact, Fact):
                 outbox.append(await self._set_aside(stream, epoch, record, reason="undecodable", detail=fact))
-                continue
-            folded = self.fold(changed.get(fact.identity) or facets.get(fact.identity, _EMPTY), fact)
-            if folded.fate == "applied":
-                changed[fact.identity] = folded.facet
-            if folded.fate in ("applied", "repeated"):
+            elif (fate := fates[place]) in ("applied", "repeated"):
                 position = Position(epoch, stream.partition, record.offset)
-                outbox.extend(self._following(fact, position, is_new=folded.fate == "applied"))
+                outbox.extend(self._following(fact, position, is_new=fate == "applied"))
             else:
-                outbox.append(await self._set_aside(stream, epoch, record, reason=folded.fate, detail=fact.type))
+                outbox.append(await self._set_aside(stream, epoch, record, reason=fate, detail=fact.type))
         return Step(changed, outbox, stood)
 
     def committed(self, stream: Stream, step: Step) -> None:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from events.position import Checkpoint, Stream, record_fingerprint
 from profiles.codec import FacetUnreadable
 from profiles.facet import Facet
+from profiles.packed import Packed
 from profiles.store import FACETS_MAX, Commit, CommitTooHeavy, Mismatch, OutboxEntry, ProfileStore
 from streams.frame import Answer, Frame, Handled, Record, SeekTo, Stopped
 from streams.patience import Away
@@ -35,7 +36,7 @@ class Step(NamedTuple):
     `stood` is the checkpoint that stood in the store while it was read for this step; empty when nothing was read.
     """
 
-    facets: Mapping[str, Facet] = {}
+    facets: Mapping[str, Facet | Packed] = {}
     outbox: Sequence[OutboxEntry] = ()
     stood: Sequence[Checkpoint | None] = ()
 

@@ -3,18 +3,20 @@
 What it leaves out is everything around them: groups and rebalances, the relay, dead letters' keys, the watchdog.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import redis
 
-from events.fact import FactUndecodable, decode_fact
+from events.fact import Fact, FactUndecodable, decode_fact
 from events.keys import checkpoint_key, facet_key, outbox_key
 from events.position import Checkpoint, Position, Stream, encode_checkpoint, record_fingerprint
 from profiles.codec import decode_facet, encode_facet
 from profiles.commit_checks import read_checkpoint
 from profiles.facet import Facet
-from profiles.fold import fold
+from profiles.fold import Fate, fold
+from profiles.packed import Packed, pack, unpack
 from profiles.redis_library import FUNCTION, library_code
 from profiles.store import FACETS_MAX
 
@@ -37,7 +39,7 @@ class RedisFold:
         self._client = _connected(url)
         self._client.function_load(library_code(), replace=True)
         self._streams = [Stream(APP, topic, partition) for partition in range(partitions)]
-        self._held: dict[str, Facet] = {}
+        self._held: dict[str, Packed] = {}
         self.checkpoints = [read_checkpoint(self._client.get(checkpoint_key(stream))) for stream in self._streams]
         """Where each partition stands; None before its first commit."""
 
@@ -57,16 +59,23 @@ class RedisFold:
                 raise RuntimeError("a checkpoint stood elsewhere")
 
     def _commit(self, stream: Stream, records: Sequence[Arrived]) -> list[Any]:
-        changed: dict[str, Facet] = {}
+        changed: dict[str, Packed] = {}
+        fates: dict[int, Fate] = {}
+        own: dict[str, list[tuple[int, Fact]]] = defaultdict(list)
+        for place, fact in enumerate(map(_decoded, records)):
+            if fact is not None:
+                own[fact.identity].append((place, fact))
+        self._load(stream, own.keys() - self._held.keys())
+        for identity, told in own.items():
+            facet = before = unpack(self._held[identity])
+            for place, fact in told:
+                facet, fates[place] = fold(facet, fact)
+            if facet is not before:
+                changed[identity] = pack(facet)
+        self._held.update(changed)
         aside: list[Any] = []
-        held = self._held
-        facts = [_decoded(record) for record in records]
-        self._load(stream, {fact.identity for fact in facts if fact is not None} - held.keys())
-        for record, fact in zip(records, facts, strict=True):
-            folded = None if fact is None else fold(held[fact.identity], fact)
-            if fact is not None and folded is not None and folded.fate == "applied":
-                changed[fact.identity] = held[fact.identity] = folded.facet
-            elif folded is None or folded.fate != "repeated":
+        for place, record in enumerate(records):
+            if fates.get(place) not in ("applied", "repeated"):
                 aside += [f"{Position(1, stream.partition, record.offset + 1).ordinal}-0", "dead_letter", record.value]
         expected = self.checkpoints[stream.partition]
         following = (expected or Checkpoint(epoch=1, offset=0)).advanced(
@@ -85,14 +94,14 @@ class RedisFold:
             return
         blobs = self._client.mget([facet_key(stream.partition, identity) for identity in missing])
         for identity, blob in zip(missing, blobs, strict=True):
-            self._held[identity] = decode_facet(blob) if blob else Facet()
+            self._held[identity] = pack(decode_facet(blob) if blob else Facet())
 
 
 def _connected(url: str) -> Any:
     return redis.Redis.from_url(url, protocol=2)
 
 
-def _decoded(record: Arrived) -> Any:
+def _decoded(record: Arrived) -> Fact | None:
     try:
         return decode_fact(record.value)
     except FactUndecodable:

@@ -6,13 +6,15 @@ from collections.abc import Collection
 import pytest
 
 from events.position import Checkpoint, Stream
+from profiles.codec import decode_facet, encode_facet
 from profiles.facet import ENTRY_BYTES, Facet
-from profiles.facet_cache import FacetCache, weight_of
+from profiles.facet_cache import APART, FacetCache
 from profiles.memory_store import MemoryStore
+from profiles.packed import pack
 from profiles.store import Commit
 
 STREAM = Stream("profiles", "rapport.events", 3)
-SMALL = weight_of(Facet())
+SMALL = len(pack(Facet())) + APART
 
 
 def numbered(number: int) -> Facet:
@@ -20,7 +22,8 @@ def numbered(number: int) -> Facet:
 
 
 async def loaded(cache: FacetCache, identities: Collection[str], *, partition: int = 3) -> dict[str, Facet]:
-    return (await cache.load(STREAM._replace(partition=partition), identities)).facets
+    read = await cache.load(STREAM._replace(partition=partition), identities)
+    return {identity: decode_facet(encode_facet(facet)) for identity, facet in read.facets.items()}
 
 
 class CountingStore(MemoryStore):
@@ -131,10 +134,10 @@ async def test_a_quiet_partition_is_not_emptied_by_a_busy_one(store: CountingSto
 
 
 async def test_who_did_much_takes_the_room_of_many(store: CountingStore) -> None:
-    cache = FacetCache(store, weight_max=100 * SMALL)
+    cache = FacetCache(store, bytes_max=100 * SMALL)
     cache.put(4, {str(number): numbered(number) for number in range(20)})
     for busy in "ab":
-        cache.put(3, {busy: Facet(recent=b"\x01" * ENTRY_BYTES * 70 * SMALL)})
+        cache.put(3, {busy: Facet(recent=b"\x01" * 70 * SMALL)})
 
     assert len(cache) == 21
     assert await loaded(cache, ["b"]) != {"b": numbered(1)}
@@ -142,12 +145,12 @@ async def test_who_did_much_takes_the_room_of_many(store: CountingStore) -> None
 
 
 async def test_a_facet_that_grows_is_weighed_anew_and_one_too_heavy_is_not_held(store: CountingStore) -> None:
-    cache = FacetCache(store, weight_max=100 * SMALL)
+    cache = FacetCache(store, bytes_max=100 * SMALL)
     for number in range(1000):
         cache.put(3, {"a": Facet(recent=b"\x01" * ENTRY_BYTES * (number % 50))})
     assert len(cache) == 1
 
-    cache.put(3, {"a": Facet(recent=b"\x01" * ENTRY_BYTES * 100 * SMALL)})
+    cache.put(3, {"a": Facet(recent=b"\x01" * 100 * SMALL)})
     assert len(cache) == 0
 
 

@@ -18,6 +18,7 @@ from profiles.facet import Facet
 from profiles.facet_cache import FacetCache
 from profiles.memory_rebuild import MemoryRebuild
 from profiles.memory_store import MemoryStore
+from profiles.packed import Packed
 from profiles.rebuild import Closed, Origin, RebuildStore
 from streams.folding import LogIdentity, StreamFold
 from streams.frame import Answer, Frame, Handled, Record
@@ -226,7 +227,7 @@ class Dying:
         return bool(await self._write("reopen", stream, expected, following, is_done=is_done))
 
     async def add(
-        self, partition: int, *, expected: Position | None, following: Position, facets: Mapping[str, Facet]
+        self, partition: int, *, expected: Position | None, following: Position, facets: Mapping[str, Facet | Packed]
     ) -> bool:
         return bool(await self._write("add", partition, expected=expected, following=following, facets=facets))
 
