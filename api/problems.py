@@ -66,6 +66,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "log-refused": Kind(500, "The log does not take this", "trying again does not help"),
     "profile-unreadable": Kind(500, "What is stored about the person cannot be read", "nothing was decided"),
     "store-unfit": Kind(500, "The store cannot serve this program"),
+    "left": Kind(503, "The profiles are kept elsewhere now", "ask the process that serves them, or come again", 5),
     "keys-unreadable": Kind(503, "The API keys cannot be read", "", 5),
     "log-unavailable": Kind(503, "The log does not answer", "send it again: repeats do no harm", 2),
     "store-unavailable": Kind(503, "The store does not answer", "try again: repeats do no harm", 2),

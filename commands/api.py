@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from dataclasses import replace as dataclass_replace
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -19,6 +20,7 @@ from granian.server.embed import Server
 from msgspec.structs import replace
 
 from api.app import build_api
+from api.fence import Fence
 from api.key_file import KeyFile
 from api.refs import Refs
 from api.services import Services
@@ -27,6 +29,7 @@ from commands.clock import now_ms
 from commands.garbage import look_for_garbage_rarely
 from commands.keys import KEYS_FILE
 from commands.lag_board import LagBoard
+from commands.lease import LayoutLeft, Lease, leased
 from commands.logs import PROFILES, log_identities
 from commands.release import VERSION
 from commands.settings import HISTORY, Keyring, Settings, keyring_of, settings_of
@@ -87,18 +90,20 @@ def api(
 
 
 async def _serve(settings: Settings) -> None:
-    async with serving(settings) as services:
+    async with serving(settings) as (services, lease):
         look_for_garbage_rarely()
-        server = http_server(build_api(services), host=settings.host, port=settings.port)
+        app = Fence(build_api(services), refusal=lease.refusal)
+        server = http_server(app, host=settings.host, port=settings.port)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
-        refreshing = asyncio.create_task(_refresh(services.model))
+        beside = [asyncio.create_task(each) for each in (_refresh(services.model), _keep(lease))]
         _log.info("listening on http://%s:%d", settings.host, settings.port)
         try:
             await server.serve()
         finally:
-            refreshing.cancel()
+            for task in beside:
+                task.cancel()
         _log.info("stopped")
 
 
@@ -128,8 +133,8 @@ def http_server(app: Callable[..., Any], *, host: str, port: int, headers_ms: in
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[Services]:
-    """The services over the real adapters, connected, and let go of at the end."""
+async def serving(settings: Settings) -> AsyncIterator[tuple[Services, Lease]]:
+    """The services over the real adapters, connected, and let go of at the end; and the lease they rest on."""
     keyring = keyring_of(settings)
     await asyncio.to_thread(wait_for_broker, settings.brokers)
     await asyncio.to_thread(ensure_topics, settings.brokers, settings.topics, replication=settings.replication)
@@ -141,6 +146,7 @@ async def serving(settings: Settings) -> AsyncIterator[Services]:
             partitions=settings.partitions,
         )
         stack.push_async_callback(store.close)
+        lease = await stack.enter_async_context(leased(settings, store, name="api"))
         logs = await log_identities(settings, keyring=keyring, store=store)
         log = KafkaLog(
             brokers=settings.kafka,
@@ -150,9 +156,14 @@ async def serving(settings: Settings) -> AsyncIterator[Services]:
         )
         await log.start()
         stack.push_async_callback(log.stop)
-        yield services_of(
+        services = services_of(
             settings, keyring=keyring, store=store, log=log, topic_id=logs[settings.events_topic].topic_id
         )
+
+        async def held() -> str | None:
+            return lease.refusal()
+
+        yield dataclass_replace(services, probes={**services.probes, "lease": held}), lease
 
 
 def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log: KafkaLog, topic_id: str) -> Services:
@@ -236,6 +247,13 @@ async def _lags(boards: Sequence[tuple[str, LagBoard]]) -> Mapping[str, Sequence
         app: [lag if lag.measured_at_ms >= oldest else replace(lag, lag=None) for lag in await board.read()]
         for app, board in boards
     }
+
+
+async def _keep(lease: Lease) -> None:
+    """Renew the lease also after it was refused: a move that is called off leaves this process where it belongs."""
+    while True:
+        with suppress(LayoutLeft):
+            await lease.keep()
 
 
 async def _refresh(model: ServedModel) -> None:

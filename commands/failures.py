@@ -4,6 +4,7 @@ from api.key_file import KeysUnreadable
 from commands.client import ApiUnusable
 from commands.dead_letters import LetterUnknown, NoKept, ReplayUnfinished
 from commands.demo import DemoNotLoaded
+from commands.lease import LayoutLeft
 from commands.logs import LogNotFollowed
 from commands.rebuild_fold import RebuildRefused
 from commands.settings import SettingsInvalid
@@ -38,6 +39,7 @@ _SAYABLE = (
     HistoryBehind,
     HistoryDamaged,
     KeysUnreadable,
+    LayoutLeft,
     LetterUnknown,
     LogError,
     LogNotFollowed,

@@ -24,6 +24,7 @@ from commands.settings import Settings, settings_of
 from events.history import History
 from events.position import Checkpoint
 from profiles.rebuild import Closed
+from profiles.redis_leases import RedisLeases
 from profiles.redis_rebuild import RedisRebuild
 from profiles.redis_store import RedisStore
 
@@ -97,6 +98,12 @@ class Site:
     def store(self) -> RedisRebuild:
         """Where rebuilt facets are."""
         return RedisRebuild(self.live.client)
+
+    async def require_alike(self) -> None:
+        """RebuildRefused while a process works here that counts the partitions otherwise."""
+        held = await RedisLeases(self.live.client).held()
+        if others := [each for each in held if each.partitions != self.settings.partitions]:
+            raise RebuildRefused(f"{', '.join(map(str, others))}: at work here under another partition count; stop it")
 
     async def checkpoint(self, partition: int) -> Checkpoint | None:
         """How far the facets in use are folded, also while they are switched."""
@@ -172,6 +179,7 @@ async def _rebuild(settings: Settings, *, accept_gap: bool) -> dict[str, Any]:
 async def _switch(settings: Settings, *, accept_gap: bool) -> dict[str, Any]:
     switched = moved = pruned = 0
     async with site(settings) as here:
+        await here.require_alike()
         if not accept_gap:
             here.refold.require_whole()
         with tempfile.TemporaryDirectory(prefix="rapport-rebuild-") as folder:

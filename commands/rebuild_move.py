@@ -21,6 +21,7 @@ from events.epochs import Epoch, next_shape, progressed
 from events.history import History
 from events.position import Checkpoint, Stream
 from profiles.rebuild import Closed, ends_of, moved_from
+from profiles.redis_leases import LEASE_S, RedisLeases
 from profiles.redis_rebuild import RedisRebuild
 from profiles.redis_store import RedisStore
 from streams.admin import ensure_topics, log_bounds
@@ -48,6 +49,12 @@ class OldSite:
         """How far a topic is done, also once it is closed."""
         standing = await self.rebuild.standing(Stream(PROFILES, topic, partition))
         return standing.checkpoint if isinstance(standing, Closed) else standing
+
+    async def require_alone(self) -> None:
+        """RebuildRefused while a process still works on the old store."""
+        if held := await RedisLeases(self.store.client).held():
+            named = ", ".join(map(str, held))
+            raise RebuildRefused(f"{named}: at work on the old store, or killed less than {LEASE_S} s ago; stop it")
 
     async def undone(self) -> list[str]:
         """What keeps the profiles from being moved: whatever is acknowledged and not folded, published and archived."""
@@ -107,6 +114,7 @@ async def move(settings: Settings, *, source: str, source_prefix: str, told: Cal
         old = await _old(settings, stack, source=source, prefix=source_prefix)
         new = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
         stack.push_async_callback(new.close)
+        await old.require_alone()
         opened = await _next_epoch(settings, old, new)
         if undone := await old.undone():
             raise RebuildRefused(_named(undone))
@@ -121,10 +129,7 @@ async def move(settings: Settings, *, source: str, source_prefix: str, told: Cal
         refold.require_whole()
         if not await old.is_closed():
             await _require_empty(refold)
-        await old.close()
-        if undone := await old.undone():
-            await old.reopen()
-            raise RebuildRefused("something was still let in: " + _named(undone))
+        await _close(old)
         checkpoints = await _fold(refold, old)
         copied = await PrimaryMove(old.store.client, new.client, settings.partitions).run()
         moved = 0
@@ -146,6 +151,20 @@ async def stay(settings: Settings, *, source: str, source_prefix: str) -> int:
     """Open the old store again, unless the next epoch has begun; how many partitions of topics were closed."""
     async with AsyncExitStack() as stack:
         return await (await _old(settings, stack, source=source, prefix=source_prefix)).reopen()
+
+
+async def _close(old: OldSite) -> None:
+    """Let nobody work on the old store any more, or leave it open where somebody still did."""
+    await old.close()
+    try:
+        # Whoever began before it was closed is seen here; whoever begins now sees that it is closed.
+        await old.require_alone()
+    except RebuildRefused:
+        await old.reopen()
+        raise
+    if undone := await old.undone():
+        await old.reopen()
+        raise RebuildRefused("something was still let in: " + _named(undone))
 
 
 async def _old(settings: Settings, stack: AsyncExitStack, *, source: str, prefix: str) -> OldSite:

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from commands.clock import now_ms
+from commands.lease import leased
 from commands.logs import known_epochs
 from commands.output import JsonOption, console, emit
 from commands.release import VERSION
@@ -110,14 +111,16 @@ def _train(settings: Settings, told: Told) -> Trained:
 async def _held(settings: Settings, history: History) -> dict[str, frozenset[str]]:
     store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
     try:
-        return await held_beyond_history(
-            store=store,
-            holds=RedisHolds(store.client, partitions=settings.partitions),
-            history=history,
-            topic=settings.events_topic,
-            epoch=max((epoch.epoch for epoch in await known_epochs(store)), default=0),
-            partitions=settings.partitions,
-        )
+        # Under another count whoever said no would be looked for in the wrong place, and not found.
+        async with leased(settings, store, name="train"):
+            return await held_beyond_history(
+                store=store,
+                holds=RedisHolds(store.client, partitions=settings.partitions),
+                history=history,
+                topic=settings.events_topic,
+                epoch=max((epoch.epoch for epoch in await known_epochs(store)), default=0),
+                partitions=settings.partitions,
+            )
     finally:
         await store.close()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,9 +16,11 @@ from commands.clock import now_ms
 from commands.garbage import look_for_garbage_rarely
 from commands.lag_board import LagBoard
 from commands.last_resort import end_within
+from commands.lease import Lease, leased
 from commands.logs import PROFILES, log_identities
 from commands.settings import HISTORY, Keyring, Settings, keyring_of, settings_of
 from commands.worker_outreach import OutreachPlant, outreach_plant
+from commands.worker_topics import topics_ready
 from consent.recording import Recorder
 from consent.redis_act_records import RedisActRecords
 from consent.redis_holds import RedisHolds
@@ -32,7 +34,7 @@ from outreach.deciding import Decider
 from profiles.facet_cache import FacetCache
 from profiles.redis_store import RedisStore
 from profiles.store import ProfileStoreUnavailable
-from streams.admin import TopicShape, ensure_topics, log_bounds, stamped_by_senders, topic_shapes, wait_for_broker
+from streams.admin import TopicShape, log_bounds, topic_shapes
 from streams.admit_work import AdmitWork
 from streams.app import Companion, StreamApp, StreamSettings, build_app, serve
 from streams.archive_work import ArchivedPositions, Archiver
@@ -74,6 +76,7 @@ class Plant:
     settings: Settings
     keyring: Keyring
     store: RedisStore
+    lease: Lease
     logs: Mapping[str, LogIdentity]
     stack: AsyncExitStack
 
@@ -104,7 +107,7 @@ def run(settings: Settings, *, app: AppName) -> int:
 
 
 async def _serve(settings: Settings, app: AppName) -> int:
-    async with _plant(settings) as plant:
+    async with _plant(settings, app) as plant:
         look_for_garbage_rarely()
         made = await (_profiles(plant) if app is AppName.PROFILES else _history(plant))
         ending = asyncio.create_task(_ending(made))
@@ -120,17 +123,9 @@ async def _ending(app: StreamApp) -> None:
 
 
 @asynccontextmanager
-async def _plant(settings: Settings) -> AsyncIterator[Plant]:
+async def _plant(settings: Settings, app: AppName) -> AsyncIterator[Plant]:
     keyring = keyring_of(settings)
-    await asyncio.to_thread(wait_for_broker, settings.brokers)
-    await asyncio.to_thread(ensure_topics, settings.brokers, settings.topics, replication=settings.replication)
-    for topic in await asyncio.to_thread(stamped_by_senders, settings.brokers, settings.intakes):
-        _log.warning(
-            "topic %s tells when its senders say they sent, not when it took a record: set message.timestamp.type to "
-            "LogAppendTime, or what comes late passes for heard of in time",
-            topic,
-            extra={"reason": topic},
-        )
+    await topics_ready(settings)
     async with AsyncExitStack() as stack:
         connect = partial(
             RedisStore.connect, settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions
@@ -139,8 +134,9 @@ async def _plant(settings: Settings) -> AsyncIterator[Plant]:
             connect, what="reaching the store", delays_s=STORE_DELAYS_S, only=(ProfileStoreUnavailable,)
         )
         stack.push_async_callback(store.close)
+        lease = await stack.enter_async_context(leased(settings, store, name=f"worker {app}"))
         logs = await log_identities(settings, keyring=keyring, store=store)
-        yield Plant(settings=settings, keyring=keyring, store=store, logs=logs, stack=stack)
+        yield Plant(settings=settings, keyring=keyring, store=store, lease=lease, logs=logs, stack=stack)
 
 
 async def _profiles(plant: Plant) -> StreamApp:
@@ -215,6 +211,7 @@ def _app(plant: Plant, *, works: Mapping[str, Work], relay: Relay, recorder: Rec
         standing = RedisCheckpoints(plant.store.client)
         await StoreWatch(ownership=ownership, app=PROFILES, folds=folds, standing=standing).run()
 
+    own: list[Companion] = [relaying, sweeping, watching_timers, watching_the_store]
     return build_app(
         plant.settings.group(PROFILES),
         brokers=plant.settings.brokers,
@@ -222,13 +219,7 @@ def _app(plant: Plant, *, works: Mapping[str, Work], relay: Relay, recorder: Rec
         checkpoints=checkpoints,
         partitions=plant.settings.partitions,
         settings=_stream_settings(plant.settings),
-        companions=[
-            relaying,
-            sweeping,
-            watching_timers,
-            watching_the_store,
-            *_companions(plant, PROFILES, topics=folds),
-        ],
+        companions=[*own, *_companions(plant, PROFILES, topics=folds)],
     )
 
 
@@ -270,7 +261,7 @@ def _companions(plant: Plant, name: str, *, topics: Iterable[str]) -> list[Compa
     async def watching_the_logs(ownership: Ownership) -> None:
         await watch_logs(ownership, followed=followed, look=partial(topic_shapes, plant.settings.brokers))
 
-    return [telling_the_lag, watched, watching_the_logs]
+    return [telling_the_lag, watched, watching_the_logs, plant.lease.keep]
 
 
 async def _starts(settings: Settings, topic: str) -> dict[int, int]:

@@ -43,6 +43,7 @@ FAMILIES: Final = {
         Family("outreach", "primary", 90 * 24 * 3600, "outreach decisions of an identity"),
         Family("due", "primary", None, "timers by due time"),
         Family("lag", "derived", 60, "the lag a worker measured"),
+        Family("lease", "derived", 30, "the processes at work on this store"),
     )
 }
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 import pytest
+from msgspec import structs
 from redis.asyncio import Redis
 
 from commands.lag_board import LagBoard
@@ -22,6 +23,7 @@ from outreach.records import Room
 from outreach.redis_records import RedisRecords
 from outreach.redis_timers import RedisTimers
 from profiles.facet import Facet
+from profiles.redis_leases import Holder, RedisLeases
 from profiles.redis_rebuild import RedisRebuild
 from profiles.redis_store import RedisStore, redis_client
 from profiles.store import Commit, Committed, OutboxEntry
@@ -38,7 +40,7 @@ ANNA: Final = pseudonym("app:42")
 PLACE: Final = admitted(consent("withdrawn", "model.train")).partition
 KEY: Final = b"12345678"
 DAY_S: Final = 24 * 3600
-LIFETIMES_S: Final = {"as long as its data": -1, "60 seconds": 60} | {
+LIFETIMES_S: Final = {"as long as its data": -1, "30 seconds": 30, "60 seconds": 60} | {
     f"{days} day{'s' * (days > 1)}": days * DAY_S for days in (1, 8, 14, 30, 90)
 }
 
@@ -126,6 +128,12 @@ async def operations_at_work(client: Client) -> None:
     await board.publish([lag])
     assert await board.read() == [lag]
     await client.set("rapport:epochs", b"[]")
+
+    leases, holder = RedisLeases(client), Holder(name="api", host="here", pid=1, partitions=PARTITIONS)
+    for each in (holder, structs.replace(holder, pid=2)):
+        await leases.renew(each)
+    await leases.end(holder)
+    assert [each.pid for each in await leases.held()] == [2]
 
 
 async def rebuild_at_work(client: Client) -> None:
