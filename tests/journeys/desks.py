@@ -1,6 +1,7 @@
 """A service that runs with the demo world, as the people at its desks see it."""
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from tests.servers import ROOT
 
 _RAPPORT = (sys.executable, "-c", "import cli; cli.main()")
 _ENVIRONMENT = {"PATH": os.defpath, "COLUMNS": "160"}
+_OUTSIDE = {name: value for name, value in os.environ.items() if not name.startswith("RAPPORT_")}
 
 Answer = Mapping[str, Any]
 
@@ -111,14 +113,14 @@ def offered(answer: Answer) -> dict[str, Any]:
 
 @contextmanager
 def service_in(folder: Path) -> Iterator[Desk]:
-    """`rapport up` with its demo world, from ready to gone."""
+    """`make run` with its demo world, from ready to gone."""
     data, ready = folder / "data", folder / "ready.json"
-    argv = [*_RAPPORT, "up", "--data", str(data), "--port", "0", "--partitions", "4", "--ready-file", str(ready)]
+    arguments = ["--data", str(data), "--port", "0", "--partitions", "4", "--ready-file", str(ready)]
     with cluster_for_up() as (words, variables):
         service = Service(
             name="up",
-            argv=[*argv, *words],
-            environment={**_ENVIRONMENT, **variables},
+            argv=["make", "run", f"ARGS={shlex.join([*arguments, *words])}"],
+            environment={**_OUTSIDE, **variables},
             folder=ROOT,
             log=folder / "up.log",
             ready=ready.exists,

@@ -4,22 +4,20 @@ import json
 import os
 import re
 import shlex
-import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from tests.builders import event, money
+from tests.journeys.desks import Desk
 from tests.servers import ROOT
-from tests.waiting import until
 
 pytestmark = pytest.mark.servers
 
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("RAPPORT_")}
-"""The README speaks of the embedded servers, whatever other tests run on."""
+"""The README's commands find their service by its data folder alone."""
 README = (ROOT / "README.md").read_text()
 
 
@@ -30,29 +28,10 @@ def commands() -> list[str]:
     return [line for line in lines if line]
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+@pytest.fixture
+def data(desk: Desk) -> Path:
     """The data folder of a service that `make run` has made ready."""
-    folder = tmp_path_factory.mktemp("readme")
-    ready = folder / "ready"
-    arguments = f"--ready-file {ready} --data {folder / 'data'} --port 0"
-    with (folder / "log").open("w") as log:
-        running = subprocess.Popen(
-            ["make", "run", f"ARGS={arguments}"],
-            cwd=ROOT,
-            env=_ENVIRONMENT,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        until(lambda: ready.exists() or running.poll() is not None, within_s=180, what="a ready service")
-        assert running.poll() is None, (folder / "log").read_text()
-        yield folder / "data"
-    finally:
-        if running.poll() is None:
-            os.killpg(running.pid, signal.SIGINT)
-            running.wait(90)
+    return desk.data
 
 
 def run(line: str, data: Path) -> subprocess.CompletedProcess[str]:
