@@ -101,6 +101,10 @@ class Proxy:
         """Half-open: the server's ends are gone and nobody told the clients, who wait on; how many there were."""
         return int(self._soon(self._lose_far_end))
 
+    def waiting_for_nobody(self) -> int:
+        """How many of those connections the clients have not given up."""
+        return sum(link.is_lost for link in list(self._links.values()))
+
     def _soon(self, act: Callable[..., Any], *words: Any) -> Any:
         async def acting() -> Any:
             return act(*words)
