@@ -89,6 +89,8 @@ def neighbours(edges: Mapping[str, Edge], *, verified_only: bool = False) -> set
 
 def still_to_read(identity: str, graph: Graph) -> set[str]:
     """The identities whose halves are needed before `component_of` can answer; empty when it can."""
+    if not graph.get(identity):
+        return {identity} - graph.keys()
     near = _verified_closure({identity}, graph)
     ends = {other for member in near & graph.keys() for other in neighbours(graph[member])}
     restricting = _verified_closure(ends, graph) - near
@@ -98,6 +100,8 @@ def still_to_read(identity: str, graph: Graph) -> set[str]:
 
 def component_of(identity: str, graph: Graph) -> Component:
     """The person the identity belongs to, among the identities of a graph that is complete for it."""
+    if not graph[identity]:
+        return Component(members=(identity,))
     person = _persons(graph)
     members = person[identity]
     links: set[Link] = set()

@@ -86,7 +86,9 @@ class PersonReader:
             for _ in range(TRIES):
                 loaded = await self._followed(identity)
                 # One identity is read at one moment. Several are read again, to see that all links stood at once.
-                again = loaded if len(loaded) == 1 else await self.source.load_many(sorted(loaded))
+                if len(loaded) == 1:
+                    return _person(identity, loaded), loaded
+                again = await self.source.load_many(sorted(loaded))
                 if edges_fingerprint(_graph(again)) == edges_fingerprint(_graph(loaded)):
                     return _person(identity, again), again
         except FacetUnreadable as error:

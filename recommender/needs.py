@@ -23,6 +23,16 @@ DAY_MS: Final = 24 * 3600 * 1000
 EVIDENCE_MAX: Final = 5
 """Facts a reason names; the newest ones."""
 
+_LOOK_AT: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("bought", "ordered", "quiet", "newcomer", "delivered_late"), ("orders",)),
+    "contacted": ("contacts", "cases"),
+    "alerted": ("alerts",),
+    "complained": ("cases",),
+    "scored": ("surveys",),
+    "visited": ("touch",),
+}
+"""Condition -> the kinds of records it looks at; it does not hold for a person who has none of them."""
+
 Cells = list[Cell[Any]]
 
 
@@ -47,8 +57,10 @@ def needs_found(
 
     `at` bounds a window only from below, so that a fact counts as soon as it is known.
     """
+    service = facts.service
+    absent = {op for op, kinds in _LOOK_AT.items() if not any(getattr(service, kind) for kind in kinds)}
     for need in catalogue.needs:
-        if need.sensitive and not facts.has_sensitive:
+        if need.when[0].op in absent or (need.sensitive and not facts.has_sensitive):
             continue
         found: list[Cells] = []
         for condition in need.when:

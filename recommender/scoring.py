@@ -3,7 +3,7 @@
 Both are shares that sum to one over the catalogue, so that they can stand beside each other in one answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,14 +24,21 @@ class Shares:
     parts: Numbers | None = None
     modelled: Modelled | None = None
 
-    def speaking_for(self, place: int) -> tuple[str, ...]:
-        """The person's features that speak for the service, strongest first; none where popularity alone does.
+    def speaking_for(self, places: Sequence[int]) -> list[tuple[str, ...]]:
+        """For each service the person's features that speak for it, strongest first; none where popularity alone does.
 
         A feature speaks for a service when it brings it more than it brings the others on average.
         """
-        if self.parts is None or self.modelled is None or (row := self.modelled.row.get(place)) is None:
-            return ()
-        lifts = _products(self.parts, self.modelled.lifted[row]).round(6).tolist()
+        if self.parts is None or self.modelled is None:
+            return [()] * len(places)
+        row = self.modelled.row
+        scored = [place for place in places if place in row]
+        lifted = self.modelled.lifted.take([row[place] for place in scored], axis=0)
+        lifts = np.einsum("ij,kj->ik", lifted, self.parts).round(6).tolist()
+        found = {place: self._strongest(of_place) for place, of_place in zip(scored, lifts, strict=True)}
+        return [found.get(place, ()) for place in places]
+
+    def _strongest(self, lifts: list[float]) -> tuple[str, ...]:
         speaking = [(-lift, name) for lift, name in zip(lifts, self.names, strict=True) if lift > 0]
         return tuple(name for _, name in sorted(speaking))
 
@@ -53,10 +60,13 @@ def personal_shares(shelf: Shelf, features: Mapping[str, Feature], *, sensitive:
     if artifact.manifest.ranker == "popularity" or not names or not modelled.row:
         return popularity_shares(shelf)
     weights = np.array([features[name][0] for name in names])
-    parts = (weights / weights.sum())[:, None] * artifact.features[[index[name] for name in names]]
-    scores = _products(modelled.items, parts.sum(axis=0)) + modelled.biases
+    parts = (weights / weights.sum())[:, None] * artifact.features.take([index[name] for name in names], axis=0)
+    # Not by BLAS, whose threads would wait for cores that other requests use.
+    scores = np.einsum("ij,j->i", modelled.items, parts.sum(axis=0))
+    scores += modelled.biases
     # The model divides among the services it may score what popularity gives them together.
-    values = modelled.share * _softmax(scores)
+    values = _softmax(scores)
+    values *= modelled.share
     if len(modelled.row) < len(shelf.services):
         among_all = shelf.popularity.copy()
         among_all[modelled.places] = values
@@ -64,11 +74,9 @@ def personal_shares(shelf: Shelf, features: Mapping[str, Feature], *, sensitive:
     return Shares(values=values, names=names, parts=parts, modelled=modelled)
 
 
-def _products(rows: Numbers, vector: Numbers) -> Numbers:
-    """Each row times the vector. Not by BLAS, whose threads would wait for cores that other requests use."""
-    return np.asarray(np.einsum("ij,j->i", rows, vector))
-
-
 def _softmax(scores: Numbers) -> Numbers:
-    powers = np.exp(scores - scores.max())
-    return np.asarray(powers / powers.sum())
+    """In the place of the scores."""
+    scores -= scores.max()
+    np.exp(scores, out=scores)
+    scores /= scores.sum()
+    return scores

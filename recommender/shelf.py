@@ -24,6 +24,8 @@ ADULT_AGE: Final = 18
 _KINDS_FIRST: Final = {"mandatory": 0, "default": 1, "transactional": 1}
 _FOREVER: Final = 10_000_000
 """Later than any day a date can name, as a day number."""
+_SCORE_MAX: Final = 1e6
+"""No score comes near this."""
 
 
 class Modelled(NamedTuple):
@@ -57,9 +59,10 @@ class Shelf:
     """Columns of a catalogue and an artifact.
 
     `alphabetical` is a service's rank by id; `starts` and `ends` are proleptic day numbers; `rank` is 0 for what goes
-    first, and more for what goes later whatever its score; `popularity` are shares that sum to one. `not_on` are those
-    a channel does not have, by channel that any service names; the groups name places by what their services have in
-    common. `modelled` is by whether sensitive services may be scored. `general` is the reason true for everyone.
+    first, and more for what goes later whatever its score, and `ahead` outweighs any score by it; `popularity` are
+    shares that sum to one. `not_on` are those a channel does not have, by channel that any service names; the groups
+    name places by what their services have in common. `modelled` is by whether sensitive services may be scored.
+    `general` is the reason true for everyone.
     """
 
     catalogue: Catalogue
@@ -70,7 +73,8 @@ class Shelf:
     dated: bool
     starts: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
-    rank: Numbers
+    rank: tuple[int, ...]
+    ahead: Numbers
     value: Numbers
     popularity: Numbers
     upsell: Places
@@ -115,6 +119,7 @@ def _made(artifact: Artifact, catalogue: Catalogue) -> Shelf:
     named = {channel for each in services for channel in each.channels}
     popularity = _popularity(artifact, services)
     people = float(artifact.popularity.sum())
+    rank = tuple(2 * each.fallback + _KINDS_FIRST[each.kind] for each in services)
     return Shelf(
         catalogue=catalogue,
         artifact=artifact,
@@ -124,7 +129,8 @@ def _made(artifact: Artifact, catalogue: Catalogue) -> Shelf:
         dated=any(each.starts or each.ends for each in services),
         starts=np.array([0 if each.starts is None else each.starts.toordinal() for each in services]),
         ends=np.array([_FOREVER if each.ends is None else each.ends.toordinal() for each in services]),
-        rank=np.array([2.0 * each.fallback + _KINDS_FIRST[each.kind] for each in services]),
+        rank=rank,
+        ahead=np.array(rank) * _SCORE_MAX,
         value=np.array([each.value for each in services], dtype=np.float64),
         popularity=popularity,
         upsell=_where(each.upsell for each in services),

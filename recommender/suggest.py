@@ -74,7 +74,10 @@ def suggest(
         mode="general" if person.personal is None else "personal",
         channel=channel,
         k=k,
-        suggestions=tuple(_suggestion(place, scores.item(place), ground=ground, shelf=shelf) for place in best),
+        suggestions=tuple(
+            _suggestion(place, spoken, scores.item(place), ground=ground, shelf=shelf)
+            for place, spoken in zip(best, ground.shares.speaking_for(best), strict=True)
+        ),
         withheld=withheld(shelf, no),
         beyond=len(shelf.services) - len(no) - len(best),
         grounds=() if person.personal is None else person.personal.grounds,
@@ -127,22 +130,25 @@ def _scores(ground: _Ground, shelf: Shelf) -> Numbers:
 
 def _best(no: Refused, scores: Numbers, *, shelf: Shelf, k: int) -> list[int]:
     """The places of the first k: fallbacks last, mandatory services first, then by score; the id breaks a tie."""
-    # No score comes near this, so that one number says both; ties at the cut are all kept, and decided below.
-    keys = shelf.rank * 1e6 - scores
+    # One number says both; ties at the cut are all kept, and decided below.
+    keys = shelf.ahead - scores
     keys[list(no)] = np.inf
-    last = np.partition(keys, k - 1)[k - 1] if k < len(keys) else np.inf
+    places = range(len(keys))
+    if k < len(keys) - len(no):
+        sorted_to_k = keys.copy()
+        sorted_to_k.partition(k - 1)
+        places = (keys <= sorted_to_k[k - 1]).nonzero()[0].tolist()
     order = sorted(
-        (shelf.rank.item(place), -scores.item(place), shelf.alphabetical[place], place)
-        for place in np.flatnonzero(keys <= last).tolist()
+        (shelf.rank[place], -scores.item(place), shelf.alphabetical[place], place)
+        for place in places
         if place not in no
     )
     return [place for *_, place in order[:k]]
 
 
-def _suggestion(place: int, score: float, *, ground: _Ground, shelf: Shelf) -> Suggestion:
+def _suggestion(place: int, spoken: tuple[str, ...], score: float, *, ground: _Ground, shelf: Shelf) -> Suggestion:
     service = shelf.services[place].id
     needs = [need_reason(found) for found in ground.needs if service in found.need.suggests]
-    spoken = ground.shares.speaking_for(place)
     modelled = model_reasons(
         service, spoken, features=ground.features, tellings=shelf.tellings, artifact=shelf.artifact
     )
