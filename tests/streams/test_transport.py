@@ -123,7 +123,7 @@ def test_a_handler_that_keeps_raising_stops_the_worker_before_the_next_frame(
 ) -> None:
     produce(kafka, topic, [*numbered(50), b"always raise", *numbered(149)], partition=0)
     with Worker(kafka, group=fresh("app"), journal=journal, topics=[topic]) as worker:
-        assert worker.process.wait(timeout=30) == 1
+        assert worker.process.wait(timeout=60) == 1
     assert offsets(journal, topic=topic, partition=0) == list(range(50))
     assert "facts" in worker.log
     assert "someone's data" not in worker.log
@@ -168,7 +168,7 @@ def test_sigterm_lets_the_frame_in_hand_finish_and_begins_no_other(kafka: str, t
 @pytest.mark.parametrize("trouble", ["checkpoints", "companion"])
 def test_a_worker_that_lost_what_it_needs_ends_as_failed(kafka: str, topic: str, journal: Path, trouble: str) -> None:
     with Worker(kafka, group=fresh("app"), journal=journal, topics=[topic], trouble=trouble) as worker:
-        assert worker.process.wait(timeout=30) == 1
+        assert worker.process.wait(timeout=60) == 1
     assert "someone's data" not in worker.log
 
 

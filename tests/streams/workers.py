@@ -26,7 +26,7 @@ def fresh(word: str) -> str:
 
 def wait_until(condition: Callable[[], object], *, what: str) -> None:
     """A worker needs some seconds to join its group, and as many to take over from one that died."""
-    until(condition, within_s=30.0, what=what)
+    until(condition, what=what)
 
 
 def produce(kafka: str, topic: str, values: Sequence[bytes], *, partition: int | None = None) -> None:
@@ -36,7 +36,7 @@ def produce(kafka: str, topic: str, values: Sequence[bytes], *, partition: int |
     try:
         for value in values:
             producer.send(topic, value, partition=next(turn) if partition is None else partition)
-        producer.flush(timeout=20)
+        producer.flush(timeout=60)
     finally:
         producer.close()
 
@@ -70,7 +70,7 @@ class Worker:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to stop; the exit status."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=15)
+        return self.process.wait(timeout=60)
 
 
 def frames(journal: Path, *, topic: str, partition: int | None = None) -> list[dict[str, Any]]:
