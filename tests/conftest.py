@@ -13,6 +13,7 @@ from embedded.ports import LOOPBACK
 from streams.admin import wait_for_broker
 from tests import servers
 from tests.servers import Valkey, ValkeyCluster
+from tests.sharing import share
 
 # Nothing here is timed: the machine may be busy with other tests.
 settings.register_profile("rapport", deadline=None)
@@ -31,11 +32,13 @@ sys.addaudithook(_refuse_far_connections)
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A test that asks for a server is marked `servers`, before -m chooses."""
     for item in items:
         if SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)
+    if hasattr(config, "workerinput"):  # one of several processes
+        share(items)
 
 
 @pytest.fixture(scope="session")
