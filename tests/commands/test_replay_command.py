@@ -133,7 +133,7 @@ def test_an_interrupted_replay_goes_on_where_it_ended_and_nothing_is_lost_or_dou
     with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         until(state.exists, what="a place kept")
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     reached = json.loads(output)["acknowledged"]
     assert 0 < reached < 1000

@@ -43,7 +43,7 @@ class World:
         os.kill(pid, signal.SIGKILL)
 
     def end(self) -> tuple[int, str]:
-        _, errors = self.supervisor.communicate(timeout=20)
+        _, errors = self.supervisor.communicate(timeout=60)
         return self.supervisor.returncode, errors
 
 

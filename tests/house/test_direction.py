@@ -42,7 +42,7 @@ def test_only_the_composition_reads_the_environment() -> None:
         f"{source.name}:{node.lineno}"
         for source in product()
         if source.room not in READS_SETTINGS
-        for node in ast.walk(source.syntax)
+        for node in source.nodes
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv", "environb"}
     ]
     assert not readers, "Take the setting as an argument; commands/ reads it:\n" + "\n".join(readers)

@@ -34,7 +34,7 @@ def _read(text: str) -> Source:
 
 
 def _names_used(source: Source) -> list[tuple[int, str]]:
-    loads = [node for node in ast.walk(source.syntax) if isinstance(node, ast.Name | ast.Attribute | ast.alias)]
+    loads = [node for node in source.nodes if isinstance(node, ast.Name | ast.Attribute | ast.alias)]
     return [
         (
             node.lineno,
@@ -48,7 +48,7 @@ def subjects_made(source: Source) -> list[str]:
     """Where a subject is made, or the seal for one is taken."""
     if source.name in MAKES_SUBJECTS:
         return []
-    calls = [node for node in ast.walk(source.syntax) if isinstance(node, ast.Call)]
+    calls = [node for node in source.nodes if isinstance(node, ast.Call)]
     made = [call.lineno for call in calls if _called(call) == "Subject" or _changes_a_subject(call)]
     named = [line for line, name in _names_used(source) if name in {"subject_of", "_SEAL"}]
     return [f"{source.name}:{line}" for line in [*made, *named]]
@@ -70,7 +70,7 @@ def state_reads(source: Source) -> list[str]:
     lines: list[int] = []
     if source.name not in READS_THE_STATE:
         lines += _attributes_of_the_state(source)
-    for node in ast.walk(source.syntax):
+    for node in source.nodes:
         if isinstance(node, ast.ImportFrom) and node.module == "consent.state":
             allowed = IMPORTS_THE_STATE.get(source.name, set())
             lines.extend(node.lineno for alias in node.names if alias.name not in allowed)
@@ -83,7 +83,7 @@ def state_reads(source: Source) -> list[str]:
 
 def _attributes_of_the_state(source: Source) -> list[int]:
     """Records have no methods of these names, so what is called is something else: a client that asks over HTTP."""
-    calls = [node for node in ast.walk(source.syntax) if isinstance(node, ast.Call)]
+    calls = [node for node in source.nodes if isinstance(node, ast.Call)]
     called = {id(call.func) for call in calls}
     by_name = [
         call.lineno
@@ -93,7 +93,7 @@ def _attributes_of_the_state(source: Source) -> list[int]:
     ]
     return by_name + [
         node.lineno
-        for node in ast.walk(source.syntax)
+        for node in source.nodes
         if isinstance(node, ast.Attribute) and node.attr in STATE and id(node) not in called
     ]
 
@@ -102,7 +102,7 @@ def answers_lost(source: Source) -> list[str]:
     """Where an answer of the door is thrown away, or compared with None, which it never is."""
     lines = [
         node.lineno
-        for node in ast.walk(source.syntax)
+        for node in source.nodes
         if (isinstance(node, ast.Expr) and _asks(node.value))
         or (isinstance(node, ast.Compare) and any(_asks(side) for side in [node.left, *node.comparators]))
     ]

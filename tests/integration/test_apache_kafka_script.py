@@ -60,7 +60,7 @@ def test_two_who_ask_at_once_fetch_it_once(script: Path, tmp_path: Path) -> None
         until((tmp_path / "calls").exists, what="the first one fetching")
         until(lambda: waits(first, lock) and waits(second, lock), what="both at the lock")
         (tmp_path / "go").write_text("on\n")
-        said = [process.communicate(timeout=20)[0] for process in (first, second)]
+        said = [process.communicate(timeout=60)[0] for process in (first, second)]
     assert (tmp_path / "calls").read_text() == "fetched\n"
     assert len(set(said)) == 1
     assert [process.returncode for process in (first, second)] == [0, 0]
@@ -72,6 +72,6 @@ def test_what_is_missing_is_named(script: Path, tmp_path: Path) -> None:
     bare.mkdir()
     (bare / "dirname").symlink_to(str(shutil.which("dirname")))
     with installing(script, path=str(bare)) as process:
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 2
     assert said == "apache-kafka: java is not installed\n"
