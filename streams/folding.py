@@ -114,10 +114,13 @@ class StreamFold:
         if (missing := left_behind(found, partition=partition, log=self.log)) is not None:
             self._forget(stream)
             return Stopped(missing)
-        owned = self._owned.get(partition)
-        has_begun = found is not None or (owned is not None and owned.checkpoint is not None)
-        if not has_begun or begin(found, log=self.log).offset >= read_to:
+        start = begin(found, log=self.log).offset
+        if start >= read_to:
             return None
+        owned = self._owned.get(partition)
+        if found is None and (owned is None or owned.checkpoint is None):
+            # Read up to there by whoever had it before, or the log lost its start: reading it from there tells.
+            return SeekTo(start)
         return self._mismatched(stream, Mismatch(found))
 
     async def _fold(self, stream: Stream, frame: Frame) -> Answer:

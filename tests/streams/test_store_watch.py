@@ -143,12 +143,14 @@ async def test_a_store_that_lost_the_checkpoint_stops_the_partition() -> None:
     assert "lost this partition's checkpoint" in reader.stopped
 
 
-async def test_a_partition_of_a_log_that_begins_late_and_of_which_nothing_is_folded_is_left_alone() -> None:
+async def test_a_store_that_lost_what_the_owner_before_had_folded_is_read_for_from_the_start() -> None:
     reader = Reader(start=5)
 
     await reader.watch.look()
 
-    assert (reader.next_offset, reader.stopped) == (5, "")
+    assert (reader.next_offset, reader.stopped) == (0, "")
+    await reader.read(6)
+    assert await reader.world.orders() == 6
 
 
 async def test_a_copy_from_before_the_epoch_stops_a_partition_that_has_read_nothing_of_it() -> None:
