@@ -22,6 +22,10 @@ class MemoryArchive:
         self._records.setdefault((epoch, partition), []).extend(each for each in records if each.offset >= here)
         self._ranges[epoch, partition] = max(here, end)
 
+    def of(self, epoch: int, partition: int) -> Sequence[Record]:
+        """What is archived of a partition of one log."""
+        return self._records.get((epoch, partition), ())
+
     def records(self, partition: int) -> Iterator[Record]:
         """Everything archived of a partition, through all epochs."""
         for epoch, each in sorted(self._records):

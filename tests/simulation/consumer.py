@@ -16,6 +16,7 @@ WAIT_S: Final = 1.0
 AT_ONCE: Final = 4
 POLL_S: Final = 0.25
 HEARTBEAT_S: Final = 0.8
+LOOK_AGAIN_S: Final = 3.0
 RECORDS_MAX: Final = 5
 """Few records per frame, so that a history has many."""
 
@@ -42,7 +43,7 @@ class Consumer:
     def works(self) -> list["asyncio.Task[None]"]:
         """Begin; every task lasts as long as the process."""
         spawn = self._process.spawn
-        return [spawn(self._belong()), spawn(self._fetch()), spawn(self._last())]
+        return [spawn(self._belong()), spawn(self._fetch()), spawn(self._look_again()), spawn(self._last())]
 
     def _lanes_of(self, handler: Handler) -> Lanes:
         return Lanes(lambda handed: self._handle(handed, handler), at_once=AT_ONCE)
@@ -60,6 +61,13 @@ class Consumer:
                 if self.generation == generation:
                     self.ownership.assign(starts)
             await self._process.rest(HEARTBEAT_S)
+
+    async def _look_again(self) -> None:
+        while True:
+            await self._process.rest(LOOK_AGAIN_S)
+            turns = self.ownership.stopped()
+            for key, start in (await self._starts(list(turns))).items():
+                self.ownership.look_again(key, turn=turns[key], start=start)
 
     async def _starts(self, held: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
         starts = {}

@@ -11,6 +11,7 @@ from outreach.decision import Decision
 from profiles.codec import encode_facet
 from profiles.facet import Facet
 from profiles.fold import fold
+from streams.folding import left_behind
 from tests.simulation.kafka import EVENTS, INTAKE
 from tests.simulation.model import Counted, LetterName, may
 from tests.simulation.network import at_once
@@ -27,6 +28,7 @@ def is_settled(world: World) -> bool:
     return (
         all(_is_read(world, stream) for stream in streams)
         and all(not at_once(server.profiles.outbox_length(stream)) for stream in streams)
+        and all(_is_whole(world, partition) for partition in range(PARTITIONS))
         and all(_is_archived(world, partition) for partition in range(PARTITIONS))
         and all(_is_kept(world, name.identity) for name in server.holds._holds)
         and all(record.done for record in server.acts._records.values())
@@ -40,6 +42,12 @@ def _is_read(world: World, stream: Stream) -> bool:
         # Where the log keeps nothing there is no record to stop at.
         return stream.partition in world.frozen or held.first == held.end or bool(_reasons(world, stream.partition))
     return checkpoint_of(world, stream).offset == held.end
+
+
+def _is_whole(world: World, partition: int) -> bool:
+    """Nothing of an earlier log is left to fold."""
+    found = at_once(world.server.profiles.checkpoint(Stream(PROFILES, EVENTS, partition)))
+    return left_behind(found, partition=partition, log=world.identities()[EVENTS]) is None
 
 
 def _is_kept(world: World, identity: str) -> bool:

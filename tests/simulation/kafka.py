@@ -50,6 +50,8 @@ class Kafka:
     epoch: int = 1
     remade: int = 0
     away: bool = False
+    former: dict[int, str] = field(default_factory=dict)
+    """The topic's id in each epoch before this one."""
     topics: dict[tuple[str, int], Partition] = field(default_factory=dict)
 
     def at(self, topic: str, partition: int) -> Partition:

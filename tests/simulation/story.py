@@ -9,12 +9,13 @@ from typing import Any, Final
 from consent.holds import ConsentStoreUnavailable
 from consent.recording import ActRefused, plan_act
 from events.acts import ConsentGiven, ConsentWithdrawn
-from events.admission import Admitted, EventRefused
+from events.admission import Admitted, EventRefused, event_key
 from events.fact import decode_fact
 from events.log import LogError
+from events.outreach import OutreachClaimed
 from events.partitioning import partition_of
 from outreach.claiming import Go
-from outreach.facts import claimed_fact, sent_fact
+from outreach.facts import OWN_SOURCE, claimed_fact, sent_fact
 from outreach.records import OutreachUnavailable
 from profiles.person import PersonUnavailable
 from profiles.store import ProfileStoreUnavailable
@@ -218,7 +219,7 @@ class Story:
     async def _claimed(self, name: str, identity: str) -> None:
         async def claim(process: Process) -> None:
             world, now, restores = self._world, self._world.clock(), self._world.restores
-            window = Window(world, identity)
+            window, is_known = Window(world, identity), self._is_claim_known(name, identity)
             answer = await claims_of(world, process).claim(name, at=now)
             world.say(f"claim of {name[:10]}: {'go' if answer else getattr(answer, 'reason', '')}")
             facts = (
@@ -227,16 +228,21 @@ class Story:
                 else [claimed_fact(answer.decision, now=now)]
             )
             if isinstance(answer, Go):
-                if name in world.found.went:
+                is_same_store = world.restores == restores
+                if is_same_store and (name in world.found.went or is_known):
                     world.wrong(f"{name} was sent twice")
-                if world.restores == restores:
-                    world.found.went.add(name)
+                (world.found.went if is_same_store else world.found.went_before).add(name)
                 if answer.decision.channel != "desk":
                     window.check(f"outreach.{answer.decision.channel}", at=now, what="a go")
                 facts.append(sent_fact(answer.decision, at=now, now=now))
             await world.log(process).append([ADMISSION.place(fact) for fact in facts])
 
         await self._asked(claim)
+
+    def _is_claim_known(self, name: str, identity: str) -> bool:
+        """A store that went back past a claim knows of it again once it has folded what the log tells of it."""
+        told = event_key(OWN_SOURCE, f"{OutreachClaimed.event_type} {name}")
+        return name in self._world.found.went_before and self._world.model.is_folded((identity, told))
 
     async def _posted(self, said: bytes) -> None:
         async def post(process: Process) -> None:

@@ -31,7 +31,7 @@ from tests.simulation.consumer import Consumer
 from tests.simulation.kafka import DECISIONS, EVENTS, INTAKE, OUTREACH
 from tests.simulation.network import Process
 from tests.simulation.permission import WatchedDecider
-from tests.simulation.world import PARTITIONS, PROFILES, SESSION_S, World
+from tests.simulation.world import PARTITIONS, PROFILES, World
 
 ADMISSION: Final = Admission(pseudonyms=PSEUDONYMS, partitions=PARTITIONS)
 CACHED: Final = 3
@@ -201,30 +201,3 @@ def start(world: World, name: str) -> None:
     made = Archivist(world, name) if name == "archivist" else Worker(world, name)
     world.workers[name] = made
     made.start()
-
-
-async def supervise(world: World) -> None:
-    """Start again what died; call those out of the group that are not heard of."""
-    while True:
-        await world.loop.rest(0.7)
-        for name, worker in list(world.workers.items()):
-            if not worker.process.alive and not (world.frozen and worker.is_archivist):
-                start(world, name)
-        for group in world.groups.values():
-            group.expire(before=world.loop.now - SESSION_S)
-        if world.wants_adoption:
-            adopt_if_drained(world)
-
-
-def adopt_if_drained(world: World) -> None:
-    """An operator makes the log anew once all of it is folded and archived, with nobody at work."""
-    ends = [world.kafka.at(EVENTS, partition).end for partition in range(PARTITIONS)]
-    folded = [world.model.folded.get(partition, (0, 0))[1] for partition in range(PARTITIONS)]
-    archived = [world.archive.contiguous_end(world.kafka.epoch, partition) for partition in range(PARTITIONS)]
-    if not ends == folded == archived or world.frozen or world.kafka.epoch > 1:
-        return
-    world.wants_adoption = False
-    world.adopt()
-    for worker in world.workers.values():
-        if not worker.process.asleep:
-            worker.process.kill()

@@ -2,7 +2,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
 
@@ -42,6 +42,7 @@ class Findings:
     sends: dict[str, Any] = field(default_factory=dict)
     sent_by: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     went: set[str] = field(default_factory=set)
+    went_before: set[str] = field(default_factory=set)  # in a store that has gone back since
 
 
 class World:
@@ -130,10 +131,12 @@ class World:
 
     def identities(self) -> dict[str, LogIdentity]:
         """Which log each topic is, as a process finds it when it starts."""
-        return {
-            topic: LogIdentity(epoch=self.kafka.epoch if topic == EVENTS else 1, topic_id=self.kafka.topic_id(topic))
-            for topic in (*FOLDED, OUTREACH)
+        logs = {topic: LogIdentity(epoch=1, topic_id=self.kafka.topic_id(topic)) for topic in (*FOLDED, OUTREACH)}
+        ends = {
+            epoch: [self.archive.contiguous_end(epoch, partition) for partition in range(PARTITIONS)]
+            for epoch in self.kafka.former
         }
+        return logs | {EVENTS: replace(logs[EVENTS], epoch=self.kafka.epoch, earlier=ends)}
 
     def processes(self) -> Iterator[Process]:
         """Every process that is meant to live."""
@@ -216,9 +219,7 @@ class World:
             case "restore_store" | "restore_after":
                 self._restore(self._chosen(fault))
             case "lose_store":
-                # A worker refuses to start on an empty store that an earlier log was folded into.
-                if self.kafka.epoch == 1:
-                    self._restore(self._copies[0])
+                self._restore(self._copies[0])
             case "retain":
                 self._retain()
             case "remake_log":
@@ -238,10 +239,12 @@ class World:
         self.kafka.away = False
 
     def _restore(self, copy: Copy) -> None:
-        if self.frozen:
-            return  # a worker refuses to start where the store remembers less than history does
+        # A worker refuses to start where the store remembers less than history does, or nothing of an earlier log.
+        if self.frozen or (self.kafka.epoch > 1 and copy is self._copies[0]):
+            return
         self.server.restore(copy)
         self.restores += 1
+        self.found.went_before |= self.found.went
         self.found.went.clear()
         for partition in range(PARTITIONS):
             self.read_checkpoint(partition)
@@ -278,10 +281,9 @@ class World:
 
     def adopt(self) -> None:
         """The topic is made anew with all of the old one folded and archived: the next epoch begins."""
+        self.kafka.former[self.kafka.epoch] = self.kafka.topic_id(EVENTS)
         self.kafka.remake(EVENTS)
         self.kafka.epoch += 1
-        self._copies = [self.server.copy()]
-        self._lately = deque(self._copies, maxlen=LATELY)
 
 
 def _no_acknowledgement() -> Exception:
