@@ -69,7 +69,7 @@ class EventRoutes:
         Sending again is harmless: an event counts once by its `source` and `id`. The source must be the one the key
         is bound to. 202: all were admitted; 207: some, see `items`; 422: none.
         """
-        key, said = asked(request)
+        key, said, _ = asked(request)
         if key is None:
             raise Refusal("unauthenticated")
         events = _events(said)

@@ -25,6 +25,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._requests = Counter(
             "rapport_http_requests", "requests answered", ("method", "route", "status"), registry=self._registry
         )
@@ -46,8 +47,17 @@ class Metrics:
 
     def answered(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered; `route` is the template, never the path."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        requests, durations = self._children(method, route, status)
+        requests.inc()
+        durations.observe(seconds)
+
+    def _children(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        """Of the labels; looking one up costs the library more than counting."""
+        known = self._known.get((method, route, status))
+        if known is None:
+            found = self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)
+            known = self._known[method, route, status] = found
+        return known
 
     def event(self, outcome: str) -> None:
         """An event was accepted, or refused with a code."""

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.customers import person
-from api.gate import Gate
+from api.gate import Gate, asked
 from api.refusal import Refusal
 from api.services import Services
 from events.shape import Code
@@ -36,9 +36,9 @@ class SuggestionRoute:
 
     async def answer(self, request: Request) -> Response:
         """Suggestions for the person a reference stands for."""
-        ref = str(request.path_params["ref"])
-        k, channel = _k(request.query_params.get("k")), _channel(request.query_params.get("channel"))
-        view = await person(self.services, ref, after=request.query_params.get("after"))
+        ref, query = str(request.path_params["ref"]), asked(request).query
+        k, channel = _k(query.get("k")), _channel(query.get("channel"))
+        view = await person(self.services, ref, after=query.get("after"))
         found = suggest(
             input_of(view, ref=ref, now=view.read_at),
             artifact=self.services.model.artifact,

@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 
 import uvloop
-from granian.constants import Interfaces
-from granian.server.embed import Server
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,6 +17,8 @@ from starlette.routing import Route
 
 from api.auth import ROUTES, authorize
 from api.key_file import KeyFile
+from commands.api import STORE_TIMEOUT_S, http_server
+from commands.garbage import look_for_garbage_rarely
 from commands.keys import KEYS_FILE
 from commands.settings import Settings, settings_of
 from events.keys import FAMILIES, facet_key, global_key, partition_key
@@ -31,7 +31,7 @@ ACCESS = ROUTES["GET", "/v1/customers/{ref}/suggestions"]
 def app_of(settings: Settings, *, answer: bytes, receipt: bytes) -> Starlette:
     """`GET /bare/{identities}`: reads the holds and facets of the identities, writes a receipt, answers the bytes."""
     keys = KeyFile(settings.data / KEYS_FILE)
-    client = redis_client(settings.redis, cluster=False)
+    client = redis_client(settings.redis, cluster=False, timeout_s=STORE_TIMEOUT_S)
     lifetime = FAMILIES["decision"].lifetime_s
 
     async def bare(request: Request) -> Response:
@@ -50,14 +50,8 @@ def app_of(settings: Settings, *, answer: bytes, receipt: bytes) -> Starlette:
 
 async def serve(settings: Settings, *, answer: bytes, receipt: bytes) -> None:
     """Serve until SIGTERM, as `rapport api` does."""
-    server = Server(
-        app_of(settings, answer=answer, receipt=receipt),
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.ASGINL,
-        websockets=False,
-        log_enabled=False,
-    )
+    look_for_garbage_rarely()
+    server = http_server(app_of(settings, answer=answer, receipt=receipt), host=settings.host, port=settings.port)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
     await server.serve()
 
