@@ -220,6 +220,17 @@ async def test_a_commit_takes_five_hundred_facets_and_no_more(backend: Backend) 
     assert await backend.store.load(PARTITION, identities) == too_many
 
 
+async def test_heavy_commits_of_several_streams_at_once_all_stand(backend: Backend) -> None:
+    streams = [Stream(f"app{number}", "rapport.events", PARTITION) for number in range(4)]
+    heavy = {identity: Facet(recent=bytes(90_000) + identity.encode()) for identity in neighbours(8)}
+    shares = [dict(list(heavy.items())[begin : begin + 2]) for begin in range(0, 8, 2)]
+    commits = [replace(step(None, at(1), facets=share), stream=one) for one, share in zip(streams, shares, strict=True)]
+
+    assert await asyncio.gather(*map(backend.store.commit, commits)) == [Committed()] * 4
+
+    assert await backend.store.load(PARTITION, list(heavy)) == heavy
+
+
 async def test_a_commit_stays_in_its_partition(backend: Backend) -> None:
     number = next(n for n in range(100) if partition_of(pseudonym(f"app:{n}").encode(), PARTITIONS) != PARTITION)
 
