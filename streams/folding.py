@@ -125,8 +125,9 @@ class StreamFold:
 
     async def _fold(self, stream: Stream, frame: Frame) -> Answer:
         owned = await self._standing(stream, frame.generation)
-        if owned.checkpoint is not None and frame.start > owned.checkpoint.offset:
-            # A person may have moved it on, behind a gap; what is remembered here would seek back into it.
+        if frame.start > (0 if owned.checkpoint is None else owned.checkpoint.offset):
+            # A person may have moved it on, behind a gap, or put back a copy of a store that had lost it; what is
+            # remembered here would seek back, or stop.
             self._forget(stream)
             owned = await self._standing(stream, frame.generation)
         checkpoint = owned.checkpoint

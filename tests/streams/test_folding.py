@@ -123,6 +123,21 @@ async def test_a_frame_handed_over_again_changes_nothing() -> None:
     assert world.store.snapshot() == before
 
 
+async def test_a_store_put_back_after_it_was_found_empty_is_gone_on_with() -> None:
+    world = World()
+    empty = world.store.snapshot()
+    await handed(world.fold, orders(3), start=0, end=3)
+    copy = world.store.snapshot()
+    world.store.restore(empty)
+    owner = world.owner()
+    assert isinstance(await handed(owner, orders(1, first=2), start=2, end=3), Stopped)
+    world.store.restore(copy)
+
+    assert await handed(owner, orders(1, first=2), start=2, end=3) == Handled()
+    assert await handed(owner, orders(2, first=3), start=3, end=5) == Handled()
+    assert await world.orders() == 5
+
+
 async def test_a_frame_that_overlaps_the_checkpoint_is_folded_from_there() -> None:
     world = World()
     await handed(world.fold, orders(3), start=0, end=3)
