@@ -28,7 +28,7 @@ def is_settled(world: World) -> bool:
     return (
         all(_is_read(world, stream) for stream in streams)
         and all(not at_once(server.profiles.outbox_length(stream)) for stream in streams)
-        and all(_is_whole(world, partition) for partition in range(PARTITIONS))
+        and all(_is_whole(world, partition) and _is_right_to_stop(world, partition) for partition in range(PARTITIONS))
         and all(_is_archived(world, partition) for partition in range(PARTITIONS))
         and all(_is_kept(world, name.identity) for name in server.holds._holds)
         and all(record.done for record in server.acts._records.values())
@@ -94,9 +94,13 @@ def check_ending(world: World) -> None:
 
 
 def _check_stop(world: World, partition: int) -> None:
-    reasons = _reasons(world, partition)
-    if reasons and why_stopped(world, Stream(PROFILES, EVENTS, partition)) is None:
-        world.wrong(f"partition {partition} stands still for no reason: {reasons[0]}")
+    if not _is_right_to_stop(world, partition):
+        world.wrong(f"partition {partition} stands still for no reason: {_reasons(world, partition)[0]}")
+
+
+def _is_right_to_stop(world: World, partition: int) -> bool:
+    """Nobody stands still, or there is a reason; whoever stopped for one that is gone is about to look again."""
+    return not _reasons(world, partition) or why_stopped(world, Stream(PROFILES, EVENTS, partition)) is not None
 
 
 def _reasons(world: World, partition: int) -> list[str]:

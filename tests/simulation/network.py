@@ -142,6 +142,13 @@ class Network:
         _strike(process, fault, kill="kill_before", pause="pause_before")
         return await answer
 
+    def watched(self, look: Callable[[], None]) -> None:
+        """Let somebody look at what was done; his failure is not the caller's, who would only try again."""
+        try:
+            look()
+        except Exception as error:  # noqa: BLE001  whatever it is, the history fails by it
+            self.loop.complaints.append(f"a watch failed: {error!r}")
+
     def _met(self, process: Process, what: str) -> Fault | None:
         fault = None if self.healed else self.faults.get(self.calls)
         if fault is not None:
@@ -217,7 +224,7 @@ class Remote:
                     before()
                 value = at_once(function(*args, **named))
                 if watch is not None:
-                    watch(method, args or tuple(named.values()), value)
+                    network.watched(lambda: watch(method, args or tuple(named.values()), value))
                 return value
 
             what = f"{self._name}.{method}"

@@ -10,6 +10,7 @@ from consent.holds import ConsentStoreUnavailable
 from events.log import LogUnavailable
 from events.position import Stream
 from outreach.records import OutreachUnavailable
+from profiles.packed import unpack
 from profiles.store import Committed, ProfileStoreUnavailable
 from streams.folding import LogIdentity
 from streams.frame import Record
@@ -188,7 +189,7 @@ class World:
             self.wrong(f"records of another log were folded into partition {partition}")
         self.model.folded[partition] = reached
         for identity, facet in commit.facets.items():
-            if facet.recent != self.model.recent(identity, until=reached):
+            if unpack(facet).recent != self.model.recent(identity, until=reached):
                 self.wrong(f"the facet of {identity} at {reached} does not hold the log's events up to there")
 
     def _holds_did(self, _method: str, _args: tuple[Any, ...], _value: Any) -> None:
