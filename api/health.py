@@ -1,19 +1,20 @@
 """Is it alive, may it be relied on, what did it count."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from api.gate import Gate
-from api.metrics import Lag
 from api.services import Probe, Services
 from events.shape import Shape
 
 PROBE_S: Final = 2.0
+
+T = TypeVar("T")
 
 
 class Alive(Shape):
@@ -63,16 +64,11 @@ class HealthRoutes:
         return JSONResponse(readiness.model_dump(mode="json"), 503 if reasons else 200)
 
     async def metrics(self) -> PlainTextResponse:
-        """All counters in Prometheus' text format, and the lag of the workers as they last said it."""
-        self.services.metrics.behind(await self._lags())
+        """All counters in Prometheus' text format, the lag the workers said last, and the holds that wait."""
+        lags, holds = await asyncio.gather(_known(self.services.lags()), _known(self.services.holding()))
+        self.services.metrics.behind(lags or {})
+        self.services.metrics.holding(holds)
         return PlainTextResponse(self.services.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-    async def _lags(self) -> Mapping[str, Sequence[Lag]]:
-        try:
-            async with asyncio.timeout(PROBE_S):
-                return await self.services.lags()
-        except Exception:  # noqa: BLE001 - whatever is wrong, the lag is unknown, and the counters help to see why
-            return {}
 
     def _notes(self) -> tuple[str, ...]:
         model = self.services.model
@@ -87,6 +83,14 @@ def build(services: Services, gate: Gate) -> APIRouter:
     router = APIRouter(route_class=gate.route_class())
     HealthRoutes(services).mount(router)
     return router
+
+
+async def _known(figure: Awaitable[T]) -> T | None:
+    try:
+        async with asyncio.timeout(PROBE_S):
+            return await figure
+    except Exception:  # noqa: BLE001 - whatever is wrong, the figure is unknown, and the counters help to see why
+        return None
 
 
 async def _asked(probe: Probe) -> str | None:

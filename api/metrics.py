@@ -45,6 +45,12 @@ class Metrics:
             registry=self._registry,
         )
 
+        self._holds = Gauge(
+            "rapport_holds_waiting",
+            "withdrawals acknowledged and not yet folded; NaN where it is unknown",
+            registry=self._registry,
+        )
+
     def answered(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered; `route` is the template, never the path."""
         requests, durations = self._children(method, route, status)
@@ -72,6 +78,10 @@ class Metrics:
         self._lag.clear()
         for app, lag in ((app, lag) for app, of_app in lags.items() for lag in of_app):
             self._lag.labels(app, lag.topic, str(lag.partition)).set(math.nan if lag.lag is None else lag.lag)
+
+    def holding(self, holds: int | None) -> None:
+        """So many withdrawals wait to be folded."""
+        self._holds.set(math.nan if holds is None else holds)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""

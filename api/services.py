@@ -25,6 +25,15 @@ Lags = Callable[[], Awaitable[Mapping[str, Sequence[Lag]]]]
 """Asks how far behind the workers of each app are, by partition."""
 
 
+Holding = Callable[[], Awaitable[int | None]]
+"""Asks how many withdrawals wait to be folded, None where nobody knows."""
+
+
+async def nobody_counts() -> int | None:
+    """It is not known how many wait."""
+    return None
+
+
 async def nobody_measures() -> Mapping[str, Sequence[Lag]]:
     """No lag is known."""
     return {}
@@ -55,4 +64,5 @@ class Services:
     probes: Mapping[str, Probe] = field(default_factory=dict)
     metrics: Metrics = field(default_factory=Metrics)
     lags: Lags = nobody_measures
+    holding: Holding = nobody_counts
     timeout_s: float = 5.0

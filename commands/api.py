@@ -201,6 +201,7 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
             "log": Recently(partial(log_probe, settings, topic_id)),
             "profiles": partial(_lag, LagBoard(store.client, app=PROFILES), settings),
         },
+        holding=holds.waiting_total,
         lags=partial(_lags, [(app, LagBoard(store.client, app=app)) for app in (PROFILES, HISTORY)]),
     )
 

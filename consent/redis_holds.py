@@ -104,6 +104,14 @@ class RedisHolds:
         found = (_hold(identity, field, value) for (identity, field), value in zip(members, values, strict=True))
         return [hold for hold in found if hold is not None]
 
+    async def waiting_total(self) -> int:
+        """How many holds wait in all partitions, also those that cannot be read."""
+        with faults():
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for partition in range(self._partitions):
+                    pipeline.zcount(_waiting_key(partition), "-inf", "+inf")
+                return sum(await pipeline.execute())
+
     def _partition(self, identity: str) -> int:
         return partition_of(identity.encode(), self._partitions)
 

@@ -18,7 +18,7 @@ from profiles.codec import FacetUnreadable
 from profiles.facet import Facet
 from profiles.packed import Packed
 from profiles.store import FACETS_MAX, Commit, CommitTooHeavy, Mismatch, OutboxEntry, ProfileStore
-from streams.frame import Answer, Frame, Handled, Record, SeekTo, Stopped
+from streams.frame import Answer, Frame, Handled, OneBefore, Record, SeekTo, Stopped
 from streams.patience import Away
 
 _log = logging.getLogger(__name__)
@@ -288,5 +288,5 @@ class StoredCheckpoints:
 
 def _one_before(checkpoint: Checkpoint, first: int) -> int:
     if checkpoint.fingerprint and checkpoint.offset - 1 >= first:
-        return checkpoint.offset - 1
+        return OneBefore(checkpoint.offset - 1)
     return checkpoint.offset

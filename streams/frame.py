@@ -69,10 +69,16 @@ class Handler(Protocol):
     async def __call__(self, frame: Frame, /) -> Answer: ...
 
 
+class OneBefore(int):
+    """A position one record before a checkpoint: that record is read again only to know the log by it."""
+
+    __slots__ = ()
+
+
 class Checkpoints(Protocol):
     """Where the owner of a partition goes on reading.
 
-    It may name an earlier offset than the store's checkpoint, to see again the record before it and know the log by it.
+    It may name an earlier offset than the store's checkpoint, as `OneBefore`.
     """
 
     async def committed(self, topic: str, partitions: Collection[int], /) -> Mapping[int, int | None]:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from streams.frame import Answer, Frame, SeekTo, Stopped
+from streams.frame import Answer, Frame, OneBefore, SeekTo, Stopped
 
 FETCH_WAIT_MS = 50
 """How long a fetch may wait for records. The embedded broker answers a waiting one only at its end."""
@@ -44,7 +44,7 @@ class Claim:
     """What is known of one owned partition. Offsets are next offsets, times are of the monotonic clock.
 
     `under_way` counts the frames handed over in this turn and not settled, `skipped` the offsets handled that held no
-    record. `stopped` says why nothing is read;
+    record. `known_by` is the record read only to know the log by, if any. `stopped` says why nothing is read;
     `on_trial` why nothing was until a moment ago; `waits` what a frame in hand has been waiting for, for long.
     `told_at` is the fetching client's own stamp on the log ends, `ends_at_ms` when a new one was first seen.
     """
@@ -54,6 +54,7 @@ class Claim:
     turn: int
     under_way: int = 0
     skipped: int = 0
+    known_by: int | None = None
     stopped: str | None = None
     on_trial: str | None = None
     waits: str | None = None
@@ -62,6 +63,11 @@ class Claim:
     told_at: int | None = None
     ends_at_ms: int | None = None
     short_since_ms: int | None = None
+
+    @property
+    def due(self) -> int:
+        """The next offset to fold: the checkpoint, also while the record before it is still to be read again."""
+        return self.next_offset + (self.next_offset == self.known_by)
 
     @property
     def short_for_ms(self) -> int:
@@ -272,7 +278,9 @@ class Ownership:
         return {key: claim.checkpoint for key, claim in self._claims.items() if claim.checkpoint != UNKNOWN}
 
     def _claim(self, key: tuple[str, int], start: int) -> Claim:
-        return Claim(next_offset=start, checkpoint=start, turn=self._turn(), stopped=self._refused.get(key[0]))
+        known_by = start if isinstance(start, OneBefore) else None
+        stopped = self._refused.get(key[0])
+        return Claim(next_offset=start, checkpoint=start, turn=self._turn(), known_by=known_by, stopped=stopped)
 
     def _break(self, claim: Claim) -> None:
         """What is under way of this claim no longer joins."""
@@ -285,7 +293,7 @@ class Ownership:
 
 
 def gap_reason(*, offset: int, first: int, end: int) -> str:
-    """Why a position outside `[first, end]` of the log cannot be read, with the size of what is missing."""
+    """Why what is due outside `[first, end]` of the log cannot be read, with the size of what is missing."""
     if offset < first:
         return f"the log begins at {first}, the checkpoint is {offset}: {first - offset} offsets are gone"
     return f"the log ends at {end}, the checkpoint is {offset}: it is {offset - end} offsets ahead, or another log"

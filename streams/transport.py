@@ -149,7 +149,7 @@ class FrameThread(driver.AIOKafkaConsumerThread):
                 now_ms=monotonic_ms(),
             )
             if claim.short_for_ms >= SHORT_LOG_MS:
-                self._stop(tp, gap_reason(offset=claim.next_offset, first=0, end=state.highwater))
+                self._stop(tp, gap_reason(offset=claim.due, first=0, end=state.highwater))
 
     def _stop(self, tp: TP, reason: str) -> None:
         if self.consumer.ownership.stop(tp, reason=reason):
@@ -162,12 +162,14 @@ class FrameThread(driver.AIOKafkaConsumerThread):
             if claim is None or claim.next_offset != offset:
                 continue  # asked for at a position that is no longer ours
             try:
-                first = (await consumer.beginning_offsets([tp]))[tp]
-                last = (await consumer.end_offsets([tp]))[tp]
+                first, last = (await consumer.beginning_offsets([tp]))[tp], (await consumer.end_offsets([tp]))[tp]
             except KafkaError as unanswered:
                 _log.warning("how large a gap is was not told: %s", type(unanswered).__name__)
                 continue  # it is asked for again, and found out of range again
-            self._stop(tp, gap_reason(offset=offset, first=first, end=last))
+            if first <= claim.due <= last:  # only the record that the log would be known by is gone
+                self.consumer.ownership.look_again(tp, turn=claim.turn, start=claim.due)
+            else:
+                self._stop(tp, gap_reason(offset=claim.due, first=first, end=last))
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Tell the broker how far we are. Only lag tools read it, so a refusal costs nothing."""
@@ -225,11 +227,10 @@ class FrameConsumer(driver.Consumer):
 
     async def _firsts(self, keys: Collection[Key]) -> Mapping[Key, int]:
         try:
-            return {
-                Key(*tp): offset for tp, offset in (await self.earliest_offsets(*(TP(*key) for key in keys))).items()
-            }
+            firsts = await self.earliest_offsets(*(TP(*key) for key in keys))
         except KafkaError as error:
             raise Away(f"the log's start is not told ({type(error).__name__})") from error
+        return {Key(*tp): offset for tp, offset in firsts.items()}
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """One round of frames, each handed over only while its turn lasts."""

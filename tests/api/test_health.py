@@ -3,6 +3,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from api.services import nobody_counts
+from consent.holds import ConsentStoreUnavailable
 from tests.api.world import World
 from tests.builders import consent, purchased
 
@@ -67,6 +69,18 @@ async def test_metrics_count_by_route_and_never_by_person(world: World) -> None:
     assert 'rapport_suggestions_total{mode="general"} 1.0' in text
     assert ref not in text
     assert "anna" not in text
+
+
+async def test_the_withdrawals_that_wait_are_counted_and_unknown_while_the_store_does_not_answer(world: World) -> None:
+    async def three() -> int:
+        return 3
+
+    async def away() -> int:
+        raise ConsentStoreUnavailable("the store is away")
+
+    for holding, told in ((three, "3.0"), (away, "NaN"), (nobody_counts, "NaN")):
+        text = (await world.with_services(holding=holding).ask("GET", "/metrics", key="admin")).text
+        assert f"\nrapport_holds_waiting {told}\n" in text
 
 
 @dataclass(frozen=True)

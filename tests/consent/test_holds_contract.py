@@ -43,6 +43,17 @@ async def test_a_hold_closes_its_purpose_for_its_identity_alone(holds: Holds) ->
     assert await holds.of([ANNA, BEN]) == {ANNA: {PROFILE}, BEN: frozenset()}
 
 
+@pytest.mark.servers
+@pytest.mark.parametrize("kind", ["redis", "cluster"])
+async def test_what_waits_is_counted_over_all_partitions(kind: str, request: pytest.FixtureRequest) -> None:
+    async with client_of(kind, request) as client:
+        holds = RedisHolds(client, partitions=PARTITIONS)
+        await holds.place([withdrawn(ANNA), withdrawn(ANNA, SUGGEST), withdrawn(BEN)])
+        assert await holds.waiting_total() == 3
+        await holds.release(withdrawn(BEN).name)
+        assert await holds.waiting_total() == 2
+
+
 async def test_nobody_is_asked_about_nobody(holds: Holds) -> None:
     assert await holds.of([]) == {}
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.frame import Answer, Frame, Handled, Record, SeekTo, Stopped
+from streams.frame import Answer, Frame, Handled, OneBefore, Record, SeekTo, Stopped
 from streams.lag import measure, too_late
 from streams.ownership import Handed, Ownership, gap_reason
 
@@ -149,6 +149,16 @@ def test_a_gap_is_told_with_its_size() -> None:
         == "the log begins at 120, the checkpoint is 100: 20 offsets are gone"
     )
     assert "460 offsets ahead" in gap_reason(offset=500, first=0, end=40)
+
+
+def test_what_is_due_is_the_checkpoint_also_while_the_record_before_it_is_to_be_read_again() -> None:
+    ownership = Ownership()
+    ownership.assign({KEY: OneBefore(99)})
+    claim = ownership.claims[KEY]
+    assert (claim.next_offset, claim.due) == (99, 100)
+    assert ownership.hand_over(KEY, turn=claim.turn, end=120)
+    assert claim.due == 120
+    assert owning(99).claims[KEY].due == 99
 
 
 def test_lag_is_last_stable_offset_minus_checkpoint_and_unknown_where_the_end_is_not_fresh() -> None:
