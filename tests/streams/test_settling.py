@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import pytest
+from redis.asyncio import Redis
 
 from consent.holds import Hold, HoldName, Holds, hold_of
 from consent.memory_holds import MemoryHolds
@@ -207,3 +208,17 @@ def test_only_a_no_releases_a_hold_and_names_it_whole() -> None:
     assert decode_release(payload) == hold(NO).name
     assert encode_release(purchased()) is None
     assert encode_release(consent("given", PROFILE)) is None
+
+
+@pytest.mark.servers
+async def test_one_server_keeps_letters_in_the_step_that_takes_their_entries_out(valkey_url: str) -> None:
+    made = await letter(0, b"{", MemoryDeadLetters())
+    client = Redis.from_url(valkey_url, protocol=2)
+    async with client.monitor() as monitor:
+        await RedisDeadLetters(client).settle(STREAM, {"1-0": made})
+        said: list[str] = []
+        while "EXEC" not in said:
+            said.append((await monitor.next_command())["command"].split(" ")[0].upper())
+    await client.aclose()
+
+    assert said[said.index("MULTI") :] == ["MULTI", "HSET", "EXPIRE", "XDEL", "EXEC"]
