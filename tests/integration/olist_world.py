@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -12,11 +12,8 @@ from kafka import KafkaConsumer, TopicPartition
 from commands.olist import read_olist
 from commands.olist_events import olist_events
 from consent.redis_holds import RedisHolds
-from events.admission import Admission, Door, EventRefused
-from events.fact import decode_fact, encode_fact
 from events.pseudonyms import Pseudonyms
-from profiles.facet import Facet, ServiceSection
-from profiles.fold import fold
+from profiles.facet import ServiceSection
 from profiles.person import PersonReader
 from profiles.redis_facets import RedisFacets
 from profiles.redis_store import redis_client
@@ -75,22 +72,6 @@ async def differences(
 def sent(folder: Path) -> Iterator[bytes]:
     for event in olist_events(read_olist(folder)):
         yield msgspec.json.encode(event.cloud_event(source=SOURCE))
-
-
-def folded(lines: Iterable[bytes], *, pseudonyms: Pseudonyms) -> dict[str, Loaded]:
-    """The whole way in one process: admission, the log's bytes, the fold."""
-    admission = Admission(pseudonyms=pseudonyms, partitions=PARTITIONS)
-    door = Door(name=SOURCE, source=SOURCE)
-    facets: dict[str, Facet] = {}
-    for raw in lines:
-        admitted = admission.admit(raw, door=door, received_at=NOW_MS)
-        assert not isinstance(admitted, EventRefused), admitted
-        for each in admitted:
-            fact = decode_fact(encode_fact(each.fact))
-            done = fold(facets.get(fact.identity, Facet()), fact)
-            assert done.fate == "applied"
-            facets[fact.identity] = done.facet
-    return {identity: Loaded(facet) for identity, facet in facets.items()}
 
 
 def replay(installation: Installation, *words: str) -> dict[str, object]:
