@@ -5,7 +5,7 @@ for it done in a store that is no more.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -16,6 +16,8 @@ from events.position import Stream
 from profiles.store import EntryKind, OutboxEntry
 from streams.dead_letters import DeadLetter, decode_letter
 from streams.relay import Settle
+
+_NOES: Final = frozenset({ConsentRefused.event_type, ConsentWithdrawn.event_type})
 
 T_contra = TypeVar("T_contra", contravariant=True)
 
@@ -46,7 +48,8 @@ def settlers(*, letters: Settles[DeadLetter], holds: Settles[HoldName]) -> dict[
 
 def encode_release(fact: Fact) -> bytes | None:
     """A no was folded: the hold it was waiting behind can go. None for any other fact."""
-    if not isinstance(fact.body, ConsentRefused | ConsentWithdrawn):
+    # By its name: to ask for the class of a pydantic object is dear, and every fact is asked.
+    if fact.type not in _NOES or not isinstance(fact.body, ConsentRefused | ConsentWithdrawn):
         return None
     return msgspec.msgpack.encode(HoldName(fact.identity, fact.body.purpose, fact.event_key))
 
