@@ -157,7 +157,7 @@ def _closed(subject: Subject, purpose: Purpose) -> Refused | None:
 
 def _with_needs(subject: Subject, purpose: Purpose, *, at: int, known_at: int) -> Allowed | Refused:
     answer = _on_its_own(subject, purpose, at=at, known_at=known_at)
-    if isinstance(answer, Refused):
+    if isinstance(answer, Refused) or not purpose.needs:
         return answer
     reasons = [answer.because]
     for need in purpose.needs:
@@ -187,6 +187,8 @@ def _on_its_own(subject: Subject, purpose: Purpose, *, at: int, known_at: int) -
 
 def combined(subject: Subject, purpose: str) -> PurposeState:
     """What all identities together said about a purpose: grants of the verified ones, noes of every one."""
+    if len(subject.parts) == 1 and not subject.restricting:
+        return subject.parts[0].states.get(purpose, NEVER_ASKED)
     said = [part.states.get(purpose, NEVER_ASKED) for part in subject.parts]
     noes = [part.states.get(purpose, NEVER_ASKED) for part in subject.restricting]
     return joined((*said, *(PurposeState(no=state.no, no_received_at=state.no_received_at) for state in noes)))
