@@ -23,7 +23,7 @@ DAY_MS: Final = 24 * 3600 * 1000
 EVIDENCE_MAX: Final = 5
 """Facts a reason names; the newest ones."""
 
-_LOOK_AT: Final[Mapping[str, tuple[str, ...]]] = {
+_LOOKS_AT: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("bought", "ordered", "quiet", "newcomer", "delivered_late"), ("orders",)),
     "contacted": ("contacts", "cases"),
     "alerted": ("alerts",),
@@ -32,6 +32,7 @@ _LOOK_AT: Final[Mapping[str, tuple[str, ...]]] = {
     "visited": ("touch",),
 }
 """Condition -> the kinds of records it looks at; it does not hold for a person who has none of them."""
+_KINDS: Final = tuple({kind for kinds in _LOOKS_AT.values() for kind in kinds})
 
 Cells = list[Cell[Any]]
 
@@ -58,9 +59,10 @@ def needs_found(
     `at` bounds a window only from below, so that a fact counts as soon as it is known.
     """
     service = facts.service
-    absent = {op for op, kinds in _LOOK_AT.items() if not any(getattr(service, kind) for kind in kinds)}
+    present = {kind for kind in _KINDS if getattr(service, kind)}
     for need in catalogue.needs:
-        if need.when[0].op in absent or (need.sensitive and not facts.has_sensitive):
+        looks_at = _LOOKS_AT.get(need.when[0].op)
+        if (looks_at is not None and present.isdisjoint(looks_at)) or (need.sensitive and not facts.has_sensitive):
             continue
         found: list[Cells] = []
         for condition in need.when:
