@@ -11,6 +11,7 @@ from typing import Final
 from tests.simulation.ending import check_ending, is_settled
 from tests.simulation.network import Fault, FaultName
 from tests.simulation.operator import supervise
+from tests.simulation.sender import Sender
 from tests.simulation.story import NIGHT_MS, Act, Story
 from tests.simulation.workers import start
 from tests.simulation.world import World, until
@@ -82,7 +83,8 @@ async def _happen(world: World, seed: int) -> None:
     for name in (*WORKERS, "archivist"):
         start(world, name)
     story = Story(world, seed=seed)
-    background = [asyncio.ensure_future(each) for each in (supervise(world), story.send_messages())]
+    sender = Sender(world, seed=seed, ask=story.asked)
+    background = [asyncio.ensure_future(each) for each in (supervise(world), sender.run())]
     acts = [asyncio.ensure_future(_later(world, at, act)) for at, act in list(story.acts())]
     if acts:
         await asyncio.wait(acts)

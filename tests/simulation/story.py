@@ -1,7 +1,6 @@
 """What people do in one history: drawn from the seed, acted out by clients of the API and of the log."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Iterator
 from random import Random
 from typing import Any, Final
@@ -9,22 +8,19 @@ from typing import Any, Final
 from consent.holds import ConsentStoreUnavailable
 from consent.recording import ActRefused, plan_act
 from events.acts import ConsentGiven, ConsentWithdrawn
-from events.admission import Admitted, EventRefused, event_key
+from events.admission import Admitted, EventRefused
 from events.fact import decode_fact
 from events.log import LogError
-from events.outreach import OutreachClaimed
 from events.partitioning import partition_of
-from outreach.claiming import Go
-from outreach.facts import OWN_SOURCE, claimed_fact, sent_fact
 from outreach.records import OutreachUnavailable
 from profiles.person import PersonUnavailable
 from profiles.store import ProfileStoreUnavailable
 from recommender.reading import input_of
 from tests.builders import DAY, HOUR, TRUSTED, event, money, pseudonym, raw
-from tests.simulation.kafka import EVENTS, INTAKE, OUTREACH
+from tests.simulation.kafka import EVENTS, INTAKE
 from tests.simulation.network import Process
 from tests.simulation.permission import Window
-from tests.simulation.workers import ADMISSION, claims_of, reader_of, recorder_of
+from tests.simulation.workers import ADMISSION, reader_of, recorder_of
 from tests.simulation.world import PARTITIONS, World
 
 PEOPLE: Final = ("app:1", "card:1", "app:2")
@@ -64,16 +60,6 @@ class Story:
             yield chance.random() * ACTS_S, self._drawn()
         if chance.random() < 0.5:
             yield ACTS_S * (0.5 + chance.random() / 2), self._night
-
-    async def send_messages(self) -> None:
-        """Whoever sends: reads what is to be sent, claims it, sends it, and says so."""
-        world, read = self._world, dict.fromkeys(range(PARTITIONS), 0)
-        while True:
-            await self._wait(0.5)
-            for partition in read:
-                for record in world.kafka.at(OUTREACH, partition).records[read[partition] :]:
-                    read[partition] += 1
-                    await self._claimed(json.loads(record.value or b"")["id"], (record.key or b"").decode())
 
     def _drawn(self) -> Act:
         chance, person = self._chance, self._chance.choice(PEOPLE)
@@ -171,7 +157,7 @@ class Story:
             async def record(process: Process) -> None:
                 await self._record(process, person, body)
 
-            await self._asked(record)
+            await self.asked(record)
             if not granting:
                 await self._asks(person)  # they look whether it was heeded
 
@@ -214,35 +200,7 @@ class Story:
             if input_of(view, ref="ref", now=now).personal is not None:
                 window.check("suggest.personal", at=now, what="a personal suggestion")
 
-        await self._asked(ask)
-
-    async def _claimed(self, name: str, identity: str) -> None:
-        async def claim(process: Process) -> None:
-            world, now, restores = self._world, self._world.clock(), self._world.restores
-            window, is_known = Window(world, identity), self._is_claim_known(name, identity)
-            answer = await claims_of(world, process).claim(name, at=now)
-            world.say(f"claim of {name[:10]}: {'go' if answer else getattr(answer, 'reason', '')}")
-            facts = (
-                []
-                if answer.decision is None or answer.decision.claim is None
-                else [claimed_fact(answer.decision, now=now)]
-            )
-            if isinstance(answer, Go):
-                is_same_store = world.restores == restores
-                if is_same_store and (name in world.found.went or is_known):
-                    world.wrong(f"{name} was sent twice")
-                (world.found.went if is_same_store else world.found.went_before).add(name)
-                if answer.decision.channel != "desk":
-                    window.check(f"outreach.{answer.decision.channel}", at=now, what="a go")
-                facts.append(sent_fact(answer.decision, at=now, now=now))
-            await world.log(process).append([ADMISSION.place(fact) for fact in facts])
-
-        await self._asked(claim)
-
-    def _is_claim_known(self, name: str, identity: str) -> bool:
-        """A store that went back past a claim knows of it again once it has folded what the log tells of it."""
-        told = event_key(OWN_SOURCE, f"{OutreachClaimed.event_type} {name}")
-        return name in self._world.found.went_before and self._world.model.is_folded((identity, told))
+        await self.asked(ask)
 
     async def _posted(self, said: bytes) -> None:
         async def post(process: Process) -> None:
@@ -252,13 +210,13 @@ class Story:
             await world.log(process).append(admitted)
             self._acknowledge(admitted)
 
-        await self._asked(post)
+        await self.asked(post)
 
     def _acknowledge(self, admitted: Any) -> None:
         items: list[Admitted] = list(admitted)
         self._world.found.acknowledged |= {(item.fact.identity, item.fact.event_key) for item in items}
 
-    async def _asked(self, request: Callable[[Process], Awaitable[None]]) -> None:
+    async def asked(self, request: Callable[[Process], Awaitable[None]]) -> None:
         """Ask the API, again and again while it dies or cannot; then the client gives up."""
         for _ in range(TRIES):
             process = self._world.living_api()

@@ -148,6 +148,10 @@ class GoesBack:
         self.called()
         return found
 
+    async def drop_outbox(self, stream: Stream, ids: Sequence[str]) -> None:
+        await self.settled.store.drop_outbox(stream, ids)
+        self.called()
+
     def copied(self) -> None:
         """From now on it goes back to this moment."""
         store, holds, letters = self.settled.store, self.settled.holds, self.settled.letters
