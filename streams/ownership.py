@@ -278,9 +278,9 @@ class Ownership:
         return {key: claim.checkpoint for key, claim in self._claims.items() if claim.checkpoint != UNKNOWN}
 
     def _claim(self, key: tuple[str, int], start: int) -> Claim:
-        known_by = start if isinstance(start, OneBefore) else None
-        stopped = self._refused.get(key[0])
-        return Claim(next_offset=start, checkpoint=start, turn=self._turn(), known_by=known_by, stopped=stopped)
+        at, stopped = int(start), self._refused.get(key[0])
+        known_by = at if isinstance(start, OneBefore) else None
+        return Claim(next_offset=at, checkpoint=at, turn=self._turn(), known_by=known_by, stopped=stopped)
 
     def _break(self, claim: Claim) -> None:
         """What is under way of this claim no longer joins."""

@@ -1,5 +1,6 @@
 """Who may hand over what, without a broker."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -156,6 +157,7 @@ def test_what_is_due_is_the_checkpoint_also_while_the_record_before_it_is_to_be_
     ownership.assign({KEY: OneBefore(99)})
     claim = ownership.claims[KEY]
     assert (claim.next_offset, claim.due) == (99, 100)
+    assert msgspec.json.encode(measure(ownership.claims, now_ms=1, clock_ms=1))  # what workers say of themselves
     assert ownership.hand_over(KEY, turn=claim.turn, end=120)
     assert claim.due == 120
     assert owning(99).claims[KEY].due == 99
