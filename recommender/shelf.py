@@ -26,6 +26,7 @@ _FOREVER: Final = 10_000_000
 """Later than any day a date can name, as a day number."""
 _SCORE_MAX: Final = 1e6
 """No score comes near this."""
+_BLOCK: Final = 8
 
 
 class Modelled(NamedTuple):
@@ -59,10 +60,10 @@ class Shelf:
     """Columns of a catalogue and an artifact.
 
     `alphabetical` is a service's rank by id; `starts` and `ends` are proleptic day numbers; `rank` is 0 for what goes
-    first, and more for what goes later whatever its score, and `ahead` outweighs any score by it; `popularity` are
-    shares that sum to one. `not_on` are those a channel does not have, by channel that any service names; the groups
-    name places by what their services have in common. `modelled` is by whether sensitive services may be scored.
-    `general` is the reason true for everyone.
+    first, and more for what goes later whatever its score; `ahead` outweighs any score by it; `blocks` are where each
+    eight of them begin; `popularity` are shares that sum to one. `not_on` are those a channel does not have, by
+    channel that any service names; the groups name places by what their services have in common. `modelled` is by
+    whether sensitive services may be scored. `general` is the reason true for everyone.
     """
 
     catalogue: Catalogue
@@ -75,6 +76,7 @@ class Shelf:
     ends: npt.NDArray[np.int64]
     rank: tuple[int, ...]
     ahead: Numbers
+    blocks: npt.NDArray[np.intp]
     value: Numbers
     popularity: Numbers
     upsell: Places
@@ -131,6 +133,7 @@ def _made(artifact: Artifact, catalogue: Catalogue) -> Shelf:
         ends=np.array([_FOREVER if each.ends is None else each.ends.toordinal() for each in services]),
         rank=rank,
         ahead=np.array(rank) * _SCORE_MAX,
+        blocks=np.arange(0, len(services), _BLOCK),
         value=np.array([each.value for each in services], dtype=np.float64),
         popularity=popularity,
         upsell=_where(each.upsell for each in services),

@@ -130,14 +130,14 @@ def _scores(ground: _Ground, shelf: Shelf) -> Numbers:
 
 def _best(no: Refused, scores: Numbers, *, shelf: Shelf, k: int) -> list[int]:
     """The places of the first k: fallbacks last, mandatory services first, then by score; the id breaks a tie."""
-    # One number says both; ties at the cut are all kept, and decided below.
+    # One number says both.
     keys = shelf.ahead - scores
     keys[list(no)] = np.inf
-    places = range(len(keys))
-    if k < len(keys) - len(no):
-        sorted_to_k = keys.copy()
-        sorted_to_k.partition(k - 1)
-        places = (keys <= sorted_to_k[k - 1]).nonzero()[0].tolist()
+    # So many blocks have their least at or below the bound, so at least as many services lie there, ties included.
+    leasts = np.minimum.reduceat(keys, shelf.blocks)
+    leasts.sort()
+    bound = leasts[k - 1] if k <= len(leasts) else np.inf
+    places = (keys <= bound).nonzero()[0].tolist()
     order = sorted(
         (shelf.rank[place], -scores.item(place), shelf.alphabetical[place], place)
         for place in places

@@ -4,17 +4,22 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 
 from consent.purposes import PROFILE, SENSITIVE, SUGGEST
 from events.fact import Fact
 from recommender.artifact import untrained
+from recommender.canonical import canonical_json
 from recommender.catalogue import Catalogue, load_catalogue
+from recommender.reasons import POPULAR_MIN
 from recommender.suggest import suggest
 from recommender.suggestion import (
     BUCKET_MS,
     Answer,
     Restraints,
+    Score,
     SuggestionInput,
     SuggestionRefused,
     bucket_start,
@@ -241,3 +246,25 @@ def test_reasons_that_are_not_sayable_stay_with_the_staff() -> None:
     assert at_the_desk.suggestions[0].reasons[0].code == "need:wants-to-leave"
     assert all(reason.sayable for each in in_the_app.suggestions for reason in each.reasons)
     assert services(in_the_app)[0] == "retention-gift"
+
+
+@pytest.mark.parametrize(("people", "code"), [(POPULAR_MIN - 1, "on_offer"), (POPULAR_MIN, "popular")])
+def test_a_service_is_popular_only_once_enough_people_took_it(people: int, code: str) -> None:
+    catalogue = catalogue_of("a", "b")
+    plain = untrained(catalogue, code=CODE)
+    artifact = replace(plain, popularity=np.array([people, 0, 0], dtype=np.float32))
+
+    given = answer(NOBODY, artifact=artifact, catalogue=catalogue, k=1)
+
+    assert [(each.service, each.reasons[0].code) for each in given.suggestions] == [("a", code)]
+
+
+@pytest.mark.parametrize("score", [0.0, 0.000001, 0.000012, 0.5, 1.0, 12.345678])
+def test_an_answer_is_canonical_json_whatever_its_scores(score: float) -> None:
+    given = asked(purchased(at=NOW - DAY))
+    first = msgspec.structs.replace(given.suggestions[0], score=Score(score))
+
+    written = render(msgspec.structs.replace(given, suggestions=(first,)))
+
+    assert written == canonical_json(json.loads(written))
+    assert f'"score":{score!r},' in written.decode()
