@@ -5,8 +5,6 @@ PYTHON := .venv/bin/python
 READY := .venv/.ready
 TOOLS := .venv/.ready-tools
 ARGS ?=
-# In the order and the groups of tests/sharing.py.
-SHARED := -q --dist loadgroup --no-loadscope-reorder
 # What is compiled is kept: the tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -17,10 +15,10 @@ run: $(READY) ## start the whole service on this machine: make run ARGS="--help"
 	@exec .venv/bin/rapport up $(ARGS)
 
 check: lint ## format, lint, types, import rules and the tests that need no server (under two minutes)
-	$(PYTHON) -m pytest $(SHARED) -n 2 -m "not servers and not long"
+	$(PYTHON) -m pytest -q -n 2 -m "not servers and not long"
 
 test: lint ## the same checks and every test, on servers it starts itself
-	$(PYTHON) -m pytest $(SHARED) -n 3
+	$(PYTHON) -m pytest -q -n 3
 
 chaos: $(TOOLS) ## kill, pause and cut off real processes, and recount: make chaos ARGS="--kills 100 --broker apache"
 	$(PYTHON) -m tests.chaos $(ARGS)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
 
 from commands.logs import EMBEDDED_CLUSTER
 from embedded.ports import LOOPBACK
 from streams.admin import wait_for_broker
 from tests import servers
 from tests.servers import Valkey, ValkeyCluster
-from tests.sharing import share
+from tests.sharing import Sharing, place_of
 
 # Nothing here is timed: the machine may be busy with other tests.
 settings.register_profile("rapport", deadline=None)
@@ -38,7 +39,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)
     if hasattr(config, "workerinput"):  # one of several processes
-        share(items)
+        items.sort(key=lambda item: place_of(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
+    """Several processes share the tests by groups, in the order of `items`."""
+    config.option.loadscopereorder = False
+    return Sharing(config, log)
 
 
 @pytest.fixture(scope="session")

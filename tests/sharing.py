@@ -2,10 +2,10 @@
 
 from typing import Final
 
-import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-DEAR: Final = {"desk": "journeys", "apache_kafka": "apache kafka"}
-"""A fixture of the whole session that takes many seconds to start -> the group of its tests; one process runs it."""
+NODE_OF_THEIR_OWN: Final = ("tests/chaos/test_chaos.py", "tests/integration/test_apache_broker.py")
+"""Tests on Apache Kafka that start, and kill, a node for themselves."""
 
 LONGEST_FIRST: Final = (
     "apache kafka",
@@ -20,40 +20,29 @@ LONGEST_FIRST: Final = (
     "tests/streams/test_transport.py",
     "tests/streams/test_transport_ownership.py",
 )
-"""Groups and files that no process should begin when the others are nearly done; short tests fill the end."""
+"""Groups that no process should begin when the others are nearly done; short tests fill the end."""
 
 
-def group_of(item: pytest.Item) -> str | None:
-    """Whose tests run in one process: those of a dear fixture, else of the file; None for what may run anywhere."""
-    for fixture, group in DEAR.items():
-        if fixture in getattr(item, "fixturenames", ()):
-            return group
-    if parameters_of(item).get("broker") == "apache":
-        return DEAR["apache_kafka"]
-    if item.get_closest_marker("long") and not item.get_closest_marker("servers"):
-        return None
-    return file_of(item)
+def group_of(test: str) -> str:
+    """Whose tests one process runs, by a test's id: those of one Apache Kafka node, of one service, or of one file."""
+    file = test.split("::", maxsplit=1)[0]
+    if file.startswith("tests/journeys/"):
+        return "journeys"
+    if file.startswith("tests/simulation/"):
+        return test
+    if "apache" in test and file not in NODE_OF_THEIR_OWN:
+        return "apache kafka"
+    return file
 
 
-def place_of(item: pytest.Item) -> int:
-    """Its place in the order of the groups."""
-    group = group_of(item)
+def place_of(test: str) -> int:
+    """Its group's place in the order."""
+    group = group_of(test)
     return LONGEST_FIRST.index(group) if group in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
-def file_of(item: pytest.Item) -> str:
-    """The test's file, from the root."""
-    return item.nodeid.split("::")[0]
+class Sharing(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives a process a whole group at a time. (The marks of `--dist loadgroup` are lost on this pytest.)"""
 
-
-def parameters_of(item: pytest.Item) -> dict[str, object]:
-    """What it is parametrized with."""
-    return dict(item.callspec.params) if hasattr(item, "callspec") else {}
-
-
-def share(items: list[pytest.Item]) -> None:
-    """Put the tests into groups and in order, for `--dist loadgroup --no-loadscope-reorder`."""
-    for item in items:
-        if group := group_of(item):
-            item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=place_of)
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
