@@ -15,9 +15,11 @@ from api.auth import Role
 from commands.client import Client, client_of
 from embedded.process import running
 from embedded.service import Service
+from recommender.suggestion import BUCKET_MS
 from tests.builders import event
 from tests.installation import cluster_for_up
 from tests.servers import ROOT
+from tests.waiting import until
 
 _RAPPORT = (sys.executable, "-c", "import cli; cli.main()")
 _ENVIRONMENT = {"PATH": os.defpath, "COLUMNS": "160"}
@@ -74,6 +76,11 @@ class Desk:
 
 def now() -> int:
     return time.time_ns() // 1_000_000
+
+
+def until_answers_hold_for_a_minute() -> None:
+    """At borders of the clock answers change: who walks across one is told another, for that reason alone."""
+    until(lambda: now() % BUCKET_MS < BUCKET_MS - 60_000, within_s=90, what="a time far from a border")
 
 
 def happened(event_type: str, subject: str, *, ago: int = 0, **data: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.builders import event, money
-from tests.journeys.desks import Desk
+from tests.journeys.desks import Desk, until_answers_hold_for_a_minute
 from tests.servers import ROOT
 
 pytestmark = pytest.mark.servers
@@ -57,6 +57,7 @@ def test_make_test_is_what_ci_runs() -> None:
 
 
 def test_the_tour_ends_where_it_began(data: Path) -> None:
+    until_answers_hold_for_a_minute()
     answer = run(".venv/bin/rapport tour", data)
 
     assert answer.returncode == 0, answer.stderr

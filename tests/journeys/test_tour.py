@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.desks import Desk
+from tests.journeys.desks import Desk, until_answers_hold_for_a_minute
 
 pytestmark = pytest.mark.servers
 
 
 def test_the_tour_tells_its_story_as_often_as_asked(desk: Desk) -> None:
+    until_answers_hold_for_a_minute()
     told = desk.rapport("tour")
     again = desk.rapport("tour", "--json")
 
