@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from commands.lag_board import read_board
+from commands.log_cut import adopt_cut_log
 from commands.log_gaps import Gap, pass_gaps
 from commands.logs import (
     PROFILES,
@@ -62,7 +63,7 @@ def adopt(
     accept_gap: Annotated[bool, typer.Option("--accept-gap", help="go on although facts are lost")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Open the next epoch on a topic that was made anew, only if history holds all that was folded.
+    """Open the next epoch on a topic that was made anew or lost its end, only if history holds all that was folded.
 
     On the log followed so far: go on behind what it lost before it was read.
     """
@@ -114,7 +115,13 @@ async def _adopt(settings: Settings, *, accept_gap: bool) -> tuple[int, Sequence
     store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
     try:
         known, seen = await followed_epochs(settings, store), await see_log(settings, keyring=keyring)
-        if isinstance(recognise(known, seen), Same):
+        verdict = recognise(known, seen)
+        if isinstance(verdict, Same | AnotherLog) and known[-1].topic_id == seen.topic_id:
+            adopted = await adopt_cut_log(settings, store=store, known=known, seen=seen, accept_gap=accept_gap)
+            if adopted is not None:
+                answer = _or_refused(adopted)
+                return answer.epochs[-1].epoch, answer.lost
+        if isinstance(verdict, Same):
             logs = await log_identities(settings, keyring=keyring, store=store)
             if await fold_earlier(settings, store, logs[settings.events_topic]):
                 return known[-1].epoch, ()
@@ -127,7 +134,10 @@ async def _adopt(settings: Settings, *, accept_gap: bool) -> tuple[int, Sequence
 
 
 async def _opened(settings: Settings, *, keyring: Keyring, store: RedisStore, accept_gap: bool) -> Adopted:
-    answer = await adopt_log(settings, keyring=keyring, store=store, accept_gap=accept_gap)
+    return _or_refused(await adopt_log(settings, keyring=keyring, store=store, accept_gap=accept_gap))
+
+
+def _or_refused(answer: Adopted | NotAdopted) -> Adopted:
     if isinstance(answer, NotAdopted):
         raise LogNotFollowed(answer.reason + ("; `--accept-gap` goes on without it" if answer.missing else ""))
     return answer

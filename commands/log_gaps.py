@@ -31,9 +31,9 @@ class Gap(msgspec.Struct, frozen=True):
         return f"{where}: {self.start} to {self.end - 1}"
 
 
-def beyond(checkpoint: Checkpoint | None, *, log: LogIdentity, first: int) -> Checkpoint | None:
+def beyond(checkpoint: Checkpoint | None, *, log: LogIdentity, partition: int, first: int) -> Checkpoint | None:
     """The checkpoint behind what a log that begins at `first` lacks; None where it holds what comes next."""
-    begun = begin(checkpoint, log=log)
+    begun = begin(checkpoint, log=log, partition=partition)
     if begun.topic_id != log.topic_id:
         return Checkpoint(epoch=log.epoch, offset=first, topic_id=log.topic_id, incarnation=begun.incarnation)
     if begun.offset < first:
@@ -73,7 +73,7 @@ async def _moves(store: RedisStore, *, logs: Mapping[str, LogIdentity], firsts: 
     moves: Moves = {}
     for stream, first in firsts.items():
         before = await store.checkpoint(stream)
-        if (after := beyond(before, log=logs[stream.topic], first=first)) is not None:
+        if (after := beyond(before, log=logs[stream.topic], partition=stream.partition, first=first)) is not None:
             moves[stream] = (before, after)
     return moves
 

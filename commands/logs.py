@@ -72,7 +72,7 @@ async def log_identities(settings: Settings, *, keyring: Keyring, store: RedisSt
     ids = await asyncio.to_thread(topic_ids, settings.brokers, settings.topics)
     logs = {topic: LogIdentity(epoch=known[-1].epoch, topic_id=topic_id) for topic, topic_id in ids.items()}
     earlier = await asyncio.to_thread(_ends_of_earlier, settings, known)
-    return logs | {settings.events_topic: replace(logs[settings.events_topic], earlier=earlier)}
+    return logs | {settings.events_topic: replace(logs[settings.events_topic], earlier=earlier, first=known[-1].first)}
 
 
 async def fold_earlier(settings: Settings, store: RedisStore, log: LogIdentity) -> bool:
@@ -192,9 +192,17 @@ async def _reached(settings: Settings, store: RedisStore, epoch: Epoch) -> dict[
 
 
 def _ends_of_earlier(settings: Settings, known: Sequence[Epoch]) -> dict[int, Sequence[int]]:
-    """Where history ends in the logs before this one that were spread over as many partitions."""
+    """Where history ends in the logs before this one that were spread over as many partitions; 0: nothing is new in it.
+
+    What it holds of a log before the epoch began was folded under the epoch before, whose log was the same one.
+    """
     earlier = [epoch for epoch in known[:-1] if epoch.shape.partitions == settings.partitions]
-    return {epoch.epoch: _archived(settings, [epoch]) for epoch in earlier}
+    return {
+        epoch.epoch: [
+            end if end > first else 0 for end, first in zip(_archived(settings, [epoch]), epoch.first, strict=True)
+        ]
+        for epoch in earlier
+    }
 
 
 def _archived(settings: Settings, epochs: Sequence[Epoch]) -> list[int]:
@@ -206,7 +214,7 @@ def _archived(settings: Settings, epochs: Sequence[Epoch]) -> list[int]:
 
 async def fold_history(settings: Settings, store: RedisStore, *, epoch: Epoch) -> None:
     """Fold what only history still has of a log, as the worker would have; without what outreach would follow."""
-    log = LogIdentity(epoch=epoch.epoch, topic_id=epoch.topic_id)
+    log = LogIdentity(epoch=epoch.epoch, topic_id=epoch.topic_id, first=epoch.first)
     work = FoldWork(
         facets=FacetCache(store),
         undertaker=Undertaker(keys=RedisDeadLetters(store.client)),

@@ -3,7 +3,7 @@
 The list of epochs is kept by the store and by the history folder. Pure: reading and writing it is the callers' matter.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -124,7 +124,7 @@ def recognise(known: Sequence[Epoch], seen: SeenLog) -> Same | First | AnotherLo
     current = known[-1]
     if (difference := _difference(current.shape, seen.shape)) is not None:
         return Refused(difference)
-    if any(earlier.topic_id == seen.topic_id for earlier in known[:-1]):
+    if seen.topic_id != current.topic_id and any(earlier.topic_id == seen.topic_id for earlier in known[:-1]):
         return Refused("an earlier log came back, which was left for another one since")
     if seen.topic_id != current.topic_id:
         return AnotherLog("the topic was made anew: its id is another one")
@@ -165,6 +165,33 @@ def adopt(
     closed = msgspec.structs.replace(current, end=tuple(max(ends) for ends in reached))
     following = _opened(seen, epoch=current.epoch + 1)
     return Adopted((*known[:-1], closed, following), unfolded=_ranges(checkpoints, archived), lost=lost)
+
+
+def adopt_cut(
+    known: Sequence[Epoch],
+    seen: SeenLog,
+    *,
+    archived: Sequence[int],
+    checkpoints: Sequence[int],
+    agreed: Mapping[int, int],
+    accept_gap: bool = False,
+) -> Adopted | NotAdopted:
+    """Open the next epoch on the log followed so far, which lost its end in some partitions.
+
+    `archived` and `checkpoints` as in `adopt`. `agreed` says by partition that was cut up to where the log still holds
+    what history does: the next epoch begins there, or at the checkpoint before it; in all others at the checkpoint.
+    """
+    kept = [max(held, agreed.get(partition, at)) for partition, (held, at) in _pairs(archived, checkpoints)]
+    lost = _ranges(kept, checkpoints)
+    if lost and not accept_gap:
+        named = "; ".join(map(str, lost))
+        return NotAdopted(f"history does not reach the checkpoint, it lacks {named}", missing=lost)
+    ends = {gap.partition: gap.end for gap in lost}
+    left = tuple(ends.get(partition, held) for partition, held in enumerate(archived))
+    first = tuple(min(at, agreed.get(partition, at)) for partition, at in enumerate(checkpoints))
+    closed = msgspec.structs.replace(known[-1], end=left)
+    following = msgspec.structs.replace(_opened(seen, epoch=known[-1].epoch + 1), first=first)
+    return Adopted((*known[:-1], closed, following), lost=lost)
 
 
 def next_shape(known: Sequence[Epoch], seen: SeenLog) -> str | None:
@@ -235,6 +262,10 @@ def _difference(known: LogShape, seen: LogShape) -> str | None:
     if seen.fact_format != known.fact_format:
         return f"this program writes fact format {seen.fact_format}, the log holds format {known.fact_format}"
     return None
+
+
+def _pairs(archived: Sequence[int], checkpoints: Sequence[int]) -> Iterator[tuple[int, tuple[int, int]]]:
+    return enumerate(zip(archived, checkpoints, strict=True))
 
 
 def _ranges(starts: Sequence[int], ends: Sequence[int]) -> tuple[Missing, ...]:

@@ -62,11 +62,13 @@ class LogIdentity:
     """Which log a topic is: its epoch with us, and its id with the broker.
 
     `earlier` says of the logs before it, by epoch and then by partition, where what history holds of them ends.
+    `first` says where this epoch began by partition, where the log before it may be the same one, cut.
     """
 
     epoch: int
     topic_id: str
     earlier: Mapping[int, Sequence[int]] = field(default_factory=dict, compare=False)
+    first: Sequence[int] = field(default=(), compare=False)
 
 
 class OutboxFull(Away):
@@ -114,7 +116,7 @@ class StreamFold:
         if (missing := left_behind(found, partition=partition, log=self.log)) is not None:
             self._forget(stream)
             return Stopped(missing)
-        start = begin(found, log=self.log).offset
+        start = begin(found, log=self.log, partition=partition).offset
         if start >= read_to:
             return None
         owned = self._owned.get(partition)
@@ -134,7 +136,7 @@ class StreamFold:
         if (missing := left_behind(checkpoint, partition=frame.partition, log=self.log)) is not None:
             self._forget(stream)
             return Stopped(missing)
-        start = begin(checkpoint, log=self.log)
+        start = begin(checkpoint, log=self.log, partition=frame.partition)
         verdict = judge(start, frame, log=self.log)
         if verdict is not None:
             return verdict
@@ -179,7 +181,7 @@ class StreamFold:
         self._forget(stream)
         if outcome.found is None:
             return Stopped("the store lost this partition's checkpoint; `rapport rebuild` or an empty log is needed")
-        start = begin(outcome.found, log=self.log)
+        start = begin(outcome.found, log=self.log, partition=stream.partition)
         _log.warning("%s: another owner or an older store, going on from %d", stream, start.offset)
         return SeekTo(start.offset)
 
@@ -189,15 +191,18 @@ class StreamFold:
             raise OutboxFull(f"{stream}: more than {OUTBOX_MAX} entries wait to be published")
 
 
-def begin(checkpoint: Checkpoint | None, *, log: LogIdentity) -> Checkpoint:
+def begin(checkpoint: Checkpoint | None, *, log: LogIdentity, partition: int) -> Checkpoint:
     """Where folding goes on: at the checkpoint, or at the start of a log not read so far or adopted since.
 
-    An epoch is opened for all topics at once; one that is the same log as before keeps its place.
+    An epoch is opened for all topics at once; one that is the same log as before keeps its place, unless it was cut
+    before that and is another one from there on.
     """
     if checkpoint is None:
         return Checkpoint(epoch=log.epoch, offset=0, topic_id=log.topic_id)
     if checkpoint.epoch < log.epoch:
         if checkpoint.topic_id == log.topic_id:
+            if log.first and log.first[partition] < checkpoint.offset:
+                return replace(checkpoint, epoch=log.epoch, offset=log.first[partition], fingerprint="")
             return replace(checkpoint, epoch=log.epoch)
         return Checkpoint(epoch=log.epoch, offset=0, topic_id=log.topic_id, incarnation=checkpoint.incarnation)
     return checkpoint
@@ -281,7 +286,7 @@ class StoredCheckpoints:
         positions: dict[int, int | None] = {}
         for partition in partitions:
             checkpoint = await self.store.checkpoint(Stream(self.app, topic, partition))
-            start = begin(checkpoint, log=self.logs[topic])
+            start = begin(checkpoint, log=self.logs[topic], partition=partition)
             positions[partition] = _one_before(start, first.get(partition, 0)) or None
         return positions
 

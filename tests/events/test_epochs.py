@@ -19,6 +19,7 @@ from events.epochs import (
     Same,
     SeenLog,
     adopt,
+    adopt_cut,
     decode_epochs,
     encode_epochs,
     progressed,
@@ -122,6 +123,42 @@ def test_what_only_history_holds_is_named_to_be_folded_from_there() -> None:
     assert isinstance(verdict, Adopted)
     assert verdict.unfolded == (Missing(0, 10, 14),)
     assert verdict.epochs[1].end == (14, 20)
+
+
+CUT = seen(end=(10, 12))
+
+
+def test_a_log_that_was_cut_is_the_next_epoch_from_where_it_agrees_with_history() -> None:
+    verdict = adopt_cut(KNOWN, CUT, archived=(8, 20), checkpoints=(10, 20), agreed={1: 12})
+    assert isinstance(verdict, Adopted)
+    assert verdict.lost == ()
+    left, opened = verdict.epochs[1:]
+    assert (left.epoch, left.topic_id, left.end) == (2, "current", (8, 20))
+    assert (opened.epoch, opened.topic_id, opened.first) == (3, "current", (10, 12))
+
+
+def test_it_is_recognised_afterwards_and_may_be_left_for_another() -> None:
+    verdict = adopt_cut(KNOWN, CUT, archived=(10, 20), checkpoints=(10, 20), agreed={1: 12})
+    assert isinstance(verdict, Adopted)
+    assert recognise(verdict.epochs, CUT) == Same(verdict.epochs[-1])
+    assert isinstance(recognise(verdict.epochs, seen("new")), AnotherLog)
+    assert isinstance(recognise(verdict.epochs, seen("old")), Refused)
+
+
+def test_what_was_cut_and_history_lacks_is_lost_by_a_person_only() -> None:
+    lacking = (Missing(1, 15, 20),)
+    cut: dict[str, Any] = {"archived": (10, 15), "checkpoints": (10, 20), "agreed": {1: 12}}
+    refused = adopt_cut(KNOWN, CUT, **cut)
+    assert refused == NotAdopted("history does not reach the checkpoint, it lacks partition 1: 15 to 19", lacking)
+    accepted = adopt_cut(KNOWN, CUT, **cut, accept_gap=True)
+    assert isinstance(accepted, Adopted)
+    assert (accepted.lost, accepted.epochs[1].end, accepted.epochs[2].first) == (lacking, (10, 20), (10, 12))
+
+
+def test_what_the_log_still_holds_is_not_lost_though_history_lacks_it() -> None:
+    verdict = adopt_cut(KNOWN, CUT, archived=(0, 3), checkpoints=(10, 12), agreed={1: 12})
+    assert isinstance(verdict, Adopted)
+    assert (verdict.lost, verdict.epochs[1].end, verdict.epochs[2].first) == ((), (0, 3), (10, 12))
 
 
 def test_progress_never_goes_back() -> None:

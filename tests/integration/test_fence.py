@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,16 +11,15 @@ from typing import Any
 
 import httpx
 import pytest
-from redis import Redis
 
 from api.auth import Role
 from commands.keys import demo_keys
 from embedded.ports import LOOPBACK, free_port
 from embedded.process import Process, running
 from embedded.service import Service
-from events.keys import global_key
 from profiles.rebuild import MOVED
 from tests.installation import Installation, installation_in
+from tests.integration.leasing import leases
 from tests.integration.orders import archived, folded, orders
 from tests.integration.test_partitions import elsewhere, moved, refusal, settled, working
 from tests.servers import ROOT
@@ -73,13 +71,6 @@ def desk_of(made: Installation) -> Iterator[Desk]:
             yield desk
         finally:
             desk.close()
-
-
-def leases(made: Installation) -> list[dict[str, Any]]:
-    """Who holds a lease on the store now."""
-    with Redis.from_url(made.settings.redis) as client:
-        held: Any = client.zrangebyscore(global_key("lease"), time.time() * 1000, "+inf")
-    return [json.loads(each) for each in held]
 
 
 def test_nothing_moves_under_a_process_that_works_and_one_that_slept_acknowledges_nothing(tmp_path: Path) -> None:

@@ -257,6 +257,31 @@ async def test_a_log_that_stayed_the_same_keeps_its_place_when_an_epoch_is_opene
     assert await world.store.checkpoint(STREAM) == Checkpoint(2, 3, "a log", fingerprint_of(orders(3)))
 
 
+async def test_a_log_that_was_cut_is_folded_from_where_it_is_another_one() -> None:
+    world = World()
+    await handed(world.fold, orders(5), start=0, end=5)
+    ends = [7] * PARTITIONS
+    ends[STREAM.partition] = 3
+    later = world.owner(LogIdentity(epoch=2, topic_id="a log", first=ends))
+    others = [record(at, purchased(f"after-the-cut-{at}")) for at in (3, 4)]
+
+    assert await handed(later, others, start=3, end=5) == Handled()
+
+    assert await world.orders() == 7
+    assert await world.store.checkpoint(STREAM) == Checkpoint(2, 5, "a log", fingerprint_of(others))
+
+
+async def test_a_partition_that_kept_its_end_keeps_its_place_where_another_lost_its_own() -> None:
+    world = World()
+    await handed(world.fold, orders(2), start=0, end=2)
+    later = world.owner(LogIdentity(epoch=2, topic_id="a log", first=[2] * PARTITIONS))
+
+    assert await handed(later, orders(3), start=1, end=3) == Handled()
+
+    assert await world.orders() == 3
+    assert await world.store.checkpoint(STREAM) == Checkpoint(2, 3, "a log", fingerprint_of(orders(3)))
+
+
 class Weighs(MemoryStore):
     """A store whose commits carry at most so many facets."""
 
