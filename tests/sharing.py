@@ -11,6 +11,7 @@ LONGEST_FIRST: Final = (
     "apache kafka",
     "tests/chaos/test_chaos.py",
     "tests/integration/test_olist_exact.py",
+    "tests/benchmarks/test_measurements.py",
     "journeys",
     "tests/integration/test_log_adoption.py",
     "tests/integration/test_up.py",
