@@ -107,6 +107,11 @@ def test_joining_parts_is_hearing_all_their_acts(parts: list[list[Act]]) -> None
     assert joined(map(state_after, parts)) == state_after([act for part in parts for act in part])
 
 
+@given(ACTS)
+def test_what_one_identity_said_needs_no_joining(acts: list[Act]) -> None:
+    assert joined([state_after(acts)]) == state_after(acts)
+
+
 @given(st.lists(GRANTS | NOES, min_size=GRANTS_MAX, max_size=GRANTS_MAX + 6))
 def test_forgetting_old_grants_never_opens_anything(acts: list[Act]) -> None:
     state = state_after(acts)
