@@ -49,8 +49,9 @@ def candidates(fact: Fact, position: Position, triggers: Triggers) -> list[Candi
     found = []
     for trigger in triggers.by_event.get(fact.type, ()):
         at = fact.effective_at
-        is_early = position.ordinal < trigger.active_from.get(position.partition, 0)
-        if is_early or fact.received_at > at + trigger.after_ms + trigger.fresh_ms:
+        if fact.received_at > at + trigger.after_ms + trigger.fresh_ms:
+            continue
+        if position.ordinal < trigger.active_from.get(position.partition, 0):
             continue
         record = _record(trigger.when, fact.body)
         if record is not None:

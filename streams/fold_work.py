@@ -3,14 +3,15 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from events.fact import Fact, FactUndecodable, decode_fact
 from events.partitioning import partition_of
 from events.position import Position, Stream
+from events.pseudonyms import PSEUDONYM
 from profiles.facet import Facet
 from profiles.facet_cache import Read
-from profiles.fold import Fate, Folded, fold
+from profiles.fold import Folded, fold
 from profiles.packed import Packed, pack, unpack
 from profiles.store import OutboxEntry
 from streams.dead_letters import Undertaker
@@ -56,30 +57,32 @@ class FoldWork:
 
     async def step(self, stream: Stream, epoch: int, records: Sequence[Record]) -> Step:
         """Fold the records in order; what cannot be folded becomes a dead letter and harms nothing else."""
-        facts = [self._decode(stream, record) for record in records]
-        own: dict[str, list[tuple[int, Fact]]] = defaultdict(list)
-        for place, fact in enumerate(facts):
-            if isinstance(fact, Fact):
-                own[fact.identity].append((place, fact))
-        facets, stood = await self.facets.load(stream, own)
-        fates: dict[int, Fate] = {}
+        own: dict[bytes | None, list[Record]] = defaultdict(list)
+        for record in records:
+            own[record.key].append(record)
+        identities = {key: identity for key in own if (identity := self._identity(key, stream.partition))}
+        facets, stood = await self.facets.load(stream, identities.values())
         changed: dict[str, Packed] = {}
-        # Identity by identity: what a facet is made of stays in the processor's cache while it is open.
-        for identity, told in own.items():
+        outbox: list[OutboxEntry] = []
+        aside: list[_Aside] = []
+        # Person by person and fact by fact: what is at hand stays in the processor's cache.
+        for key, told in own.items():
+            identity = identities.get(key, "")
             facet = before = unpack(facets.get(identity, _EMPTY))
-            for place, fact in told:
-                facet, fates[place] = self.fold(facet, fact)
+            for record in told:
+                fact = _decoded(record, identity)
+                if not isinstance(fact, Fact):
+                    aside.append(_Aside(record, "undecodable", fact))
+                    continue
+                facet, fate = self.fold(facet, fact)
+                if fate in {"applied", "repeated"}:
+                    outbox += self._following(fact, epoch, stream.partition, record.offset, is_new=fate == "applied")
+                else:
+                    aside.append(_Aside(record, fate, fact.type))
             if facet is not before:
                 changed[identity] = pack(facet)
-        outbox: list[OutboxEntry] = []
-        for place, (record, fact) in enumerate(zip(records, facts, strict=True)):
-            if not isinstance(fact, Fact):
-                outbox.append(await self._set_aside(stream, epoch, record, reason="undecodable", detail=fact))
-            elif (fate := fates[place]) in ("applied", "repeated"):
-                position = Position(epoch, stream.partition, record.offset)
-                outbox.extend(self._following(fact, position, is_new=fate == "applied"))
-            else:
-                outbox.append(await self._set_aside(stream, epoch, record, reason=fate, detail=fact.type))
+        outbox += [await self._set_aside(stream, epoch, each) for each in aside]
+        outbox.sort(key=lambda entry: (entry.offset, entry.index))
         return Step(changed, outbox, stood)
 
     def committed(self, stream: Stream, step: Step) -> None:
@@ -90,29 +93,47 @@ class FoldWork:
         """See `streams.folding.Work`."""
         self.facets.drop(stream.partition)
 
-    def _decode(self, stream: Stream, record: Record) -> Fact | str:
-        try:
-            fact = decode_fact(record.value)
-        except FactUndecodable as error:
-            return str(error)
-        if record.key != fact.identity.encode() or partition_of(record.key, self.partitions) != stream.partition:
-            return "the record's key or partition is not that of its identity"
-        return fact
+    def _identity(self, key: bytes | None, partition: int) -> str | None:
+        """The identity a record's key names; None for what is no key of this partition."""
+        if key is None or not key.isascii() or partition_of(key, self.partitions) != partition:
+            return None
+        identity = key.decode("ascii")
+        return identity if PSEUDONYM.fullmatch(identity) else None
 
-    def _following(self, fact: Fact, position: Position, *, is_new: bool) -> list[OutboxEntry]:
-        entries: list[OutboxEntry] = []
-        if (release := encode_release(fact)) is not None:
-            entries.append(OutboxEntry(offset=position.offset, index=0, kind="release", payload=release))
-        if is_new:
-            entries += [
-                OutboxEntry(offset=position.offset, index=index, kind="candidate", payload=payload)
-                for index, payload in enumerate(self.candidates(fact, position), start=1)
-            ]
+    def _following(self, fact: Fact, epoch: int, partition: int, offset: int, *, is_new: bool) -> Sequence[OutboxEntry]:
+        candidates = self.candidates(fact, Position(epoch, partition, offset)) if is_new else ()
+        release = encode_release(fact)
+        if not candidates and release is None:
+            return ()
+        entries = [
+            OutboxEntry(offset=offset, index=index, kind="candidate", payload=payload)
+            for index, payload in enumerate(candidates, start=1)
+        ]
+        if release is not None:
+            entries.append(OutboxEntry(offset=offset, index=0, kind="release", payload=release))
         return entries
 
-    def _set_aside(
-        self, stream: Stream, epoch: int, record: Record, *, reason: str, detail: str
-    ) -> Awaitable[OutboxEntry]:
+    def _set_aside(self, stream: Stream, epoch: int, aside: "_Aside") -> Awaitable[OutboxEntry]:
         return self.undertaker.entry(
-            stream=stream, epoch=epoch, record=record, index=0, at=self.clock(), reason=reason, detail=detail
+            stream=stream,
+            epoch=epoch,
+            record=aside.record,
+            index=0,
+            at=self.clock(),
+            reason=aside.reason,
+            detail=aside.detail,
         )
+
+
+class _Aside(NamedTuple):
+    record: Record
+    reason: str
+    detail: str
+
+
+def _decoded(record: Record, identity: str) -> Fact | str:
+    try:
+        fact = decode_fact(record.value)
+    except FactUndecodable as error:
+        return str(error)
+    return fact if fact.identity == identity else "the record's key or partition is not that of its identity"

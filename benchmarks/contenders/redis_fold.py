@@ -5,6 +5,7 @@ What it leaves out is everything around them: groups and rebalances, the relay, 
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import redis
@@ -60,23 +61,25 @@ class RedisFold:
 
     def _commit(self, stream: Stream, records: Sequence[Arrived]) -> list[Any]:
         changed: dict[str, Packed] = {}
-        fates: dict[int, Fate] = {}
-        own: dict[str, list[tuple[int, Fact]]] = defaultdict(list)
-        for place, fact in enumerate(map(_decoded, records)):
-            if fact is not None:
-                own[fact.identity].append((place, fact))
-        self._load(stream, own.keys() - self._held.keys())
-        for identity, told in own.items():
-            facet = before = unpack(self._held[identity])
-            for place, fact in told:
-                facet, fates[place] = fold(facet, fact)
-            if facet is not before:
-                changed[identity] = pack(facet)
-        self._held.update(changed)
         aside: list[Any] = []
-        for place, record in enumerate(records):
-            if fates.get(place) not in ("applied", "repeated"):
-                aside += [f"{Position(1, stream.partition, record.offset + 1).ordinal}-0", "dead_letter", record.value]
+        own: dict[bytes, list[Arrived]] = defaultdict(list)
+        for record in records:
+            own[record.key].append(record)
+        identities = {key: key.decode() for key in own}
+        self._load(stream, set(identities.values()) - self._held.keys())
+        for key, told in own.items():
+            facet = before = unpack(self._held[identities[key]])
+            for record in told:
+                fact = _decoded(record)
+                fate: Fate | None = None
+                if fact is not None:
+                    facet, fate = fold(facet, fact)
+                if fate not in ("applied", "repeated"):
+                    place = f"{Position(1, stream.partition, record.offset + 1).ordinal}-0"
+                    aside.append((record.offset, (place, "dead_letter", record.value)))
+            if facet is not before:
+                changed[identities[key]] = pack(facet)
+        self._held.update(changed)
         expected = self.checkpoints[stream.partition]
         following = (expected or Checkpoint(epoch=1, offset=0)).advanced(
             offset=records[-1].offset + 1, fingerprint=record_fingerprint(**records[-1]._asdict())
@@ -86,7 +89,7 @@ class RedisFold:
         keys += [facet_key(stream.partition, identity) for identity in changed]
         values = [b"" if expected is None else encode_checkpoint(expected), encode_checkpoint(following)]
         values += [encode_facet(facet) for facet in changed.values()]
-        return [len(keys), *keys, *values, *aside]
+        return [len(keys), *keys, *values, *chain.from_iterable(entry for _, entry in sorted(aside))]
 
     def _load(self, stream: Stream, identities: Iterable[str]) -> None:
         missing = list(identities)
