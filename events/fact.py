@@ -72,6 +72,8 @@ class _Wire(msgspec.Struct, array_like=True, frozen=True, gc=False, forbid_unkno
     body: bytes
 
 
+_NAMING_OTHERS: Final = frozenset({*TWO_SIDED, Erased.event_type})
+
 _encoder = msgspec.msgpack.Encoder()
 _wire_decoder = msgspec.msgpack.Decoder(_Wire)
 _body_decoder = msgspec.msgpack.Decoder(dict[str, Any])
@@ -115,7 +117,8 @@ def decode_fact(
     if wire.key_id is not None:
         raise FactUndecodable("the body is sealed and no key is at hand")
     body = _decode_body(wire, bodies, lifts)
-    if not PSEUDONYM.fullmatch(wire.identity) or not all(map(PSEUDONYM.fullmatch, _others(wire.type, body))):
+    others = _others(wire.type, body) if wire.type in _NAMING_OTHERS else ()
+    if not PSEUDONYM.fullmatch(wire.identity) or not all(map(PSEUDONYM.fullmatch, others)):
         raise FactUndecodable("an identity is not a pseudonym")
     return Fact(
         type=wire.type,

@@ -16,7 +16,7 @@ import zstandard
 DICTIONARY: Final = "facet_dictionary_2.zstd"
 DICTIONARY_ID: Final = 2
 DICTIONARY_SHA256: Final = "3c6ae7bece53fe3f28f94eae77a63eed29edc1e44a93585270cf848c40f33daa"
-LEVEL: Final = 3
+LEVEL: Final = 2
 CONTENT_MAX: Final = 32 * 1024 * 1024
 """Bytes a frame may unfold to: above the heaviest facet, far below what a bomb would need."""
 
@@ -44,7 +44,7 @@ def compress(content: bytes) -> bytes:
 
 
 def compress_all(contents: Sequence[bytes]) -> list[bytes]:
-    """A frame for each content, in one call that lets other threads run meanwhile."""
+    """A frame for each content, in one call."""
     if not contents:
         return []
     frames = _OURS.compressor.multi_compress_to_buffer(list(contents), threads=0)

@@ -40,6 +40,9 @@ EDGES_MAX: Final = 256
 """Links, and relations, a facet may hold; counted apart, so that links take no room from what happened."""
 _SIZES_MAX: Final = (RECORDS_MAX, RECORDS_MAX, EDGES_MAX, EDGES_MAX)
 
+_FEW: Final = RECORDS_MAX // 40
+"""Events that cannot fill a facet: the richest, a description, adds 32 attributes."""
+
 _ACTS: Final = frozenset(name for name, body in BODIES.items() if issubclass(body, ConsentAct))
 _ALWAYS_OPEN: Final = frozenset({SERVICE, LEGAL})
 
@@ -91,6 +94,8 @@ def _digest_of(recent: bytes, event_key: bytes) -> bytes | None:
 
 
 def _outgrows(before: Facet, after: Facet) -> bool:
+    if len(after.recent) <= _FEW * ENTRY_BYTES:
+        return False
     sizes = _sizes(after)
     if not any(map(gt, sizes, _SIZES_MAX)):
         return False

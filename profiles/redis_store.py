@@ -15,7 +15,6 @@ from events.position import Checkpoint, Stream, encode_checkpoint
 from profiles.codec import decode_facet, encode_facets
 from profiles.commit_checks import check_commit, entry_id, entry_place, read_checkpoint
 from profiles.facet import Facet
-from profiles.packed import pack
 from profiles.redis_faults import faults, is_missing_function
 from profiles.redis_library import FUNCTION, Client, install, library_code, require_fit, target_of
 from profiles.store import Commit, Committed, Mismatch, OutboxEntry, Standing
@@ -24,9 +23,6 @@ _PACKER: Final[Any] = HiredisRespSerializer()
 
 TIMEOUT_S: Final = 5.0
 """How long an answer may take; above the time one commit and its write to disk need by far."""
-
-APART_BYTES: Final = 64 * 1024
-"""Packed facets of this weight are compressed in a thread; going there and back costs as much as a few of them."""
 
 
 def redis_client(url: str, *, cluster: bool, timeout_s: float = TIMEOUT_S) -> Client:
@@ -169,13 +165,7 @@ class RedisStore:
 
     async def _send(self, commit: Commit) -> bytes | None:
         """None when everything is written, else the checkpoint that stands."""
-        facets = [pack(facet) for facet in commit.facets.values()]
-        if sum(map(len, facets)) < APART_BYTES:
-            blobs = encode_facets(facets)
-        else:
-            # Compressing lets other threads run: the next frame is folded meanwhile.
-            blobs = await asyncio.to_thread(encode_facets, facets)
-        words = _words(commit, blobs)
+        words = _words(commit)
         with faults():
             try:
                 return await self._call(words)
@@ -191,13 +181,13 @@ class RedisStore:
         return standing
 
 
-def _words(commit: Commit, blobs: Sequence[bytes]) -> list[str | bytes | int]:
+def _words(commit: Commit) -> list[str | bytes | int]:
     """Key count, keys and arguments, as the library's head describes them."""
     stream = commit.stream
     keys = [checkpoint_key(stream), outbox_key(stream)]
     keys += [facet_key(stream.partition, identity) for identity in commit.facets]
     values = [b"" if commit.expected is None else encode_checkpoint(commit.expected), encode_checkpoint(commit.next)]
-    values += blobs
+    values += encode_facets(commit.facets.values())
     entries: list[str | bytes] = []
     for entry in commit.outbox:
         entries += (entry_id(commit, entry), entry.kind, entry.payload)

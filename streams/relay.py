@@ -5,7 +5,7 @@ An entry may be published twice (a crash between publishing and dropping); every
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from events.position import Stream
@@ -40,26 +40,39 @@ class Relay:
     owned: Callable[[], Sequence[Stream]]
     settle: Mapping[EntryKind, Settle] = field(default_factory=dict)
     idle_s: float = 1.0
+    _woken: set[Stream] = field(default_factory=set, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
-    def wake(self, _stream: Stream) -> None:
+    def wake(self, stream: Stream) -> None:
         """Something was put into an outbox."""
+        self._woken.add(stream)
         self._wake.set()
 
     async def run(self) -> None:
         """Until cancelled. A failure is logged once per round and tried again in the next."""
+        now = asyncio.get_running_loop().time
         while True:
-            self._wake.clear()
-            for stream in self.owned():
-                try:
-                    await self.drain(stream)
-                except (PublishFailed, *AWAY) as error:
-                    _log.warning("outbox of %s waits: %s", stream, type(error).__name__)
+            await self._round(self.owned())
+            unasked_at = now() + self.idle_s
+            while now() < unasked_at and await self._is_woken(before=unasked_at):
+                woken, self._woken = self._woken, set()
+                await self._round([stream for stream in self.owned() if stream in woken])
+
+    async def _is_woken(self, *, before: float) -> bool:
+        try:
+            async with asyncio.timeout_at(before):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        self._wake.clear()
+        return True
+
+    async def _round(self, streams: Collection[Stream]) -> None:
+        for stream in streams:
             try:
-                async with asyncio.timeout(self.idle_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+                await self.drain(stream)
+            except (PublishFailed, *AWAY) as error:
+                _log.warning("outbox of %s waits: %s", stream, type(error).__name__)
 
     async def drain(self, stream: Stream) -> int:
         """Publish and drop everything that waits in one outbox; answers how many entries that was."""
@@ -77,4 +90,6 @@ class Relay:
             if published_ids:
                 await self.store.drop_outbox(stream, published_ids)
             published += len(entries)
+            if len(entries) < BATCH:
+                break
         return published
