@@ -11,11 +11,12 @@ import typer
 
 WORDS: Final = {
     "stages": "what one event costs from bytes to a stored facet, stage by stage",
-    "pipeline": "the worker against five others over the same log",
+    "pipeline": "the worker against six others over the same log",
     "latency": "from a record produced to its effect readable, at a fixed rate",
     "workers": "one worker process and two",
     "recovery": "from a kill to the next event applied",
     "suggestions": "the suggestion route against a bare route of the same server",
+    "suggestion_stages": "what a suggestion costs, stage by stage",
     "memory": "bytes of the store per person",
     "rebuild": "history folded anew, compared, switched",
     "report": "write tables and pictures into docs/explanation/speed.md",

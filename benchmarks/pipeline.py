@@ -1,4 +1,4 @@
-"""`python -m benchmarks pipeline`: the worker against five others, over the same records, at the same durability.
+"""`python -m benchmarks pipeline`: the worker against six others, over the same records, at the same durability.
 
 Each round runs every contender once, so that whatever else the machine does hits all of them alike. A run counts only
 when the store holds at its end what the model says.
@@ -46,6 +46,7 @@ CONTENDERS: Final[dict[str, Contender]] = {
     "ours": Contender("fact", 1, exact),
     "raw loop": Contender("fact", 1, exact, "raw_loop"),
     "lean loop": Contender("json", 1, inexact, "lean_redis_loop"),
+    "leaner loop": Contender("json", 1, inexact, "leaner_redis_loop"),
     "quixstreams": Contender("fact", 1, exact, "quixstreams_sink"),
     "no-op Faust agent": Contender("fact", 0.2, None, "noop_agent"),
     "obvious Faust agent": Contender("json", 0.1, inexact, "obvious_redis_agent"),

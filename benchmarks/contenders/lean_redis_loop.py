@@ -3,18 +3,19 @@
 It counts a repeat again, and after a crash the last batch twice or in part: the fast thing that most would write first.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 import redis
 from confluent_kafka import TopicPartition
 
-from benchmarks.contenders.plain_profile import commands_of
+from benchmarks.contenders.plain_profile import Command, Fact, commands_of
 from benchmarks.contenders.raw_loop import BATCH, GATHER_S, consumer_of
 from benchmarks.contenders.task import Stopwatch, task_told
 
 
-def main() -> None:
+def main(commands: Callable[[Fact], list[Command]] = commands_of) -> None:
     """Count until all records are done."""
     task = task_told()
     client: Any = redis.Redis.from_url(task.store, protocol=2)
@@ -33,7 +34,7 @@ def main() -> None:
                 except orjson.JSONDecodeError:
                     pipeline.xadd("dead", {"value": message.value()})
                     continue
-                for command in commands_of(fact):
+                for command in commands(fact):
                     pipeline.execute_command(*command)
             pipeline.execute()
         consumer.commit(asynchronous=True)
