@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.contenders.redis_fold import Arrived
 from benchmarks.preload import produce
 from benchmarks.results import machine, spread
 from benchmarks.servers import EMBEDDED, Fsync, bench_folder, kafka_at, store_in
@@ -34,9 +35,10 @@ from profiles.facet_cache import FacetCache
 from profiles.fold import fold
 from profiles.packed import Packed, pack, unpack
 from profiles.redis_store import RedisStore
-from profiles.store import FACETS_MAX, Commit, Committed
+from profiles.store import Commit, Committed
 from recommender.catalogue import load_catalogue
 from streams.admin import ensure_topics
+from streams.folding import FRAME_RECORDS, chunks
 
 TOPIC: Final = "bench-stages.events"
 PARTITIONS: Final = Workload(events=0, people=1).partitions
@@ -155,11 +157,13 @@ def batches(told: Sequence[Message]) -> list[Batch]:
     by_partition: dict[int, list[Message]] = defaultdict(list)
     for message in told:
         by_partition[message.partition].append(message)
-    cut = [
-        Batch(partition, start, records[start : start + FACETS_MAX])
-        for partition, records in by_partition.items()
-        for start in range(0, len(records), FACETS_MAX)
-    ]
+    cut = []
+    for partition, records in by_partition.items():
+        numbered: Any = [Arrived(at, 0, record.key, record.fact) for at, record in enumerate(records)]
+        cut += [
+            Batch(partition, run[0].offset, records[run[0].offset : end])
+            for run, end in chunks(numbered, end=len(records))
+        ]
     return sorted(cut, key=lambda batch: (batch.start, batch.partition))
 
 
@@ -175,7 +179,7 @@ async def _fetched(kafka: str, count: int, clock: Clock) -> None:
         with clock.stage("fetch"):
             seen = 0
             while seen < count:
-                found = await consumer.getmany(timeout_ms=1000, max_records=FACETS_MAX)
+                found = await consumer.getmany(timeout_ms=1000, max_records=FRAME_RECORDS)
                 seen += sum(map(len, found.values()))
     finally:
         await consumer.stop()

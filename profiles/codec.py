@@ -3,12 +3,12 @@
 Format 1 was the bare MessagePack array; since format 2 the array is compressed (`profiles.compression`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 
-from profiles.compression import DictionaryUnknown, NotCompressed, compress, compress_all, decompress, is_frame
+from profiles.compression import DictionaryUnknown, NotCompressed, compress, decompress, is_frame
 from profiles.facet import FACET_FORMAT, Facet
 from profiles.packed import Packed, pack
 from profiles.store import BLOBS_MAX, CommitTooHeavy
@@ -26,8 +26,6 @@ class FacetUnreadable(ValueError):
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _decoder = msgspec.msgpack.Decoder(Facet)
-_RUN_BYTES: Final = 16 * 1024 * 1024
-"""Packed facets compressed at a time."""
 
 
 def encode_facet(facet: Facet | Packed) -> bytes:
@@ -42,26 +40,13 @@ def encode_facets(facets: Iterable[Facet | Packed], *, bytes_max: int = BLOBS_MA
     """The facets of one commit; CommitTooHeavy as soon as several weigh more than `bytes_max` together."""
     blobs: list[bytes] = []
     weight = 0
-    for run in _runs(map(pack, facets)):
-        blobs += compress_all(run)
-        weight += sum(map(len, blobs[-len(run) :]))
-        if weight > bytes_max and len(blobs) > 1:
-            raise CommitTooHeavy(f"the facets of a commit weigh more than {bytes_max} bytes")
+    for facet in facets:
+        blob = encode_facet(facet)
+        weight += len(blob)
+        if weight > bytes_max and blobs:
+            raise CommitTooHeavy(f"{len(blobs) + 1} facets weigh more than {bytes_max} bytes")
+        blobs.append(blob)
     return blobs
-
-
-def _runs(facets: Iterable[Packed]) -> Iterator[list[Packed]]:
-    """As many at a time as bear to be compressed before their weight is looked at."""
-    run: list[Packed] = []
-    weight = 0
-    for packed in facets:
-        if run and weight + len(packed) > _RUN_BYTES:
-            yield run
-            run, weight = [], 0
-        run.append(packed)
-        weight += len(packed)
-    if run:
-        yield run
 
 
 def decode_facet(blob: bytes, *, lifts: Lifts = LIFTS) -> Facet:

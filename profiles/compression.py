@@ -7,7 +7,6 @@ much as its fields do: another dictionary is another format, and its number is t
 import hashlib
 import importlib.resources
 import threading
-from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -17,6 +16,9 @@ DICTIONARY: Final = "facet_dictionary_2.zstd"
 DICTIONARY_ID: Final = 2
 DICTIONARY_SHA256: Final = "3c6ae7bece53fe3f28f94eae77a63eed29edc1e44a93585270cf848c40f33daa"
 LEVEL: Final = 2
+QUICK_LEVEL: Final = -4
+"""For what is not small: few people have done so much, but what they do is most of what is compressed."""
+SMALL_MAX: Final = 4096
 CONTENT_MAX: Final = 32 * 1024 * 1024
 """Bytes a frame may unfold to: above the heaviest facet, far below what a bomb would need."""
 
@@ -40,15 +42,8 @@ def is_frame(blob: bytes) -> bool:
 
 def compress(content: bytes) -> bytes:
     """The content as one frame that says its size and its dictionary."""
-    return _OURS.compressor.compress(content)
-
-
-def compress_all(contents: Sequence[bytes]) -> list[bytes]:
-    """A frame for each content, in one call."""
-    if not contents:
-        return []
-    frames = _OURS.compressor.multi_compress_to_buffer(list(contents), threads=0)
-    return [frames[at].tobytes() for at in range(len(frames))]
+    ours = _OURS.compressor if len(content) <= SMALL_MAX else _OURS.quick
+    return ours.compress(content)
 
 
 def decompress(frame: bytes) -> bytes:
@@ -82,6 +77,7 @@ class _Ours(threading.local):
     def __init__(self) -> None:
         prepared = zstandard.ZstdCompressionDict(dictionary(), dict_type=zstandard.DICT_TYPE_FULLDICT)
         self.compressor = zstandard.ZstdCompressor(level=LEVEL, dict_data=prepared, write_checksum=False)
+        self.quick = zstandard.ZstdCompressor(level=QUICK_LEVEL, dict_data=prepared, write_checksum=False)
         self.decompressor = zstandard.ZstdDecompressor(dict_data=prepared)
 
 

@@ -16,6 +16,7 @@ import uvloop
 from faust.types import AppT, Message, TransportT
 from yarl import URL
 
+from streams.folding import FRAME_RECORDS
 from streams.frame import Answer, Checkpoints, Frame, Handler, Stopped
 from streams.lanes import Lanes
 from streams.ownership import Handed, Ownership
@@ -42,7 +43,7 @@ class StreamSettings:
     session_timeout_s: float = 6.0
     heartbeat_s: float = 1.0
     rebalance_timeout_s: float = 8.0
-    frame_records: int = 500
+    frame_records: int = FRAME_RECORDS
     at_once: int = 4
     buffered_frames: int = 16
     retry_delays_s: Sequence[float] = (0.1, 0.3, 1.0, 3.0, 5.0)

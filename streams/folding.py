@@ -9,6 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
@@ -23,8 +24,11 @@ from streams.patience import Away
 
 _log = logging.getLogger(__name__)
 
-FRAME_RECORDS = FACETS_MAX
-"""Records that make a useful frame: as many as one commit can take."""
+FRAME_RECORDS = 4 * FACETS_MAX
+"""Records that make a useful frame. A busy person is in it several times, and written once."""
+
+RUN_BYTES = 8 * 1024 * 1024
+"""Values whose effect may be one commit: all of them may become dead letters."""
 
 OUTBOX_MAX = 10_000
 """Entries that may wait in one outbox; beyond it the partition waits for the relay."""
@@ -251,10 +255,19 @@ def fingerprint_of(records: Sequence[Record]) -> str:
 
 
 def chunks(records: Sequence[Record], *, end: int) -> list[tuple[Sequence[Record], int]]:
-    """The records in runs of at most `FACETS_MAX`, each with the offset its checkpoint moves to."""
-    if not records:
-        return [((), end)]
-    runs = [records[start : start + FACETS_MAX] for start in range(0, len(records), FACETS_MAX)]
+    """The records in runs that one commit can take, each with the offset its checkpoint moves to.
+
+    A run is about at most `FACETS_MAX` keys, and of at most `FRAME_RECORDS` records and `RUN_BYTES`.
+    """
+    starts, keys, weight = [0], set[bytes | None](), 0
+    for at, record in enumerate(records):
+        weight += len(record.value or b"")
+        is_beyond = len(keys) == FACETS_MAX and record.key not in keys
+        if at > starts[-1] and (is_beyond or at - starts[-1] == FRAME_RECORDS or weight > RUN_BYTES):
+            starts.append(at)
+            keys, weight = set(), len(record.value or b"")
+        keys.add(record.key)
+    runs = [records[start:stop] for start, stop in pairwise([*starts, len(records)])]
     ends = [run[0].offset for run in runs[1:]] + [end]
     return list(zip(runs, ends, strict=True))
 

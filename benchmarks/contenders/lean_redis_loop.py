@@ -11,8 +11,10 @@ import redis
 from confluent_kafka import TopicPartition
 
 from benchmarks.contenders.plain_profile import Command, Fact, commands_of
-from benchmarks.contenders.raw_loop import BATCH, GATHER_S, consumer_of
+from benchmarks.contenders.raw_loop import GATHER_S, consumer_of
 from benchmarks.contenders.task import Stopwatch, task_told
+
+BATCH = 1000
 
 
 def main(commands: Callable[[Fact], list[Command]] = commands_of) -> None:

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from benchmarks.contenders.redis_fold import Arrived, RedisFold
 from benchmarks.contenders.task import Stopwatch, Task, task_told
 
-BATCH = 1000
+BATCH = 4000
 GATHER_S = 0.002
 """How long a batch may wait to grow when less than BATCH records are there."""
 

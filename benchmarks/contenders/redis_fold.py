@@ -19,7 +19,7 @@ from profiles.facet import Facet
 from profiles.fold import Fate, fold
 from profiles.packed import Packed, pack, unpack
 from profiles.redis_library import FUNCTION, library_code
-from profiles.store import FACETS_MAX
+from streams.folding import chunks
 
 APP = "profiles"
 
@@ -53,13 +53,13 @@ class RedisFold:
         """Fold and commit a batch, by partition. RuntimeError when another owner wrote meanwhile."""
         with self._client.pipeline(transaction=False) as pipeline:
             for partition, records in batch.items():
-                for at in range(0, len(records), FACETS_MAX):
-                    words = self._commit(self._streams[partition], records[at : at + FACETS_MAX])
-                    pipeline.execute_command("FCALL", FUNCTION, *words)
+                arrived: Any = records
+                for run, _ in chunks(arrived, end=records[-1].offset + 1):
+                    pipeline.execute_command("FCALL", FUNCTION, *self._commit(self._streams[partition], run))
             if any(standing is not None for standing in pipeline.execute()):
                 raise RuntimeError("a checkpoint stood elsewhere")
 
-    def _commit(self, stream: Stream, records: Sequence[Arrived]) -> list[Any]:
+    def _commit(self, stream: Stream, records: Sequence[Any]) -> list[Any]:
         changed: dict[str, Packed] = {}
         aside: list[Any] = []
         own: dict[bytes, list[Arrived]] = defaultdict(list)

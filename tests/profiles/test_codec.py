@@ -187,7 +187,7 @@ def test_facets_of_one_commit_are_bounded_together_and_one_alone_always_fits() -
     blob = encode_facet(folded())
     assert encode_facets([folded()] * 3, bytes_max=3 * len(blob)) == [blob] * 3
     assert encode_facets([folded()], bytes_max=1) == [blob]
-    with pytest.raises(CommitTooHeavy, match="facets of a commit"):
+    with pytest.raises(CommitTooHeavy, match="3 facets"):
         encode_facets([folded()] * 4, bytes_max=3 * len(blob) - 1)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from events.fact import Fact
 from profiles import compression
-from profiles.compression import CONTENT_MAX, NotCompressed, compress, compress_all, decompress, dictionary, is_frame
+from profiles.compression import CONTENT_MAX, NotCompressed, compress, decompress, dictionary, is_frame
 from profiles.facet import FACET_FORMAT, Facet
 from profiles.fold import fold
 from tests.builders import facts, purchased
@@ -91,9 +91,3 @@ def test_many_threads_may_compress_at_once() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert all(future.result() for future in [pool.submit(run) for _ in range(4)])
-
-
-def test_many_contents_compressed_at_once_are_the_frames_they_are_alone() -> None:
-    contents = [b"", b"x" * 100_000, *(bytes([number]) * 2 * number for number in range(256))]
-    assert compress_all(contents) == [compress(content) for content in contents]
-    assert compress_all([]) == []

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from events.fact import Fact, encode_fact
 from events.keys import facet_key
@@ -12,10 +14,18 @@ from events.position import Checkpoint, Stream
 from profiles.facet import FACET_FORMAT
 from profiles.facet_cache import FacetCache
 from profiles.memory_store import MemoryStore, Snapshot
-from profiles.store import Commit, Committed, CommitTooHeavy, Mismatch
+from profiles.store import FACETS_MAX, Commit, Committed, CommitTooHeavy, Mismatch
 from streams.dead_letters import Undertaker, decode_letter, unseal
 from streams.fold_work import FoldWork
-from streams.folding import LogIdentity, StoredCheckpoints, StreamFold, fingerprint_of
+from streams.folding import (
+    FRAME_RECORDS,
+    RUN_BYTES,
+    LogIdentity,
+    StoredCheckpoints,
+    StreamFold,
+    chunks,
+    fingerprint_of,
+)
 from streams.frame import Answer, Frame, Handled, Record, SeekTo, Stopped
 from streams.memory_dead_letters import MemoryDeadLetters
 from tests.builders import NOW, PARTITIONS, admitted, consent, purchased
@@ -413,3 +423,23 @@ async def test_a_new_generation_goes_on_from_what_another_owner_left() -> None:
 
     assert await handed(world.fold, orders(1, first=5), start=5, end=6, generation=3) == Handled()
     assert await world.orders() == 6
+
+
+@given(st.integers(0, 5000), st.integers(1, 3 * FACETS_MAX), st.sampled_from([1, RUN_BYTES // 3, RUN_BYTES + 1]))
+def test_runs_are_all_the_records_in_order_and_no_more_than_a_commit_takes(count: int, people: int, size: int) -> None:
+    value = bytes(size)
+    records = [Record(at, NOW, f"{at * 7919 % people}".encode(), value) for at in range(count)]
+
+    runs = chunks(records, end=count + 7)
+
+    assert [record for run, _ in runs for record in run] == records
+    assert [end for _, end in runs] == [*(run[0].offset for run, _ in runs[1:]), count + 7]
+    for run, _ in runs:
+        assert len({record.key for record in run}) <= FACETS_MAX
+        assert len(run) <= FRAME_RECORDS
+        assert len(run) <= 1 or len(run) * size <= RUN_BYTES
+
+
+def test_a_busy_person_s_records_are_one_run() -> None:
+    records = [Record(at, NOW, f"{at % FACETS_MAX}".encode(), b"") for at in range(FRAME_RECORDS)]
+    assert chunks(records, end=FRAME_RECORDS) == [(records, FRAME_RECORDS)]
