@@ -127,7 +127,10 @@ class Lookout:
 
     def _run(self) -> None:
         stood = [-1] * self._partitions
-        while not self._stopping.is_set():
+        is_last = False
+        while not is_last:
+            # A look after the stop: what stood then was seen by whoever stopped us.
+            is_last = self._stopping.is_set()
             offsets = self._probe.offsets(self._topic, self._partitions)
             at_s = time.monotonic()
             for partition, offset in enumerate(offsets):
