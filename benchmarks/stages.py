@@ -38,7 +38,7 @@ from profiles.redis_store import RedisStore
 from profiles.store import Commit, Committed
 from recommender.catalogue import load_catalogue
 from streams.admin import ensure_topics
-from streams.folding import FRAME_RECORDS, chunks
+from streams.runs import FRAME_RECORDS, chunks
 
 TOPIC: Final = "bench-stages.events"
 PARTITIONS: Final = Workload(events=0, people=1).partitions

@@ -35,9 +35,10 @@ from profiles.redis_store import RedisStore
 from streams.admin import broker_hints, log_bounds, topic_ids, wait_for_broker
 from streams.dead_letters import Undertaker
 from streams.fold_work import FoldWork
-from streams.folding import FRAME_RECORDS, LogIdentity, StreamFold, left_behind
+from streams.folding import LogIdentity, StreamFold, left_behind
 from streams.frame import Frame, Handled, Record, Stopped
 from streams.redis_dead_letters import RedisDeadLetters
+from streams.runs import FRAME_RECORDS
 
 PROFILES = "profiles"
 EMBEDDED_CLUSTER = "embedded-"

@@ -16,11 +16,11 @@ import uvloop
 from faust.types import AppT, Message, TransportT
 from yarl import URL
 
-from streams.folding import FRAME_RECORDS
 from streams.frame import Answer, Checkpoints, Frame, Handler, Stopped
 from streams.lanes import Lanes
 from streams.ownership import Handed, Ownership
 from streams.patience import patiently
+from streams.runs import FRAME_RECORDS
 from streams.transport import FrameConsumer, FrameTransport
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,6 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
@@ -18,17 +17,12 @@ from events.position import Checkpoint, Stream, record_fingerprint
 from profiles.codec import FacetUnreadable
 from profiles.facet import Facet
 from profiles.packed import Packed
-from profiles.store import FACETS_MAX, Commit, CommitTooHeavy, Mismatch, OutboxEntry, ProfileStore
+from profiles.store import Commit, CommitTooHeavy, Mismatch, OutboxEntry, ProfileStore
 from streams.frame import Answer, Frame, Handled, OneBefore, Record, SeekTo, Stopped
 from streams.patience import Away
+from streams.runs import chunks, halves
 
 _log = logging.getLogger(__name__)
-
-FRAME_RECORDS = 4 * FACETS_MAX
-"""Records that make a useful frame. A busy person is in it several times, and written once."""
-
-RUN_BYTES = 8 * 1024 * 1024
-"""Values whose effect may be one commit: all of them may become dead letters."""
 
 OUTBOX_MAX = 10_000
 """Entries that may wait in one outbox; beyond it the partition waits for the relay."""
@@ -252,32 +246,6 @@ def fingerprint_of(records: Sequence[Record]) -> str:
         return ""
     last = records[-1]
     return record_fingerprint(offset=last.offset, timestamp_ms=last.timestamp_ms, key=last.key, value=last.value)
-
-
-def chunks(records: Sequence[Record], *, end: int) -> list[tuple[Sequence[Record], int]]:
-    """The records in runs that one commit can take, each with the offset its checkpoint moves to.
-
-    A run is about at most `FACETS_MAX` keys, and of at most `FRAME_RECORDS` records and `RUN_BYTES`.
-    """
-    starts, keys, weight = [0], set[bytes | None](), 0
-    for at, record in enumerate(records):
-        weight += len(record.value or b"")
-        is_beyond = len(keys) == FACETS_MAX and record.key not in keys
-        if at > starts[-1] and (is_beyond or at - starts[-1] == FRAME_RECORDS or weight > RUN_BYTES):
-            starts.append(at)
-            keys, weight = set(), len(record.value or b"")
-        keys.add(record.key)
-    runs = [records[start:stop] for start, stop in pairwise([*starts, len(records)])]
-    ends = [run[0].offset for run in runs[1:]] + [end]
-    return list(zip(runs, ends, strict=True))
-
-
-def halves(records: Sequence[Record], *, end: int) -> list[tuple[Sequence[Record], int]]:
-    """A run that is too heavy for one commit as two; CommitTooHeavy for a single record, which cannot be cut."""
-    if len(records) < 2:
-        raise CommitTooHeavy("the facets of one record are too heavy for a commit")
-    middle = len(records) // 2
-    return [(records[:middle], records[middle].offset), (records[middle:], end)]
 
 
 StreamStarts = Callable[[str], Awaitable[Mapping[int, int]]]

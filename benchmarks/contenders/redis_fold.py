@@ -19,7 +19,7 @@ from profiles.facet import Facet
 from profiles.fold import Fate, fold
 from profiles.packed import Packed, pack, unpack
 from profiles.redis_library import FUNCTION, library_code
-from streams.folding import chunks
+from streams.runs import chunks
 
 APP = "profiles"
 

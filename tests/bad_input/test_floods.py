@@ -9,10 +9,11 @@ from events.position import Stream
 from profiles.memory_store import MemoryStore
 from profiles.store import Commit, Committed, Mismatch
 from streams.dead_letters import FLOOD, DeadLetter
-from streams.folding import FRAME_RECORDS, OUTBOX_MAX, OutboxFull
+from streams.folding import OUTBOX_MAX, OutboxFull
 from streams.frame import Frame, Record
 from streams.memory_dead_letters import MemoryDeadLetters
 from streams.relay import PublishFailed
+from streams.runs import FRAME_RECORDS
 from tests.bad_input.cases import ANNA
 from tests.builders import NOW, event, raw
 from tests.streams.dead_letter_world import INTAKE, LetterWorld

@@ -17,17 +17,10 @@ from profiles.memory_store import MemoryStore, Snapshot
 from profiles.store import FACETS_MAX, Commit, Committed, CommitTooHeavy, Mismatch
 from streams.dead_letters import Undertaker, decode_letter, unseal
 from streams.fold_work import FoldWork
-from streams.folding import (
-    FRAME_RECORDS,
-    RUN_BYTES,
-    LogIdentity,
-    StoredCheckpoints,
-    StreamFold,
-    chunks,
-    fingerprint_of,
-)
+from streams.folding import LogIdentity, StoredCheckpoints, StreamFold, fingerprint_of
 from streams.frame import Answer, Frame, Handled, Record, SeekTo, Stopped
 from streams.memory_dead_letters import MemoryDeadLetters
+from streams.runs import FRAME_RECORDS, RUN_BYTES, chunks
 from tests.builders import NOW, PARTITIONS, admitted, consent, purchased
 
 LOG = LogIdentity(epoch=1, topic_id="a log")
