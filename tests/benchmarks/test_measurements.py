@@ -19,7 +19,7 @@ def kept(path: Path) -> Results:
 
 def test_every_contender_leaves_what_its_model_says(tmp_path: Path) -> None:
     pipeline.main(
-        events=5000,
+        events=20_000,
         people=500,
         person_max=100,
         rounds=1,
