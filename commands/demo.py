@@ -17,11 +17,10 @@ from rich.table import Table
 from commands.clock import now_ms
 from commands.demo_world import World, world
 from commands.demo_world_diary import SOURCE
-from commands.logs import PROFILES, known_epochs
+from commands.logs import known_epochs, standing_checkpoints
 from commands.output import JsonOption, console, emit
 from commands.settings import Settings, settings_of
 from events.history import History
-from events.position import Stream
 from events.shape import Natural, Shape
 from events.vocabulary import TWO_SIDED
 from profiles.redis_store import RedisStore
@@ -162,7 +161,7 @@ async def _reached(settings: Settings, store: RedisStore) -> Reached:
 
 
 async def _behind_them(settings: Settings, store: RedisStore, topic: str) -> int:
-    found = [await store.checkpoint(Stream(PROFILES, topic, partition)) for partition in range(settings.partitions)]
+    found = await standing_checkpoints(settings, store, topic=topic)
     return sum(checkpoint.offset for checkpoint in found if checkpoint is not None)
 
 

@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from commands.logs import PROFILES, LogNotFollowed, fold_history, remember
+from commands.logs import LogNotFollowed, fold_history, remember, standing_checkpoints
 from commands.settings import Settings
 from events.epochs import Adopted, Epoch, NotAdopted, SeenLog, adopt_cut
 from events.history import ArchivedRow, History
-from events.position import Checkpoint, Stream
+from events.position import Checkpoint
 from profiles.redis_leases import RedisLeases
 from profiles.redis_store import RedisStore
 from streams.folding import LogIdentity, begin, fingerprint_of
@@ -33,7 +33,8 @@ async def adopt_cut_log(
     LogNotFollowed while anybody works on the store: they would go on in the epoch that ends here.
     """
     epoch = known[-1]
-    agreed = await asyncio.to_thread(_agreed, settings, epoch, seen, await _checkpoints(settings, store))
+    standing = await standing_checkpoints(settings, store, topic=settings.events_topic)
+    agreed = await asyncio.to_thread(_agreed, settings, epoch, seen, standing)
     if not agreed:
         return None
     if held := await RedisLeases(store.client).held():
@@ -44,7 +45,8 @@ async def adopt_cut_log(
     history = History(settings.history)
     partitions = range(settings.partitions)
     archived = [await asyncio.to_thread(history.contiguous_end, epoch.epoch, at) for at in partitions]
-    checkpoints = [_due(each, epoch, at) for at, each in enumerate(await _checkpoints(settings, store))]
+    standing = await standing_checkpoints(settings, store, topic=settings.events_topic)
+    checkpoints = [_due(each, epoch, at) for at, each in enumerate(standing)]
     answer = adopt_cut(known, seen, archived=archived, checkpoints=checkpoints, agreed=agreed, accept_gap=accept_gap)
     if isinstance(answer, Adopted):
         for at, held_to in enumerate(archived):
@@ -107,11 +109,6 @@ def _is_replaced(reader: LogReader, partition: int, checkpoint: Checkpoint, *, d
 
 def _row(record: Record) -> ArchivedRow:
     return ArchivedRow(record.offset, record.timestamp_ms, record.key, record.value)
-
-
-async def _checkpoints(settings: Settings, store: RedisStore) -> list[Checkpoint | None]:
-    streams = [Stream(PROFILES, settings.events_topic, partition) for partition in range(settings.partitions)]
-    return [await store.checkpoint(stream) for stream in streams]
 
 
 def _due(checkpoint: Checkpoint | None, epoch: Epoch, partition: int) -> int:

@@ -27,7 +27,7 @@ from events.epochs import (
 )
 from events.history import History
 from events.keys import global_key
-from events.position import Stream
+from events.position import Checkpoint, Stream
 from events.pseudonyms import Pseudonyms
 from profiles.facet_cache import FacetCache
 from profiles.redis_faults import faults
@@ -76,13 +76,15 @@ async def log_identities(settings: Settings, *, keyring: Keyring, store: RedisSt
     return logs | {settings.events_topic: replace(logs[settings.events_topic], earlier=earlier, first=known[-1].first)}
 
 
+async def standing_checkpoints(settings: Settings, store: RedisStore, *, topic: str) -> list[Checkpoint | None]:
+    """How far the profiles are in each partition of a topic."""
+    return [await store.checkpoint(Stream(PROFILES, topic, partition)) for partition in range(settings.partitions)]
+
+
 async def fold_earlier(settings: Settings, store: RedisStore, log: LogIdentity) -> bool:
     """Fold what history holds of earlier logs and a store put back from an older copy lacks; whether it lacked any."""
     known = await followed_epochs(settings, store)
-    checkpoints = [
-        await store.checkpoint(Stream(PROFILES, settings.events_topic, partition))
-        for partition in range(settings.partitions)
-    ]
+    checkpoints = await standing_checkpoints(settings, store, topic=settings.events_topic)
     if not any(left_behind(each, partition=at, log=log) for at, each in enumerate(checkpoints)):
         return False
     for epoch in known[:-1]:
@@ -183,8 +185,7 @@ async def _lost_store(settings: Settings) -> str | None:
 async def _reached(settings: Settings, store: RedisStore, epoch: Epoch) -> dict[int, int]:
     """The next offset of one log to fold, by partition: 0 where an earlier log is still the last that was folded."""
     reached = {}
-    for partition in range(settings.partitions):
-        checkpoint = await store.checkpoint(Stream(PROFILES, settings.events_topic, partition))
+    for partition, checkpoint in enumerate(await standing_checkpoints(settings, store, topic=settings.events_topic)):
         if checkpoint is None or checkpoint.epoch < epoch.epoch:
             reached[partition] = 0
         elif checkpoint.epoch == epoch.epoch:

@@ -30,8 +30,6 @@ class OutreachPlant:
 
     def candidates(self, fact: Fact, position: Position) -> Sequence[bytes]:
         """See `streams.fold_work.Candidates`."""
-        if fact.type not in self.triggers.by_event:
-            return ()
         return [encode_candidate(candidate) for candidate in candidates(fact, position, self.triggers)]
 
 

@@ -264,10 +264,10 @@ def _difference(known: LogShape, seen: LogShape) -> str | None:
     return None
 
 
-def _pairs(archived: Sequence[int], checkpoints: Sequence[int]) -> Iterator[tuple[int, tuple[int, int]]]:
-    return enumerate(zip(archived, checkpoints, strict=True))
+def _pairs(starts: Sequence[int], ends: Sequence[int]) -> Iterator[tuple[int, tuple[int, int]]]:
+    return enumerate(zip(starts, ends, strict=True))
 
 
 def _ranges(starts: Sequence[int], ends: Sequence[int]) -> tuple[Missing, ...]:
-    pairs = enumerate(zip(starts, ends, strict=True))
+    pairs = _pairs(starts, ends)
     return tuple(Missing(partition, start, end) for partition, (start, end) in pairs if start < end)

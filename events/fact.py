@@ -72,8 +72,6 @@ class _Wire(msgspec.Struct, array_like=True, frozen=True, gc=False, forbid_unkno
     body: bytes
 
 
-_NAMING_OTHERS: Final = frozenset({*TWO_SIDED, Erased.event_type})
-
 _encoder = msgspec.msgpack.Encoder()
 _wire_decoder = msgspec.msgpack.Decoder(_Wire)
 _body_decoder = msgspec.msgpack.Decoder(dict[str, Any])
@@ -117,8 +115,7 @@ def decode_fact(
     if wire.key_id is not None:
         raise FactUndecodable("the body is sealed and no key is at hand")
     body = _decode_body(wire, bodies, lifts)
-    others = _others(wire.type, body) if wire.type in _NAMING_OTHERS else ()
-    if not PSEUDONYM.fullmatch(wire.identity) or not all(map(PSEUDONYM.fullmatch, others)):
+    if not PSEUDONYM.fullmatch(wire.identity) or not all(map(PSEUDONYM.fullmatch, _others(wire.type, body))):
         raise FactUndecodable("an identity is not a pseudonym")
     return Fact(
         type=wire.type,
@@ -135,7 +132,8 @@ def decode_fact(
 def _others(event_type: str, body: Body) -> tuple[str, ...]:
     if event_type in TWO_SIDED:
         return (getattr(body, "other"),)  # noqa: B009 - every two-sided body has `other`; see the test
-    return body.identities if isinstance(body, Erased) else ()
+    # By its name: to ask for the class of a pydantic object is dear.
+    return body.identities if event_type == Erased.event_type and isinstance(body, Erased) else ()
 
 
 def _decode_body(wire: _Wire, bodies: Mapping[str, type[Body]], lifts: Mapping[tuple[str, int], Lift]) -> Body:
