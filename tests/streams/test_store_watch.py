@@ -63,12 +63,18 @@ class Reader:
         return self.ownership.claims[KEY].stopped or ""
 
 
-async def test_a_partition_at_rest_goes_back_with_its_store_and_folds_what_the_copy_lacks() -> None:
+async def reader_of_an_older_store() -> Reader:
+    """One that read eight records, on a copy of a store that had three."""
     reader = Reader()
     await reader.read(3)
     copy = reader.world.store.snapshot()
     await reader.read(8)
     reader.world.store.restore(copy)
+    return reader
+
+
+async def test_a_partition_at_rest_goes_back_with_its_store_and_folds_what_the_copy_lacks() -> None:
+    reader = await reader_of_an_older_store()
 
     await reader.watch.look()
 
@@ -164,11 +170,7 @@ async def test_a_copy_from_before_the_epoch_stops_a_partition_that_has_read_noth
 
 
 async def test_the_watch_outlives_a_store_that_is_away() -> None:
-    reader = Reader()
-    await reader.read(3)
-    copy = reader.world.store.snapshot()
-    await reader.read(8)
-    reader.world.store.restore(copy)
+    reader = await reader_of_an_older_store()
     reader.away = True
     running = asyncio.create_task(reader.watch.run(every_s=0.001))
 
