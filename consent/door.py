@@ -172,8 +172,14 @@ def _on_its_own(subject: Subject, purpose: Purpose, *, at: int, known_at: int) -
     basis = basis_of(purpose, subject.jurisdiction)
     if basis in ("contract", "legal_obligation"):
         return Allowed(Because(basis=basis))
-    if any(purpose.name in part.held for part in subject.everyone()):
+    answer = _folded(subject, purpose, basis, at=at, known_at=known_at)
+    # A hold goes a moment after its fact was folded: a no that stands is told as one.
+    if any(purpose.name in part.held for part in subject.everyone()) and not _is_a_no(answer):
         return Refused(RefusalReason.HELD, f"a no to {purpose.name} is on its way")
+    return answer
+
+
+def _folded(subject: Subject, purpose: Purpose, basis: Basis, *, at: int, known_at: int) -> Allowed | Refused:
     state = combined(subject, purpose.name)
     if basis == "legitimate_interest" and state.no is None:
         return Allowed(Because(basis=basis))
@@ -183,6 +189,10 @@ def _on_its_own(subject: Subject, purpose: Purpose, *, at: int, known_at: int) -
     if grant.expires_at and at >= grant.expires_at:
         return Refused(RefusalReason.EXPIRED, f"the grant of {purpose.name} has expired")
     return Allowed(Because(basis=basis, relied_on=(grant.key,), evidence=grant.evidence))
+
+
+def _is_a_no(answer: Allowed | Refused) -> bool:
+    return isinstance(answer, Refused) and answer.because in {RefusalReason.REFUSED, RefusalReason.WITHDRAWN}
 
 
 def combined(subject: Subject, purpose: str) -> PurposeState:

@@ -19,9 +19,9 @@ CANDIDATE_FORMAT: Final = 1
 class Candidate(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """An occasion to be looked at when it is `due` (ms). It holds ids and times only.
 
-    `about` is the identity the fact was about, `record` the fact's case, order or alert, `at` when it took effect (ms),
-    `key` its event key. The relay adds whom to address (`identity`), the `person` that is (the canonical pseudonym,
-    which keys the record) and the hash of the `links` that make that person.
+    `about` is the identity the fact was about, `record` the fact's case, order or alert, `at` when it took effect and
+    `received` when it was received (ms), `key` its event key. The relay adds whom to address (`identity`), the `person`
+    that is (the canonical pseudonym, which keys the record) and the hash of the `links` that make that person.
     """
 
     format: int
@@ -34,6 +34,7 @@ class Candidate(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     identity: str = ""
     person: str = ""
     links: str = ""
+    received: int = 0
 
 
 class CandidateUndecodable(ValueError):
@@ -45,18 +46,25 @@ _decoder = msgspec.msgpack.Decoder(Candidate)
 
 
 def candidates(fact: Fact, position: Position, triggers: Triggers) -> list[Candidate]:
-    """What may follow from a fact at its position; nothing from one that was too old when it was received."""
+    """What may follow from a fact at its position; nothing from one that was too old when it was received.
+
+    The partitions of a person's identities are folded in any order: an older fact that comes late may be the one that
+    was missing, so it gives a candidate as long as a fact it goes with could still be fresh.
+    """
     found = []
     for trigger in triggers.by_event.get(fact.type, ()):
         at = fact.effective_at
-        if fact.received_at > at + trigger.after_ms + trigger.fresh_ms:
+        if not trigger.is_fresh(at + trigger.after_ms + trigger.back_ms, fact.received_at):
             continue
         if position.ordinal < trigger.active_from.get(position.partition, 0):
             continue
         record = _record(trigger.when, fact.body)
         if record is not None:
             due = at + trigger.after_ms
-            found.append(Candidate(CANDIDATE_FORMAT, trigger.id, fact.identity, record, at, due, fact.event_key))
+            received, key = fact.received_at, fact.event_key
+            found.append(
+                Candidate(CANDIDATE_FORMAT, trigger.id, fact.identity, record, at, due, key, received=received)
+            )
     return found
 
 

@@ -103,6 +103,9 @@ class Decider:
             prior = held or self._prior(case, key)
             if prior is not None and held is None:
                 return "known"
+            arose_at = case.candidate.at + case.trigger.after_ms
+            if held is None and not case.trigger.is_fresh(arose_at, case.candidate.received):
+                return "nothing"
             return await self._keep(case, key, closed or Never("unreadable"), prior=prior)
         occasion = occasion_of(case.trigger, case.candidate, view, now=case.now)
         if occasion is None:

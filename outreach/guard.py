@@ -113,4 +113,4 @@ def _withheld(situation: Situation) -> Never | None:
 
 
 def _is_too_late(situation: Situation, at: int) -> bool:
-    return at > situation.arose_at + situation.trigger.fresh_ms
+    return not situation.trigger.is_fresh(situation.arose_at, at)

@@ -83,6 +83,8 @@ def _bought_again(
     if not found:
         return None
     count, category, bought, sensitive = max(found, key=lambda each: (each[0], each[1]))
+    if not trigger.is_fresh(bought[-1][0], candidate.received):
+        return None
     return Occasion(
         key=f"{category} {iso_week(bought[-1][0])}",
         at=bought[-1][0],

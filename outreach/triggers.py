@@ -113,6 +113,15 @@ class Trigger(Shape):
         return self.fresh_hours * HOUR_MS
 
     @property
+    def back_ms(self) -> int:
+        """How long before the last of them the first of the facts it rests on may lie."""
+        return self.when.within_days * 24 * HOUR_MS if isinstance(self.when, BoughtAgain) else 0
+
+    def is_fresh(self, arose_at: int, seen_at: int) -> bool:
+        """Tell whether what arose at one time (ms) was still worth something when it was seen."""
+        return seen_at <= arose_at + self.fresh_ms
+
+    @property
     def services(self) -> frozenset[str]:
         """Every service it may offer."""
         return frozenset({self.service, *self.service_by_category.values()})

@@ -228,6 +228,12 @@ def test_a_hold_on_any_identity_closes_the_purpose_and_what_needs_it(is_restrict
     assert asked(who, SENSITIVE)
 
 
+def test_a_hold_that_outlives_the_fold_of_its_no_does_not_hide_that_the_no_stands() -> None:
+    held = frozenset({PROFILE})
+    assert reason(asked(subject(part(profile_build=[YES, NO], held=held)), PROFILE)) is RefusalReason.WITHDRAWN
+    assert reason(asked(subject(part(profile_build=[NO, LATER_YES], held=held)), PROFILE)) is RefusalReason.HELD
+
+
 def test_a_hold_closes_legitimate_interest_and_never_the_contract() -> None:
     who = subject(Part("app:a", {}, frozenset(PURPOSES)))
     assert open_purposes(who) == ALWAYS

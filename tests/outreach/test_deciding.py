@@ -1,5 +1,7 @@
 """From a fact to a decision and a message: the three triggers, caps, links, holds and crashes."""
 
+from itertools import permutations
+
 import pytest
 from msgspec.structs import replace
 
@@ -54,6 +56,39 @@ async def test_the_third_purchase_counts_whichever_identity_made_it_and_whenever
 
     assert message["to"] in {pseudonym(ANNA), pseudonym("card:7")}
     assert await world.verdicts(ANNA, "card:7") == [("send", "allowed")]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+async def test_in_whichever_order_the_purchases_are_folded_and_decided_on_they_are_one_occasion(
+    order: tuple[int, ...],
+) -> None:
+    world = OutreachWorld()
+    first, second, third = three()
+    by_card = bought(99, identity="card:7", at=second.occurred_at)
+    await world.told(*agreed(PUSH), *linked(ANNA, "card:7"))
+    for place in order:
+        await world.told(replace((first, by_card, third)[place], received_at=NOW))
+
+    assert len(world.messages()) == 1
+    assert await world.verdicts(ANNA, "card:7") == [("send", "allowed")]
+
+
+async def test_purchases_that_are_all_heard_of_late_are_no_occasion_and_leave_nothing_behind() -> None:
+    long_ago = [replace(each, received_at=NOW) for each in three(at=NOW - 2 * DAY)]
+    for consents in ([], agreed(PUSH)):
+        world = OutreachWorld()
+        assert await world.told(*consents, *long_ago) == []
+        assert await world.decisions(ANNA) == []
+
+
+async def test_what_was_heard_of_late_does_not_stand_in_the_way_of_the_next_purchase() -> None:
+    world = OutreachWorld()
+    long_ago = [replace(each, received_at=NOW) for each in three(at=NOW - 2 * DAY)]
+    await world.told(*agreed(PUSH), *long_ago)
+
+    [message] = await world.told(bought(9, at=NOW))
+
+    assert message["reason"]["text"]["en"] == "Bought this kind 4 times in a week."
 
 
 async def test_the_same_candidate_twice_is_one_decision_and_one_message() -> None:

@@ -63,7 +63,9 @@ def test_a_trigger_is_set_off_from_its_position_on() -> None:
 def test_a_candidate_holds_ids_and_times_only() -> None:
     order = bought(1, "baby")
     [candidate] = candidates(order, Position(1, 0, 0), TRIGGERS)
-    assert candidate == Candidate(1, "bought-three-times", order.identity, "order-1", NOW, NOW, order.event_key)
+    assert candidate == Candidate(
+        1, "bought-three-times", order.identity, "order-1", NOW, NOW, order.event_key, received=NOW
+    )
     assert b"baby" not in encode_candidate(candidate)
 
 
