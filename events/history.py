@@ -134,6 +134,23 @@ class History:
                     return
                 yield row
 
+    def facts_between(
+        self, epoch: int, partition: int, *, start: int, end: int, types: Collection[str]
+    ) -> Iterator[tuple[Position, Fact]]:
+        """The facts of these types in `[start, end)`, in offset order; HistoryDamaged for a file that cannot be read."""
+        named = pa.array(sorted(types), pa.string())
+        for batch in self._rows(epoch, partition, columns=("value", "type"), start=start):
+            wanted = pc.or_(_unread(batch), pc.is_in(batch.column("type"), value_set=named))
+            for position, fact in _decoded(batch.filter(wanted), epoch=epoch, partition=partition):
+                if position.offset >= end:
+                    return
+                if fact.type in types:
+                    yield position, fact
+
+    def partitions(self) -> list[tuple[int, int]]:
+        """The epochs and partitions there is anything of, in their order."""
+        return list(self._partitions(None, None))
+
     def identities(self, epoch: int, partition: int) -> set[str]:
         """The pseudonyms in the keys of all records."""
         found: set[str] = set()
