@@ -137,7 +137,7 @@ class History:
     def facts_between(
         self, epoch: int, partition: int, *, start: int, end: int, types: Collection[str]
     ) -> Iterator[tuple[Position, Fact]]:
-        """The facts of these types in `[start, end)`, in offset order; HistoryDamaged for a file that cannot be read."""
+        """The facts of these types in `[start, end)`, in offset order; HistoryDamaged where a file is unreadable."""
         named = pa.array(sorted(types), pa.string())
         for batch in self._rows(epoch, partition, columns=("value", "type"), start=start):
             wanted = pc.or_(_unread(batch), pc.is_in(batch.column("type"), value_set=named))
