@@ -1,0 +1,216 @@
+"""The evidence index: one SQLite file made from history, which answers for any person and any day.
+
+It follows history as `events.following.Follower`. What it holds can be made again, so its place and its contents
+stand or fall together; a file of another format is made anew.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from consent.evidence import Entry, EvidenceUnavailable, evidence_of
+from events.acts import ConsentAct, Granting
+from events.fact import Fact, FactUndecodable, decode_fact, encode_fact
+from events.following import Stretch
+from events.identity import Linked, Unlinked
+from events.position import Position
+
+FORMAT: Final = 1
+BUSY_S: Final = 5.0
+"""How long a reader or writer waits for another one."""
+
+_SCHEMA: Final = """
+CREATE TABLE identity (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, household INTEGER NOT NULL);
+CREATE INDEX identity_household ON identity (household);
+CREATE TABLE evidence (
+    identity INTEGER NOT NULL, epoch INTEGER NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL,
+    fact BLOB NOT NULL, PRIMARY KEY (identity, epoch, offset)
+) WITHOUT ROWID;
+CREATE TABLE act (
+    purpose TEXT NOT NULL, identity INTEGER NOT NULL, epoch INTEGER NOT NULL, offset INTEGER NOT NULL,
+    said TEXT NOT NULL, effective_at INTEGER NOT NULL, received_at INTEGER NOT NULL, grants INTEGER NOT NULL,
+    channel TEXT, notice TEXT, PRIMARY KEY (purpose, identity, epoch, offset)
+) WITHOUT ROWID;
+CREATE TABLE place (
+    epoch INTEGER NOT NULL, partition INTEGER NOT NULL, next_offset INTEGER NOT NULL, PRIMARY KEY (epoch, partition)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceIndex:
+    """The index in one file. Several processes may read it while one or more follow history; all calls block.
+
+    A *household* is all identities that any link ever named together. It is larger than any person among them, so
+    counting households never counts a person twice.
+    """
+
+    path: Path
+
+    def next_offset(self, epoch: int, partition: int) -> int:
+        """See `events.following.Follower`."""
+        if not self.path.exists():
+            return 0
+        with self._connected("rw") as connection:
+            return _place(connection, epoch, partition) if _format(connection) == FORMAT else 0
+
+    def take(self, stretch: Stretch) -> None:
+        """See `events.following.Follower`; ValueError for a stretch that would leave a hole."""
+        with self._writing() as connection:
+            place = _place(connection, stretch.epoch, stretch.partition)
+            if stretch.start > place:
+                raise ValueError("evidence goes on where it was, and leaves nothing out")
+            if stretch.end <= place:
+                return
+            intake = _Intake(connection)
+            for position, fact in stretch.facts:
+                kept = evidence_of(fact)
+                if kept is not None and position.offset >= place:
+                    intake.add(position, kept)
+            connection.execute(
+                "INSERT INTO place VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET next_offset = excluded.next_offset",
+                (stretch.epoch, stretch.partition, stretch.end),
+            )
+
+    def of(self, identities: Collection[str]) -> dict[str, list[Entry]]:
+        """The evidence about each of the identities (pseudonyms), in the order of the log. EvidenceUnavailable."""
+        found: dict[str, list[Entry]] = {}
+        with self.reading() as connection:
+            for identity in identities:
+                rows = connection.execute(
+                    "SELECT epoch, partition, offset, fact FROM evidence"
+                    " WHERE identity = (SELECT id FROM identity WHERE name = ?) ORDER BY epoch, offset",
+                    (identity,),
+                )
+                found[identity] = [_entry(*row) for row in rows]
+        return found
+
+    def ends(self) -> Mapping[tuple[int, int], int]:
+        """(Epoch, partition) -> the offset after the last one taken. EvidenceUnavailable."""
+        with self.reading() as connection:
+            rows = connection.execute("SELECT epoch, partition, next_offset FROM place")
+            return {(epoch, partition): offset for epoch, partition, offset in rows}
+
+    def asked_about(self, purpose: str, *, after: str, limit: int) -> list[str]:
+        """The next identities, by name, that ever agreed to the purpose. EvidenceUnavailable."""
+        with self.reading() as connection:
+            rows = connection.execute(
+                "SELECT name FROM identity WHERE name > ? AND EXISTS"
+                " (SELECT 1 FROM act WHERE purpose = ? AND act.identity = identity.id AND grants)"
+                " ORDER BY name LIMIT ?",
+                (after, purpose, limit),
+            )
+            return [name for (name,) in rows]
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that sees one state of the index. EvidenceUnavailable."""
+        with self._connected("rw") as connection:
+            if _format(connection) != FORMAT:
+                raise EvidenceUnavailable(f"{self.path.name} is of another format; it is made anew when followed")
+            connection.execute("BEGIN")
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction of its own: all of it or nothing."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._connected("rwc") as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            # A loss of power may take the last transactions, the place with them: they are followed again.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("BEGIN IMMEDIATE")
+            _make(connection)
+            yield connection
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _connected(self, mode: str) -> Iterator[sqlite3.Connection]:
+        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
+        try:
+            with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)) as connection:
+                yield connection
+        except sqlite3.Error as error:
+            raise EvidenceUnavailable(f"{self.path.name} cannot be used: {type(error).__name__}") from error
+
+
+class _Intake:
+    """Adds facts within one transaction, and remembers the numbers of identities meanwhile."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._numbers: dict[str, int] = {}
+
+    def add(self, position: Position, fact: Fact) -> None:
+        """Add one fact; one that stands already changes nothing."""
+        number = self._number(fact.identity)
+        place = (number, position.epoch, position.offset)
+        self._connection.execute(
+            "INSERT OR IGNORE INTO evidence (identity, epoch, offset, partition, fact) VALUES (?, ?, ?, ?, ?)",
+            (*place, position.partition, encode_fact(fact)),
+        )
+        if isinstance(fact.body, Linked | Unlinked):
+            self._join(number, self._number(fact.body.other))
+        if isinstance(fact.body, ConsentAct):
+            self._add_act(place, fact, fact.body)
+
+    def _add_act(self, place: tuple[int, int, int], fact: Fact, act: ConsentAct) -> None:
+        said = fact.type.partition(".")[2]
+        times = (fact.effective_at, fact.received_at)
+        self._connection.execute(
+            "INSERT OR IGNORE INTO act (identity, epoch, offset, purpose, said, effective_at, received_at, grants,"
+            " channel, notice) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*place, act.purpose, said, *times, isinstance(act, Granting), act.channel, act.notice),
+        )
+
+    def _number(self, identity: str) -> int:
+        number = self._numbers.get(identity)
+        if number is None:
+            row = self._connection.execute("SELECT id FROM identity WHERE name = ?", (identity,)).fetchone()
+            number = self._numbers[identity] = self._new(identity) if row is None else int(row[0])
+        return number
+
+    def _new(self, identity: str) -> int:
+        [number] = self._connection.execute(
+            "INSERT INTO identity (name, household) SELECT ?, coalesce(max(id), 0) + 1 FROM identity RETURNING id",
+            (identity,),
+        ).fetchone()
+        return int(number)
+
+    def _join(self, one: int, other: int) -> None:
+        rows = self._connection.execute("SELECT household FROM identity WHERE id IN (?, ?)", (one, other)).fetchall()
+        kept, given_up = min(rows)[0], max(rows)[0]
+        if kept != given_up:
+            self._connection.execute("UPDATE identity SET household = ? WHERE household = ?", (kept, given_up))
+
+
+def _make(connection: sqlite3.Connection) -> None:
+    if _format(connection) == FORMAT:
+        return
+    tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+    for (name,) in tables:
+        connection.execute(f'DROP TABLE "{name}"')
+    for statement in filter(str.strip, _SCHEMA.split(";")):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def _format(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _place(connection: sqlite3.Connection, epoch: int, partition: int) -> int:
+    row = connection.execute(
+        "SELECT next_offset FROM place WHERE epoch = ? AND partition = ?", (epoch, partition)
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _entry(epoch: int, partition: int, offset: int, fact: bytes) -> Entry:
+    try:
+        return Entry(Position(epoch, partition, offset), decode_fact(fact))
+    except FactUndecodable as error:
+        raise EvidenceUnavailable(f"the evidence at {epoch}.{partition}.{offset} cannot be read") from error

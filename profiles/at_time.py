@@ -1,0 +1,49 @@
+"""A person as of a past day: the same fold, the same links and the same door, over the evidence known by then.
+
+Two times are asked with. `at`: what had taken effect by then. `known_at`: what we had heard of by then. With both the
+same day it is what was permitted as we knew it; with `known_at` today it is what was permitted in hindsight.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from consent.evidence import Entry
+from events.fact import Fact
+from profiles.facet import Facet
+from profiles.fold import fold
+from profiles.links import MEMBERS_MAX, READ_MAX, component_of, still_to_read
+from profiles.person import PersonTooLarge
+from profiles.view import Loaded, PersonView, view_of
+
+EvidenceOf = Callable[[Collection[str]], Mapping[str, Iterable[Entry]]]
+"""Gives the evidence about each identity, in the order of the log."""
+
+
+def person_at(identity: str, evidence_of: EvidenceOf, *, at: int, known_at: int) -> PersonView:
+    """The person an identity (a pseudonym) belonged to at a moment, by what was known at another (ms).
+
+    Only its `permits` and links tell of that day: profiles are not rebuilt. PersonTooLarge as for a read today.
+    """
+    loaded: dict[str, Loaded] = {}
+    while missing := still_to_read(identity, {name: each.facet.edges for name, each in loaded.items()}):
+        if len(loaded) + len(missing) > READ_MAX:
+            raise PersonTooLarge(f"more than {READ_MAX} identities hung together")
+        found = evidence_of(sorted(missing))
+        for name in missing:
+            said = (entry.fact for entry in found.get(name, ()) if is_known(entry.fact, at=at, known_at=known_at))
+            loaded[name] = Loaded(_folded(said))
+    person = component_of(identity, {name: each.facet.edges for name, each in loaded.items()})
+    if len(person.members) > MEMBERS_MAX:
+        raise PersonTooLarge(f"more than {MEMBERS_MAX} identities were linked to one person")
+    return view_of(identity, person, loaded, read_at=known_at)
+
+
+def is_known(fact: Fact, *, at: int, known_at: int) -> bool:
+    """Tell whether the fact had taken effect at `at` and was known at `known_at` (ms)."""
+    return fact.effective_at <= at and fact.received_at <= known_at
+
+
+def _folded(facts: Iterable[Fact]) -> Facet:
+    facet = Facet()
+    for fact in facts:
+        facet = fold(facet, fact).facet
+    return facet
