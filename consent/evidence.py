@@ -28,7 +28,7 @@ EVIDENCE_TYPES: Final = frozenset(
 _LAW: Final = "country"
 
 
-class Entry(NamedTuple):
+class Evidence(NamedTuple):
     """A piece of evidence and where it stands on the log."""
 
     position: Position

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from consent.evidence import Entry, EvidenceUnavailable, evidence_of
+from consent.evidence import Evidence, EvidenceUnavailable, evidence_of
 from events.acts import ConsentAct, Granting
 from events.fact import Fact, FactUndecodable, decode_fact, encode_fact
 from events.following import Stretch
@@ -75,9 +75,9 @@ class EvidenceIndex:
                 (stretch.epoch, stretch.partition, stretch.end),
             )
 
-    def of(self, identities: Collection[str]) -> dict[str, list[Entry]]:
+    def of(self, identities: Collection[str]) -> dict[str, list[Evidence]]:
         """The evidence about each of the identities (pseudonyms), in the order of the log. EvidenceUnavailable."""
-        found: dict[str, list[Entry]] = {}
+        found: dict[str, list[Evidence]] = {}
         with self.reading() as connection:
             for identity in identities:
                 rows = connection.execute(
@@ -85,7 +85,7 @@ class EvidenceIndex:
                     " WHERE identity = (SELECT id FROM identity WHERE name = ?) ORDER BY epoch, offset",
                     (identity,),
                 )
-                found[identity] = [_entry(*row) for row in rows]
+                found[identity] = [_evidence(*row) for row in rows]
         return found
 
     def ends(self) -> Mapping[tuple[int, int], int]:
@@ -209,8 +209,8 @@ def _place(connection: sqlite3.Connection, epoch: int, partition: int) -> int:
     return 0 if row is None else int(row[0])
 
 
-def _entry(epoch: int, partition: int, offset: int, fact: bytes) -> Entry:
+def _evidence(epoch: int, partition: int, offset: int, fact: bytes) -> Evidence:
     try:
-        return Entry(Position(epoch, partition, offset), decode_fact(fact))
+        return Evidence(Position(epoch, partition, offset), decode_fact(fact))
     except FactUndecodable as error:
         raise EvidenceUnavailable(f"the evidence at {epoch}.{partition}.{offset} cannot be read") from error

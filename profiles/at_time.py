@@ -6,7 +6,7 @@ same day it is what was permitted as we knew it; with `known_at` today it is wha
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from consent.evidence import Entry
+from consent.evidence import Evidence
 from events.fact import Fact
 from profiles.facet import Facet
 from profiles.fold import fold
@@ -14,7 +14,7 @@ from profiles.links import MEMBERS_MAX, READ_MAX, component_of, still_to_read
 from profiles.person import PersonTooLarge
 from profiles.view import Loaded, PersonView, view_of
 
-EvidenceOf = Callable[[Collection[str]], Mapping[str, Iterable[Entry]]]
+EvidenceOf = Callable[[Collection[str]], Mapping[str, Iterable[Evidence]]]
 """Gives the evidence about each identity, in the order of the log."""
 
 
@@ -29,7 +29,7 @@ def person_at(identity: str, evidence_of: EvidenceOf, *, at: int, known_at: int)
             raise PersonTooLarge(f"more than {READ_MAX} identities hung together")
         found = evidence_of(sorted(missing))
         for name in missing:
-            said = (entry.fact for entry in found.get(name, ()) if is_known(entry.fact, at=at, known_at=known_at))
+            said = (piece.fact for piece in found.get(name, ()) if is_known(piece.fact, at=at, known_at=known_at))
             loaded[name] = Loaded(_folded(said))
     person = component_of(identity, {name: each.facet.edges for name, each in loaded.items()})
     if len(person.members) > MEMBERS_MAX:
