@@ -10,6 +10,7 @@ from typing import Annotated, Final, NamedTuple, Protocol, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from api.refusal import Refusal
+from consent.tokens import LEAVE_PATH, PREFERENCES_PATH
 from events.admission import Door
 from events.shape import Natural, Shape
 
@@ -74,11 +75,15 @@ class ApiKeys(Protocol):
 
 
 class Access(NamedTuple):
-    """Who may use a route (None: everybody, without a key), which query parameters it has, how long a body may be."""
+    """Who may use a route (None: everybody, without a key), which query parameters it has, how long a body may be.
+
+    A `form` is a body as browsers send it; any other body is JSON.
+    """
 
     roles: frozenset[Role] | None
     query: frozenset[str] = frozenset()
     body_max: int | None = None
+    form: bool = False
 
 
 def _for(*roles: Role, query: tuple[str, ...] = (), body_max: int | None = None) -> Access:
@@ -86,6 +91,7 @@ def _for(*roles: Role, query: tuple[str, ...] = (), body_max: int | None = None)
 
 
 _EVERYBODY: Final = Access(None)
+_WHOEVER_HAS_THE_LINK: Final = Access(None, frozenset({"lang"}))
 
 ROUTES: Final[Mapping[tuple[str, str], Access]] = {
     ("GET", "/health"): _EVERYBODY,
@@ -99,6 +105,11 @@ ROUTES: Final[Mapping[tuple[str, str], Access]] = {
     ("GET", "/v1/customers/{ref}/consents"): _for(Role.AGENT, Role.PRIVACY, query=("after",)),
     ("POST", "/v1/customers/{ref}/consents"): _for(Role.AGENT, Role.PRIVACY, query=("after",), body_max=SMALL_BODY),
     ("GET", "/v1/customers/{ref}/outreach"): _for(Role.AGENT, Role.PRIVACY, query=("after",)),
+    ("POST", "/v1/customers/{ref}/preferences"): _for(Role.AGENT, Role.PRIVACY),
+    ("GET", LEAVE_PATH): _WHOEVER_HAS_THE_LINK,
+    ("POST", LEAVE_PATH): _WHOEVER_HAS_THE_LINK,
+    ("GET", PREFERENCES_PATH): Access(None, frozenset({"lang", "after"})),
+    ("POST", PREFERENCES_PATH): Access(None, frozenset({"lang"}), body_max=SMALL_BODY, form=True),
     ("POST", "/v1/outreach/{outreach}/claim"): _for(Role.AGENT, Role.MARKETING),
     ("POST", "/v1/outreach/{outreach}/sent"): _for(Role.AGENT, Role.MARKETING, body_max=SMALL_BODY),
     ("POST", "/v1/suggestions/{decision}/presented"): _for(Role.AGENT, body_max=SMALL_BODY),

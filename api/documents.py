@@ -57,6 +57,12 @@ PRESENTED_EXAMPLES: Final[Examples] = {
     "said at the desk": {"services": ["delivery-flat-rate"], "channel": "desk", "agent": "a-12"}
 }
 SENT_EXAMPLES: Final[Examples] = {"just now": {}, "earlier": {"at": "2026-03-01T09:32:00Z"}}
+CHOICE_EXAMPLES: Final[Examples] = {
+    "a yes": {"say": "given", "purpose": "profile.build", "notice": "profile/1"},
+    "a no": {"say": "withdrawn", "purpose": "profile.build", "notice": "profile/1"},
+    "nothing personal": {"say": "general"},
+    "no to everything": {"say": "no-to-all"},
+}
 ANSWER_EXAMPLES: Final[Examples] = {
     "accepted": {"service": "delivery-flat-rate", "answer": "accepted"},
     "declined": {"service": "delivery-flat-rate", "answer": "declined", "reason": "too-expensive"},
@@ -71,6 +77,12 @@ are problem details (RFC 9457); a 503 says in `Retry-After` when to try again, a
 def examples(named: Examples) -> dict[str, Any]:
     """Named examples of a JSON body, as an addition to what the model says."""
     return {"requestBody": {"content": {"application/json": {"examples": _values(named)}}}}
+
+
+def form_examples(named: Examples) -> dict[str, Any]:
+    """The request body of a form, with named examples."""
+    content = {"schema": {"type": "object", "additionalProperties": _TEXT}, "examples": _values(named)}
+    return {"requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": content}}}
 
 
 def event_body(named: Examples) -> dict[str, Any]:

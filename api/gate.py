@@ -28,10 +28,15 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _JSON_TYPES: Final = frozenset(
     {"application/json", "application/cloudevents+json", "application/cloudevents-batch+json"}
 )
+_FORM_TYPES: Final = frozenset({"application/x-www-form-urlencoded"})
+_FIELDS_MAX: Final = 32
 
 
 class Asked(NamedTuple):
-    """What the gate established: the key, the body as strict JSON (None without one), the parameters of the query."""
+    """What the gate established: the key, what the body says (None without one), the parameters of the query.
+
+    The body is strict JSON, or a form: names and values.
+    """
 
     key: ApiKey | None
     said: Any
@@ -80,7 +85,7 @@ class Gate:
         if access.body_max is None:
             return await self._handled(handler, admitted)
         with self.limits.body() as add:
-            return await self._handled(handler, await self._with_body(admitted, longest=access.body_max, add=add))
+            return await self._handled(handler, await self._with_body(admitted, access, access.body_max, add))
 
     async def _handled(self, handler: Handler, admitted: Request) -> Response:
         async with asyncio.timeout(self.timeout_s):
@@ -98,11 +103,12 @@ class Gate:
         request.state.asked = Asked(key, None, said_once)
         return request
 
-    async def _with_body(self, request: Request, *, longest: int, add: Callable[[int], None]) -> Request:
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in _JSON_TYPES:
-            raise Refusal("not-json-type")
+    async def _with_body(self, request: Request, access: Access, longest: int, add: Callable[[int], None]) -> Request:
+        types, problem = (_FORM_TYPES, "not-a-form") if access.form else (_JSON_TYPES, "not-json-type")
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in types:
+            raise Refusal(problem)
         raw = await self._body(request, longest=longest, add=add)
-        said = parse_json(raw, bytes_max=longest)
+        said = _form(raw) if access.form else parse_json(raw, bytes_max=longest)
         if isinstance(said, EventRefused):
             raise Refusal("not-json", said.detail)
         again = Request(request.scope, _receiver(raw))
@@ -137,6 +143,16 @@ def asked(request: Request) -> Asked:
 def _query(text: bytes) -> tuple[tuple[str, str], ...]:
     """Names and values, as the framework reads them. Most requests say the same."""
     return tuple(parse_qsl(text.decode("latin-1"), keep_blank_values=True))
+
+
+def _form(raw: bytes) -> dict[str, str]:
+    try:
+        fields = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=_FIELDS_MAX, errors="strict")
+    except ValueError:
+        raise Refusal("not-a-form", "it cannot be read") from None
+    if len(dict(fields)) != len(fields):
+        raise Refusal("invalid", "a field is given twice")
+    return dict(fields)
 
 
 def _receiver(body: bytes) -> Callable[[], Awaitable[Message]]:

@@ -18,6 +18,10 @@ RATE: Final = 10_000
 """Tokens a second of a key whose entry says nothing."""
 BURST_S: Final = 2
 """A bucket holds what fills in so many seconds."""
+VISITOR_RATE: Final = 5
+"""Tokens a second of somebody who comes by a link of their own."""
+VISITORS_MAX: Final = 10_000
+"""Visitors that are counted at a time; those who did not come for a while are forgotten."""
 BODIES_BYTES_MAX: Final = 32 * 1024 * 1024
 """Bytes of bodies that may be under way at a time."""
 
@@ -49,21 +53,36 @@ class Limits:
     clock: Callable[[], float] = time.monotonic
     bodies_bytes_max: int = BODIES_BYTES_MAX
     _buckets: dict[str, Bucket] = field(default_factory=dict, init=False)
+    _visitors: dict[str, Bucket] = field(default_factory=dict, init=False)
     _held: int = field(default=0, init=False)
 
     def let_in(self, key: ApiKey | None) -> None:
         """Take a token for a request; Refusal says when there will be one. Without a key there is nothing to count."""
         if key is None:
             return
-        bucket = filled(self._buckets.get(key.id), now=self.clock(), rate=_rate(key))
-        if wait := wait_s(bucket, rate=_rate(key)):
-            raise Refusal("too-many", retry_after=wait)
-        self._buckets[key.id] = bucket._replace(tokens=bucket.tokens - 1)
+        self._take(self._buckets, key.id, rate=_rate(key))
+
+    def let_in_visitor(self, name: str) -> None:
+        """The same for whoever comes by a link, by whose link it is."""
+        if len(self._visitors) >= VISITORS_MAX:
+            now = self.clock()
+            self._visitors = {
+                each: bucket
+                for each, bucket in self._visitors.items()
+                if filled(bucket, now=now, rate=VISITOR_RATE).tokens < VISITOR_RATE * BURST_S
+            }
+        self._take(self._visitors, name, rate=VISITOR_RATE)
 
     def charge(self, key: ApiKey, tokens: int) -> None:
         """Take so many tokens more for what a request turned out to hold."""
         bucket = filled(self._buckets.get(key.id), now=self.clock(), rate=_rate(key))
         self._buckets[key.id] = bucket._replace(tokens=bucket.tokens - tokens)
+
+    def _take(self, buckets: dict[str, Bucket], name: str, *, rate: int) -> None:
+        bucket = filled(buckets.get(name), now=self.clock(), rate=rate)
+        if wait := wait_s(bucket, rate=rate):
+            raise Refusal("too-many", retry_after=wait)
+        buckets[name] = bucket._replace(tokens=bucket.tokens - 1)
 
     @contextmanager
     def body(self) -> Iterator[Callable[[int], None]]:

@@ -18,6 +18,7 @@ from api.key_file import KeysUnreadable
 from api.refs import RefUnknown
 from api.refusal import Refusal
 from consent.holds import ConsentStoreUnavailable
+from consent.tokens import LinkExpired, LinkUnknown
 from events.log import LogRefused, LogUnavailable
 from events.pseudonyms import IdentityInvalid
 from events.tokens import TokenInvalid
@@ -48,6 +49,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "forbidden": Kind(403, "This key may not do that"),
     "no-such-route": Kind(404, "There is nothing here"),
     "unknown-ref": Kind(404, "The reference is not one of ours", "get one from POST /v1/customers/lookup"),
+    "unknown-link": Kind(404, "The link is not one of ours", "copy it as a whole, or ask for a new one"),
     "unknown-decision": Kind(404, "The decision is not known", "it was never answered, or longer ago than it is kept"),
     "unknown-outreach": Kind(404, "The message is not known"),
     "method-not-allowed": Kind(405, "The route does not know this method"),
@@ -57,6 +59,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "person-too-large": Kind(409, "Too many identities hang together", "a link is wrong and has to be ended"),
     "too-large": Kind(413, "The body is too large"),
     "not-json-type": Kind(415, "The body must be JSON", "send Content-Type: application/json"),
+    "not-a-form": Kind(415, "The body must be a form", "send Content-Type: application/x-www-form-urlencoded"),
+    "link-expired": Kind(410, "The link is too old", "ask for a new one"),
     "invalid": Kind(422, "The request is not valid"),
     "bad-identity": Kind(422, "The identity cannot be read"),
     "bad-token": Kind(422, "The token in `after` is not one of ours"),
@@ -93,6 +97,8 @@ class Problem:
 
 BY_EXCEPTION: Final[Mapping[type[Exception], str]] = {
     RefUnknown: "unknown-ref",
+    LinkUnknown: "unknown-link",
+    LinkExpired: "link-expired",
     PersonTooLarge: "person-too-large",
     PersonUnreadable: "profile-unreadable",
     PersonUnstable: "person-unstable",

@@ -7,7 +7,9 @@ from api.auth import ApiKeys
 from api.metrics import Lag, Metrics
 from api.refs import Refs
 from api.waiting import Freshness
+from consent.notices import Notices
 from consent.recording import Recorder
+from consent.tokens import Links
 from events.admission import Admission
 from events.log import EventLog
 from outreach.claiming import Claims
@@ -59,6 +61,8 @@ class Services:
     catalogue: Catalogue
     keys: ApiKeys
     refs: Refs
+    links: Links
+    notices: Notices
     clock: Callable[[], int]
     decision_key: bytes = field(repr=False)
     probes: Mapping[str, Probe] = field(default_factory=dict)

@@ -84,6 +84,8 @@ def _services(store: RedisStore, key: ApiKey) -> Services:
         catalogue=catalogue,
         keys=_keys({key.id: key}),
         refs=Refs(_SECRET),
+        links=_nobody,
+        notices=_nobody,
         clock=now_ms,
         decision_key=_SECRET,
         timeout_s=60.0,

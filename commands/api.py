@@ -33,9 +33,11 @@ from commands.lease import LayoutLeft, Lease, leased
 from commands.logs import PROFILES, log_identities
 from commands.release import VERSION
 from commands.settings import HISTORY, Keyring, Settings, keyring_of, settings_of
+from consent.notices import Notices
 from consent.recording import Recorder
 from consent.redis_act_records import RedisActRecords
 from consent.redis_holds import RedisHolds
+from consent.tokens import Links, Tokens
 from events.admission import Admission
 from events.log import KafkaLog
 from events.position import Stream
@@ -194,6 +196,8 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
         catalogue=catalogue,
         keys=KeyFile(settings.data / KEYS_FILE),
         refs=Refs(keyring.ref_key),
+        links=Links(tokens=Tokens(keyring.link_key), public_url=settings.people_url),
+        notices=Notices.load(),
         clock=now_ms,
         decision_key=keyring.decision_key,
         probes={

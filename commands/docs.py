@@ -15,7 +15,9 @@ from api.services import Services
 from api.waiting import Freshness
 from consent.act_records import MemoryActRecords
 from consent.memory_holds import MemoryHolds
+from consent.notices import Notices
 from consent.recording import Recorder
+from consent.tokens import Links, Tokens
 from events import schemas
 from events.admission import Admission
 from events.memory_log import MemoryLog
@@ -88,6 +90,8 @@ def _services(folder: Path) -> Services:
         catalogue=catalogue,
         keys=KeyFile(folder / "none"),
         refs=Refs(bytes(32)),
+        links=Links(tokens=Tokens(bytes(32)), public_url="https://rapport.example"),
+        notices=Notices.load(),
         clock=lambda: 0,
         decision_key=bytes(32),
     )

@@ -59,6 +59,17 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="where the API listens")
     port: int = Field(default=8080, ge=0, le=65535, description="where the API listens")
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/?#]+(/[^\s/?#]+)*)?$",
+        max_length=200,
+        description="where people reach the API, for the links in messages; by default where it listens",
+    )
+
+    @property
+    def people_url(self) -> str:
+        """Where people reach the API, without a slash at its end."""
+        return self.public_url or f"http://{self.host}:{self.port}"
 
     @property
     def brokers(self) -> list[str]:
@@ -156,6 +167,7 @@ def tell_running(settings: Settings) -> Path:
                 "partitions",
                 "host",
                 "port",
+                "public_url",
                 "catalogue",
                 "triggers",
             }
@@ -179,6 +191,11 @@ class Keyring:
     def ref_key(self) -> bytes:
         """Seals the references handed out for identities (32 bytes)."""
         return self._derived(b"rapport references")
+
+    @property
+    def link_key(self) -> bytes:
+        """Seals the tokens in the links people get (32 bytes)."""
+        return self._derived(b"rapport links")
 
     def _derived(self, label: bytes) -> bytes:
         return hmac.new(self.pseudonym_key, label, hashlib.sha256).digest()

@@ -16,7 +16,7 @@ async def test_a_route_lets_in_the_roles_of_the_table_and_no_other(world: World,
 
     for role in [*Role, None]:
         answer = await world.ask(
-            method, path.format(ref="nobody", decision="none", outreach="none"), key=role and role.value
+            method, path.format(ref="nobody", decision="none", outreach="none", token="none"), key=role and role.value
         )
 
         if allowed is None or role in allowed:
@@ -27,8 +27,10 @@ async def test_a_route_lets_in_the_roles_of_the_table_and_no_other(world: World,
 
 async def test_every_route_of_the_table_is_served(world: World) -> None:
     for method, path in ROUTES:
-        answer = await world.ask(method, path.format(ref="nobody", decision="none", outreach="none"), key="admin")
-        assert not (answer.status_code == 404 and problem(answer) == "no-such-route"), (method, path)
+        answer = await world.ask(
+            method, path.format(ref="nobody", decision="none", outreach="none", token="none"), key="admin"
+        )
+        assert not (answer.status_code == 404 and "no-such-route" in answer.text), (method, path)
 
 
 def test_a_route_that_is_not_in_the_table_cannot_be_built() -> None:

@@ -16,7 +16,9 @@ from api.services import Services
 from api.waiting import Freshness
 from consent.act_records import MemoryActRecords
 from consent.memory_holds import MemoryHolds
+from consent.notices import Notices
 from consent.recording import Recorder
+from consent.tokens import Links, Tokens
 from events.fact import Fact
 from events.memory_log import MemoryLog
 from events.position import Stream
@@ -113,6 +115,8 @@ class World:
             catalogue=CATALOGUE,
             keys=self.keys,
             refs=Refs(b"r" * 32),
+            links=Links(tokens=Tokens(b"t" * 32), public_url="https://rapport.example"),
+            notices=Notices.load(),
             clock=self.clock,
             decision_key=b"d" * 32,
             timeout_s=2.0,

@@ -1,0 +1,3 @@
+from tests.api.conftest import world
+
+__all__ = ["world"]
