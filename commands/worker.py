@@ -149,8 +149,7 @@ async def _profiles(plant: Plant) -> StreamApp:
     )
     await log.start()
     plant.stack.push_async_callback(log.stop)
-    key = plant.keyring.decision_key
-    outreach = outreach_plant(plant.settings, store=plant.store, holds=holds, log=log, key=key)
+    outreach = outreach_plant(plant.settings, plant.keyring, store=plant.store, holds=holds, log=log)
     works = _works(plant, letters=letters, log=log, outreach=outreach)
     relay = Relay(
         store=plant.store,

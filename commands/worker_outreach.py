@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from commands.settings import Settings
+from commands.settings import Keyring, Settings
 from consent.redis_holds import RedisHolds
+from consent.tokens import Links, Tokens
 from events.fact import Fact
 from events.log import EventLog
 from events.position import Position
@@ -34,7 +35,7 @@ class OutreachPlant:
 
 
 def outreach_plant(
-    settings: Settings, *, store: RedisStore, holds: RedisHolds, log: EventLog, key: bytes
+    settings: Settings, keyring: Keyring, *, store: RedisStore, holds: RedisHolds, log: EventLog
 ) -> OutreachPlant:
     """Outreach by the triggers and the catalogue that the settings name; CatalogueInvalid or TriggersInvalid."""
     catalogue = load_catalogue(settings.catalogue)
@@ -47,7 +48,8 @@ def outreach_plant(
         timers=RedisTimers(store.client),
         log=log,
         topics=Topics(decisions=settings.decisions_topic, outreach=settings.outreach_topic),
+        links=Links(tokens=Tokens(keyring.link_key), public_url=settings.people_url),
         partitions=settings.partitions,
-        key=key,
+        key=keyring.decision_key,
     )
     return OutreachPlant(triggers=triggers, decider=decider)

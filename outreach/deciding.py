@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from msgspec.structs import replace
 
+from consent.tokens import Links
 from events.admission import Admitted
 from events.log import EventLog
 from events.partitioning import partition_of
@@ -62,6 +63,7 @@ class Decider:
     timers: Timers
     log: EventLog
     topics: Topics
+    links: Links
     partitions: int
     key: bytes = field(repr=False)
 
@@ -211,7 +213,7 @@ class Decider:
         trigger = self.assessment.triggers.by_id.get(decision.trigger)
         if service is None or trigger is None:
             return
-        message = message_of(decision, trigger=trigger, service=service)
+        message = message_of(decision, trigger=trigger, service=service, links=self.links)
         await self._publish(self.topics.outreach, decision.identity, message)
         for _ in range(TRIES):
             if await self.records.write(replace(decision, published=True), before=decision) == "written":

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from consent.purposes import PROFILE, SUGGEST
+from consent.tokens import Links, Tokens
 from events.fact import Fact, decode_fact
 from events.memory_log import MemoryLog
 from events.position import Position
@@ -31,6 +32,7 @@ TRIGGERS: Final = load_triggers(CATALOGUE)
 EVENTS: Final = "rapport.events"
 TOPICS: Final = Topics(decisions="rapport.decisions", outreach="rapport.outreach")
 KEY: Final = b"a key for tests only"
+LINKS: Final = Links(tokens=Tokens(b"t" * 32), public_url="https://rapport.example")
 ANNA: Final = "app:42"
 PUSH: Final = "outreach.push"
 EMAIL: Final = "outreach.email"
@@ -58,6 +60,7 @@ class OutreachWorld:
             timers=MemoryTimers(),
             log=self.log,
             topics=TOPICS,
+            links=LINKS,
             partitions=PARTITIONS,
             key=KEY,
         )

@@ -26,7 +26,7 @@ from streams.settling import settlers
 from streams.store_watch import StoreWatch
 from streams.timers import TimerWatch
 from tests.builders import PSEUDONYMS
-from tests.outreach.world import CATALOGUE, KEY, TRIGGERS
+from tests.outreach.world import CATALOGUE, KEY, LINKS, TRIGGERS
 from tests.simulation.consumer import Consumer
 from tests.simulation.kafka import DECISIONS, EVENTS, INTAKE, OUTREACH
 from tests.simulation.network import Process
@@ -48,6 +48,7 @@ def decider_of(world: World, process: Process) -> Decider:
         timers=world.timers(process),
         log=world.log(process),
         topics=Topics(decisions=DECISIONS, outreach=OUTREACH),
+        links=LINKS,
         partitions=PARTITIONS,
         key=KEY,
     )
