@@ -144,7 +144,17 @@ def environment(settings: Settings) -> Mapping[str, str]:
     """The settings as our other processes read them; a key from the environment is handed on, one in a file is not."""
     said = {
         f"RAPPORT_{name.upper()}": str(getattr(settings, name))
-        for name in ("kafka", "topic_prefix", "redis", "partitions", "replication", "region", "host", "port")
+        for name in (
+            "kafka",
+            "topic_prefix",
+            "redis",
+            "partitions",
+            "replication",
+            "region",
+            "host",
+            "port",
+            "public_url",
+        )
     }
     said |= {
         f"RAPPORT_{name.upper()}": str(getattr(settings, name).resolve()) for name in ("data", "catalogue", "triggers")
