@@ -13,11 +13,14 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from api.auth import Role
 from commands.settings import READY_FILE, settings_of
+from consent.door import RefusalReason
 from events.shape import IdentityText
 
-TRIES: Final = 10
-"""How often something that is not folded yet is asked for again."""
+PATIENCE_S: Final = 30.0
+"""How long something that is not folded yet is asked for again."""
 RETRY_MAX_S: Final = 2.0
+HELD_S: Final = 0.1
+"""How long a no on its way is left before it is looked for again."""
 
 Document = dict[str, Any]
 
@@ -58,6 +61,7 @@ class Client:
 
     http: httpx.Client
     keys: Mapping[Role, str] = field(repr=False)
+    patience_s: float = PATIENCE_S
 
     def ref(self, identity: str, *, role: Role = Role.AGENT) -> str:
         """The reference of a clear identity."""
@@ -73,9 +77,18 @@ class Client:
         return self.ask("GET", f"/v1/customers/{ref}/suggestions", params=params)
 
     def consents(self, ref: str, *, role: Role = Role.PRIVACY, after: str | None = None) -> Document:
-        """What stands for each purpose, and why."""
-        found: Document = self.ask("GET", f"/v1/customers/{ref}/consents", role=role, params={"after": after})
-        return dict(found["consents"])
+        """What stands for each purpose, and why; after a token once no earlier no is on its way any more, either.
+
+        A no is let go of a moment after it was folded. Until then it would hide a yes that followed it.
+        """
+        deadline = time.monotonic() + self.patience_s
+        while True:
+            found: Document = self.ask("GET", f"/v1/customers/{ref}/consents", role=role, params={"after": after})
+            standing: Document = found["consents"]
+            is_held = any(each["because"] == RefusalReason.HELD for each in standing.values())
+            if after is None or not is_held or time.monotonic() > deadline:
+                return standing
+            time.sleep(HELD_S)
 
     def act(self, ref: str, act: str, purpose: str) -> Document:
         """Record what the person said about a purpose."""
@@ -91,10 +104,9 @@ class Client:
         body: Any = None,
     ) -> Document:
         """One request under the key of a role, again where the answer says that a moment later may help."""
+        deadline = time.monotonic() + self.patience_s
         response = self._answer(method, path, role=role, params=params, body=body)
-        for _ in range(TRIES):
-            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                break
+        while response.status_code == httpx.codes.SERVICE_UNAVAILABLE and time.monotonic() < deadline:
             time.sleep(min(_seconds(response.headers.get("Retry-After")), RETRY_MAX_S))
             response = self._answer(method, path, role=role, params=params, body=body)
         if response.is_success:
@@ -114,11 +126,11 @@ class Client:
 
 
 @contextmanager
-def client_of(*, data: str | None, ready_file: Path | None) -> Iterator[Client]:
+def client_of(*, data: str | None, ready_file: Path | None, patience_s: float = PATIENCE_S) -> Iterator[Client]:
     """A client of the installation that runs on the data folder, or that the ready file names."""
     ready = read_ready(ready_file or settings_of(data=data).data / READY_FILE)
-    with httpx.Client(base_url=ready.api, timeout=10.0) as http:
-        yield Client(http, ready.keys)
+    with httpx.Client(base_url=ready.api, timeout=patience_s) as http:
+        yield Client(http, ready.keys, patience_s)
 
 
 def read_ready(path: Path) -> Ready:

@@ -62,7 +62,7 @@ class Walk:
         self._wait_for_a_bucket(ref)
         before = self._ask(ref, "no consent", mode="general", after=None)
         self.tell("1. Nobody has their yes: what everyone may hear.", before)
-        personal = self._ask(ref, "given", mode="personal", after=self._say(ref, "given", _PURPOSES))
+        personal = self._ask(ref, "given", mode="personal", after=self._folded(ref, self._say(ref, "given", _PURPOSES)))
         self.tell(f"2. They say yes to {' and '.join(_PURPOSES)}: now it is about them, and says why.", personal)
         started = time.monotonic()
         withdrawn = self._say(ref, "withdrawn", (SUGGEST,))
@@ -92,9 +92,14 @@ class Walk:
         """Record an act about each purpose; the token of the last one."""
         token: str | None = None
         for purpose in purposes:
-            if token is not None:
-                self.client.consents(ref, after=token)
+            self._folded(ref, token)
             token = self.client.act(ref, act, purpose)["after"]
+        return token
+
+    def _folded(self, ref: str, token: str | None) -> str | None:
+        """The token, once what it stands for can be read, and no earlier no stands in its way."""
+        if token is not None:
+            self.client.consents(ref, after=token)
         return token
 
     def _ask(self, ref: str, step: str, *, mode: str, after: str | None) -> Document:

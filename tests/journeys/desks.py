@@ -19,7 +19,7 @@ from recommender.suggestion import BUCKET_MS
 from tests.builders import event
 from tests.installation import cluster_for_up
 from tests.servers import ROOT
-from tests.waiting import until
+from tests.waiting import HANGS_S, until
 
 _RAPPORT = (sys.executable, "-c", "import cli; cli.main()")
 _ENVIRONMENT = {"PATH": os.defpath, "COLUMNS": "160"}
@@ -134,5 +134,5 @@ def service_in(folder: Path) -> Iterator[Desk]:
             ready_timeout_s=180.0,
             stop_timeout_s=120.0,
         )
-        with running(service), client_of(data=None, ready_file=ready) as client:
+        with running(service), client_of(data=None, ready_file=ready, patience_s=HANGS_S) as client:
             yield Desk(client, data)

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.servers
 def test_the_tour_tells_its_story_as_often_as_asked(desk: Desk) -> None:
     until_answers_hold_for_a_minute()
     told = desk.rapport("tour")
+    until_answers_hold_for_a_minute()
     again = desk.rapport("tour", "--json")
 
     assert told.returncode == 0, told.stderr
