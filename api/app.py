@@ -8,7 +8,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from api import consents, customers, events_routes, health, outcomes, outreach_routes, preferences, suggestions
+from api import (
+    consents,
+    customers,
+    events_routes,
+    health,
+    officer_routes,
+    outcomes,
+    outreach_routes,
+    preferences,
+    suggestions,
+)
 from api.documents import openapi_of
 from api.gate import Gate
 from api.limits import Limits
@@ -49,7 +59,8 @@ def build_api(services: Services, limits: Limits | None = None) -> FastAPI:
     gate = Gate(keys=services.keys, metrics=services.metrics, timeout_s=services.timeout_s, limits=limits or Limits())
     app.hot = suggestions.build(services, gate)
     app.router.routes.append(app.hot)
-    for room in (events_routes, customers, consents, preferences, outcomes, outreach_routes, health):
+    rooms = (events_routes, customers, consents, preferences, outcomes, outreach_routes, officer_routes, health)
+    for room in rooms:
         app.include_router(room.build(services, gate))
     app.router.routes.append(_description(app, gate))
     app.add_exception_handler(HTTPException, _unrouted)

@@ -114,6 +114,13 @@ ROUTES: Final[Mapping[tuple[str, str], Access]] = {
     ("POST", "/v1/outreach/{outreach}/sent"): _for(Role.AGENT, Role.MARKETING, body_max=SMALL_BODY),
     ("POST", "/v1/suggestions/{decision}/presented"): _for(Role.AGENT, body_max=SMALL_BODY),
     ("POST", "/v1/suggestions/{decision}/answer"): _for(Role.AGENT, body_max=SMALL_BODY),
+    ("GET", "/v1/officer/people/{ref}/history"): _for(Role.PRIVACY, query=("after",)),
+    ("GET", "/v1/officer/people/{ref}/permitted"): _for(Role.PRIVACY, query=("at", "known_at", "after")),
+    ("GET", "/v1/officer/people/{ref}/accesses"): _for(Role.PRIVACY),
+    ("GET", "/v1/officer/people/{ref}/denied"): _for(Role.PRIVACY, query=("after",)),
+    ("GET", "/v1/officer/accesses"): _for(Role.PRIVACY, query=("since", "broke_glass")),
+    ("GET", "/v1/officer/rates"): _for(Role.PRIVACY),
+    ("GET", "/v1/officer/renewals"): _for(Role.PRIVACY, query=("about", "soon_days", "old_days", "start", "limit")),
 }
 """Every route there is. A marketer sees no person: neither a profile nor why somebody was left out."""
 

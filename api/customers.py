@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import StringConstraints
 
 from api.card import Card, card_of
 from api.documents import LOOKUP_EXAMPLES, examples
 from api.gate import Gate
+from api.looking import Purpose, Reason, note_look
 from api.refs import REF_CHARACTERS_MAX
 from api.services import Services
 from events.shape import IdentityText, Shape
@@ -64,9 +65,15 @@ class CustomerRoutes:
         """Turn an identity in clear into a reference that may stand in a URL."""
         return Found(ref=self.services.refs.seal(self.services.admission.pseudonyms.of(lookup.identity)))
 
-    async def card(self, ref: Ref, after: After = None) -> Card:
-        """One person on all channels: identities, consents and why, open matters, traits with sample and window."""
+    async def card(
+        self, ref: Ref, request: Request, *, after: After = None, purpose: Purpose = None, reason: Reason = None
+    ) -> Card:
+        """One person on all channels: identities, consents and why, open matters, traits with sample and window.
+
+        That it was looked at is noted, with the key and what it was declared to be for.
+        """
         view = await person(self.services, ref, after=after)
+        await note_look(self.services, request, what="card", identity=view.identity, purpose=purpose, reason=reason)
         return card_of(view, ref=ref, now=view.read_at)
 
 

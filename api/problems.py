@@ -17,6 +17,8 @@ from starlette.responses import JSONResponse
 from api.key_file import KeysUnreadable
 from api.refs import RefUnknown
 from api.refusal import Refusal
+from consent.accesses import AccessesUnavailable
+from consent.evidence import EvidenceUnavailable
 from consent.holds import ConsentStoreUnavailable
 from consent.tokens import LinkExpired, LinkUnknown
 from events.log import LogRefused, LogUnavailable
@@ -76,6 +78,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "store-unavailable": Kind(503, "The store does not answer", "try again: repeats do no harm", 2),
     "person-unstable": Kind(503, "The person's links are changing", "try again", 1),
     "not-folded-yet": Kind(503, "What `after` names is not folded yet", "ask again with the same token", 1),
+    "evidence-unavailable": Kind(503, "The evidence is not at hand", "it is made from history; ask again", 5),
+    "not-noted": Kind(503, "It cannot be noted who looks", "so nobody looks; ask again", 5),
     "busy": Kind(503, "Too much is being received", "try again", 1),
     "too-slow": Kind(503, "It took too long", "try again: repeats do no harm", 2),
 }
@@ -110,6 +114,8 @@ BY_EXCEPTION: Final[Mapping[type[Exception], str]] = {
     ConsentStoreUnavailable: "store-unavailable",
     DecisionsUnavailable: "store-unavailable",
     OutreachUnavailable: "store-unavailable",
+    EvidenceUnavailable: "evidence-unavailable",
+    AccessesUnavailable: "not-noted",
     TimeoutError: "too-slow",
     ClientDisconnect: "body-too-slow",
 }

@@ -7,6 +7,8 @@ from api.auth import ApiKeys
 from api.metrics import Lag, Metrics
 from api.refs import Refs
 from api.waiting import Freshness
+from consent.accesses import AccessLog
+from consent.evidence_index import EvidenceIndex
 from consent.notices import Notices
 from consent.recording import Recorder
 from consent.tokens import Links
@@ -61,6 +63,8 @@ class Services:
     catalogue: Catalogue
     keys: ApiKeys
     refs: Refs
+    evidence: EvidenceIndex
+    accesses: AccessLog
     links: Links
     notices: Notices
     clock: Callable[[], int]

@@ -84,6 +84,8 @@ def _services(store: RedisStore, key: ApiKey) -> Services:
         catalogue=catalogue,
         keys=_keys({key.id: key}),
         refs=Refs(_SECRET),
+        evidence=_nobody,
+        accesses=_nobody,
         links=_nobody,
         notices=_nobody,
         clock=now_ms,

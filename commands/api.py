@@ -33,6 +33,8 @@ from commands.lease import LayoutLeft, Lease, leased
 from commands.logs import PROFILES, log_identities
 from commands.release import VERSION
 from commands.settings import HISTORY, Keyring, Settings, keyring_of, settings_of
+from consent.accesses import AccessLog
+from consent.evidence_index import EvidenceIndex
 from consent.notices import Notices
 from consent.recording import Recorder
 from consent.redis_act_records import RedisActRecords
@@ -196,6 +198,8 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
         catalogue=catalogue,
         keys=KeyFile(settings.data / KEYS_FILE),
         refs=Refs(keyring.ref_key),
+        evidence=EvidenceIndex(settings.evidence),
+        accesses=AccessLog(settings.accesses),
         links=Links(tokens=Tokens(keyring.link_key), public_url=settings.people_url),
         notices=Notices.load(),
         clock=now_ms,

@@ -13,7 +13,9 @@ from api.key_file import KeyFile
 from api.refs import Refs
 from api.services import Services
 from api.waiting import Freshness
+from consent.accesses import AccessLog
 from consent.act_records import MemoryActRecords
+from consent.evidence_index import EvidenceIndex
 from consent.memory_holds import MemoryHolds
 from consent.notices import Notices
 from consent.recording import Recorder
@@ -90,6 +92,8 @@ def _services(folder: Path) -> Services:
         catalogue=catalogue,
         keys=KeyFile(folder / "none"),
         refs=Refs(bytes(32)),
+        evidence=EvidenceIndex(folder / "none"),
+        accesses=AccessLog(folder / "none"),
         links=Links(tokens=Tokens(bytes(32)), public_url="https://rapport.example"),
         notices=Notices.load(),
         clock=lambda: 0,

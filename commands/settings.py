@@ -125,6 +125,16 @@ class Settings(BaseSettings):
         """Where models are."""
         return self.data / "models"
 
+    @property
+    def evidence(self) -> Path:
+        """The index of evidence, made from history."""
+        return self.data / "evidence.sqlite"
+
+    @property
+    def accesses(self) -> Path:
+        """Who looked at whom; nothing can make it again."""
+        return self.data / "accesses.sqlite"
+
 
 def settings_of(**given: Any) -> Settings:
     """The settings with what the command line gave on top; SettingsInvalid says what is wrong.

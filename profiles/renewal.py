@@ -36,17 +36,18 @@ def renewal_of(
     None: they said no, never agreed, or it stands for long yet. `evidence` is that of the person's identities.
     """
     answer = view.permits(purpose, at=now, known_at=now)
-    grants = [
-        (piece.fact, piece.fact.body)
-        for piece in evidence
-        if isinstance(piece.fact.body, Granting) and piece.fact.body.purpose == purpose
-    ]
-    last = max(grants, key=lambda grant: (grant[0].effective_at, grant[0].received_at), default=None)
-    if last is None:
+    grants = [piece.fact for piece in evidence if agreed_to(piece, purpose)]
+    last = max(grants, key=lambda fact: (fact.effective_at, fact.received_at), default=None)
+    if last is None or not isinstance(last.body, Granting):
         return None
-    agreed_at, ends_at = last[0].effective_at, last[1].expires_at
+    agreed_at, ends_at = last.effective_at, last.body.expires_at
     because = _because(answer, agreed_at=agreed_at, ends_at=ends_at, now=now, soon_ms=soon_ms, old_ms=old_ms)
     return None if because is None else Renewal(because, agreed_at, ends_at, _channels(view, now))
+
+
+def agreed_to(piece: Evidence, purpose: str) -> bool:
+    """Tell whether the piece is a yes to the purpose."""
+    return isinstance(piece.fact.body, Granting) and piece.fact.body.purpose == purpose
 
 
 def _because(

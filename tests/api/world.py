@@ -14,7 +14,9 @@ from api.auth import ApiKey, Role, make_key
 from api.refs import Refs
 from api.services import Services
 from api.waiting import Freshness
+from consent.accesses import AccessLog
 from consent.act_records import MemoryActRecords
+from consent.evidence_index import EvidenceIndex
 from consent.memory_holds import MemoryHolds
 from consent.notices import Notices
 from consent.recording import Recorder
@@ -115,6 +117,8 @@ class World:
             catalogue=CATALOGUE,
             keys=self.keys,
             refs=Refs(b"r" * 32),
+            evidence=EvidenceIndex(folder / "evidence.sqlite"),
+            accesses=AccessLog(folder / "accesses.sqlite"),
             links=Links(tokens=Tokens(b"t" * 32), public_url="https://rapport.example"),
             notices=Notices.load(),
             clock=self.clock,
