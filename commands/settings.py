@@ -18,6 +18,7 @@ from recommender.catalogue import DEFAULT_CATALOGUE
 HISTORY: Final = "history"
 """The app that archives facts."""
 KEY_FILE: Final = "pseudonym.key"
+LEDGER_KEY_FILE: Final = "ledger.key"
 RUNNING_FILE: Final = "running.json"
 READY_FILE: Final = "ready.json"
 
@@ -53,6 +54,9 @@ class Settings(BaseSettings):
     )
     catalogue: Path = Field(default=DEFAULT_CATALOGUE, description="the services there are (YAML)")
     triggers: Path = Field(default=DEFAULT_TRIGGERS, description="when to reach out (YAML)")
+    checkpoint_targets: tuple[str, ...] = Field(
+        default=(), description="where checkpoints of the ledger are published: folders, http(s) URLs"
+    )
     instance_id: str | None = Field(default=None, description="static membership of this worker (Apache Kafka)")
     session_timeout_s: float = Field(
         default=6.0, ge=6, le=1800, description="seconds after which a silent worker's partitions go to others"
@@ -119,6 +123,11 @@ class Settings(BaseSettings):
     def history(self) -> Path:
         """Where history's segments are."""
         return self.data / "history"
+
+    @property
+    def ledger(self) -> Path:
+        """Where the ledger is."""
+        return self.data / "ledger"
 
     @property
     def models(self) -> Path:
