@@ -113,7 +113,7 @@ class Openings:
         """The openings of leaves `[start, end)` in order, destroyed ones too."""
         asked = "SELECT id, leaf, salt, payload, destroyed_by FROM openings WHERE leaf >= ? AND leaf < ? ORDER BY leaf"
         for name, leaf, salt, payload, destroyed_by in self._ask(asked, start, end):
-            yield Row(id=name, leaf=leaf, salt=salt, payload=payload, destroyed_by=destroyed_by)
+            yield Row(id=name, leaf=leaf, salt=_blob(salt), payload=_blob(payload), destroyed_by=destroyed_by)
 
     def row(self, entry_id: str) -> Row:
         """One entry's; EntryUnknown where there is none."""
@@ -213,6 +213,11 @@ def _connected(path: Path, how: str) -> sqlite3.Connection:
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?{how}", uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
     )
+
+
+def _blob(value: object) -> bytes | None:
+    """What SQLite kept, whatever somebody put there by hand."""
+    return value if isinstance(value, bytes) else None
 
 
 def _marks(values: Sequence[str]) -> str:
