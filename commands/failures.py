@@ -5,6 +5,7 @@ from commands.client import ApiUnusable
 from commands.dead_letters import LetterUnknown, NoKept, ReplayUnfinished
 from commands.demo import DemoNotLoaded
 from commands.lease import LayoutLeft
+from commands.ledger import LedgerMissing
 from commands.logs import LogNotFollowed
 from commands.rebuild_fold import RebuildRefused
 from commands.settings import SettingsInvalid
@@ -12,6 +13,9 @@ from commands.tour import TourBroken
 from commands.train_input import HistoryBehind
 from commands.up import NotStarted, PortTaken
 from consent.holds import ConsentStoreUnavailable
+from consent.ledger_entry import LedgerError
+from consent.ledger_note import NoteInvalid
+from consent.ledger_proof import ProofUnreadable
 from embedded.process import NotReady
 from embedded.supervisor import ServiceLost
 from embedded.wheels import ProgramMissing
@@ -40,15 +44,19 @@ _SAYABLE = (
     HistoryDamaged,
     KeysUnreadable,
     LayoutLeft,
+    LedgerError,
+    LedgerMissing,
     LetterUnknown,
     LogError,
     LogNotFollowed,
     NoKept,
     NotReady,
     NotStarted,
+    NoteInvalid,
     PortTaken,
     ProfileStoreError,
     ProgramMissing,
+    ProofUnreadable,
     RebuildRefused,
     ReplayUnfinished,
     ServiceLost,
