@@ -13,6 +13,7 @@ _COMMANDS = {
     "suggest": "commands.show",
     "worker": "commands.worker",
     "api": "commands.api",
+    "keeper": "commands.keeper",
     "train": "commands.train",
     "rebuild": "commands.rebuild",
     "diff": "commands.diff",
@@ -26,6 +27,8 @@ _GROUPS = {
     "models": "commands.train",
     "log": "commands.log",
     "keys": "commands.keys",
+    "officer": "commands.officer",
+    "ledger": "commands.ledger",
     "demo": "commands.demo",
 }
 """Group of commands -> the module with its `app`."""

@@ -102,22 +102,23 @@ class Client:
         role: Role = Role.AGENT,
         params: Mapping[str, str | None] | None = None,
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Document:
         """One request under the key of a role, again where the answer says that a moment later may help."""
         deadline = time.monotonic() + self.patience_s
-        response = self._answer(method, path, role=role, params=params, body=body)
+        told = {**(headers or {}), "Authorization": f"Bearer {self.keys[role]}"}
+        response = self._answer(method, path, headers=told, params=params, body=body)
         while response.status_code == httpx.codes.SERVICE_UNAVAILABLE and time.monotonic() < deadline:
             time.sleep(min(_seconds(response.headers.get("Retry-After")), RETRY_MAX_S))
-            response = self._answer(method, path, role=role, params=params, body=body)
+            response = self._answer(method, path, headers=told, params=params, body=body)
         if response.is_success:
             return dict(response.json())
         raise ApiUnusable(_problem(response))
 
     def _answer(
-        self, method: str, path: str, *, role: Role, params: Mapping[str, str | None] | None, body: Any
+        self, method: str, path: str, *, headers: dict[str, str], params: Mapping[str, str | None] | None, body: Any
     ) -> httpx.Response:
         asked = {name: value for name, value in (params or {}).items() if value is not None}
-        headers = {"Authorization": f"Bearer {self.keys[role]}"}
         try:
             return self.http.request(method, path, params=asked, headers=headers, json=body)
         except httpx.HTTPError as error:
