@@ -1,0 +1,103 @@
+"""`rapport consents import` on a broker that really runs: twice is once, and each start goes on where one ended."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from commands.consents_import import app
+from commands.settings import Settings, make_keyring, settings_of
+from events.admission import Door, EventRefused
+from streams.admin import ensure_topics
+from tests.builders import ADMISSION, NOW, pseudonym
+from tests.commands.test_replay_command import PARTITIONS, records
+from tests.leaving.crm import MAPPING, export
+from tests.streams.workers import fresh
+
+CRM = Door(name="intake bound to crm", source="crm")
+
+
+class Site:
+    """An intake bound to the CRM, and the CRM's export beside it."""
+
+    def __init__(self, kafka: str, folder: Path) -> None:
+        self.folder = folder
+        self.settings: Settings = settings_of(kafka=kafka, topic_prefix=fresh("import"), data=folder / "data")
+        self.topic = self.settings.intake_topic("crm")
+        make_keyring(self.settings)
+        ensure_topics(self.settings.brokers, {self.topic: PARTITIONS}, replication=1)
+        (folder / "crm.yaml").write_text(MAPPING)
+        (folder / "crm.csv").write_text(export())
+
+    def consents_import(self, *words: str) -> Result:
+        asked = ["import", str(self.folder / "crm.csv"), "--mapping", str(self.folder / "crm.yaml"), "--json"]
+        environment = {"RAPPORT_TOPIC_PREFIX": self.settings.topic_prefix}
+        given = ["--kafka", self.settings.kafka, "--data", str(self.settings.data)]
+        return CliRunner(env=environment).invoke(app, [*asked, *given, *words])
+
+    def values(self, *, count: int) -> list[bytes]:
+        """The value of every record of the intake; fails when there are not `count` of them."""
+        return [value for _, _, value in records(self.settings.kafka, self.topic, count=count)]
+
+
+@pytest.fixture
+def site(kafka: str, tmp_path: Path) -> Site:
+    return Site(kafka, tmp_path)
+
+
+def acts(site: Site, *, count: int) -> list[tuple[str, str, str]]:
+    """Identity, act and purpose of each record, as admission at the bound door takes it."""
+    found = []
+    for value in site.values(count=count):
+        admitted = ADMISSION.admit(value, door=CRM, received_at=NOW)
+        assert not isinstance(admitted, EventRefused)
+        [one] = admitted
+        found.append((one.fact.identity, one.fact.type, getattr(one.fact.body, "purpose")))  # noqa: B009 - any act has one
+    return sorted(found)
+
+
+EXPECTED = sorted(
+    [
+        (pseudonym("email:anna@example.test"), "consent.given", "outreach.email"),
+        (pseudonym("email:bo@example.test"), "consent.refused", "outreach.email"),
+        (pseudonym("phone:030 1234567"), "consent.given", "outreach.phone"),
+        (pseudonym("phone:030 7654321"), "consent.withdrawn", "outreach.phone"),
+    ]
+)
+
+
+def test_what_can_be_taken_is_on_the_intake_of_its_source(site: Site) -> None:
+    done = site.consents_import()
+
+    assert done.exit_code == 1, done.output
+    assert json.loads(done.stdout)["sending"]["sent"] == 4
+    assert acts(site, count=4) == EXPECTED
+
+
+def test_an_import_that_ended_goes_on_and_a_whole_one_sends_nothing_more(site: Site) -> None:
+    for _ in range(3):
+        site.consents_import("--limit", "2")
+
+    assert acts(site, count=4) == EXPECTED
+
+
+def test_the_same_file_again_is_the_same_events(site: Site) -> None:
+    site.consents_import()
+    once = set(site.values(count=4))
+
+    site.consents_import("--again")
+
+    assert set(site.values(count=8)) == once
+
+
+def test_a_longer_file_says_again_what_it_said_before_and_then_the_rest(site: Site) -> None:
+    site.consents_import()
+    once = {json.loads(value)["id"] for value in site.values(count=4)}
+    (site.folder / "crm.csv").write_text(export("zoe@example.test;yes;07.03.2024;paper;;;", *export().splitlines()[1:]))
+
+    site.consents_import()
+
+    ids = {json.loads(value)["id"] for value in site.values(count=9)}
+    assert len(ids) == 5
+    assert once < ids
