@@ -23,6 +23,7 @@ _COMMANDS = {
 _GROUPS = {
     "replay": "commands.replay",
     "consent": "commands.consent",
+    "consents": "commands.consents_import",
     "dead-letters": "commands.dead_letters",
     "models": "commands.train",
     "log": "commands.log",
