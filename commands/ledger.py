@@ -173,13 +173,16 @@ def signers_of(settings: Settings) -> list[Signer]:
     """The keys that sign checkpoints; SettingsInvalid when there are none yet."""
     path = settings.data / LEDGER_KEY_FILE
     try:
-        return [read_signer(line) for line in path.read_text().splitlines() if line.strip()]
+        signers = [read_signer(line) for line in path.read_text().splitlines() if line.strip()]
     except FileNotFoundError:
         raise SettingsInvalid(f"{path} is missing: make it with `rapport ledger keygen`") from None
     except OSError as error:
         raise SettingsInvalid(f"{path} cannot be read: {type(error).__name__}") from None
     except (NoteInvalid, UnicodeDecodeError) as error:
         raise SettingsInvalid(f"{path}: {error}") from None
+    if not signers:
+        raise SettingsInvalid(f"{path} holds no key; remove it, and a new one is made")
+    return signers
 
 
 def _opened(settings: Settings) -> Ledger:

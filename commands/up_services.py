@@ -1,5 +1,6 @@
 """The processes of `rapport up`: what runs, in which order, when each is ready, and when it may end."""
 
+import json
 import os
 import socket
 import sys
@@ -10,6 +11,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from signal import SIGTERM
 from typing import Final
+
+from pydantic import SecretStr
 
 from commands.clock import now_ms
 from commands.lag_board import read_board, read_outboxes
@@ -26,6 +29,10 @@ from streams.lag import PartitionLag, too_late
 PATIENT: Final = RestartPolicy(crashes_max=10, window_s=120.0)
 _INHERITED: Final = ("PATH", "HOME", "LANG", "TZ", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """What a process of ours may know of the shell it was started from."""
+
+
+_OF_ONE_PROCESS: Final = ("instance_id",)
+"""Settings that no two processes may share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +82,7 @@ def services(run: Run) -> list[Service]:
     # Both join their groups at once: only the second is waited for.
     history = replace(_worker(run, "history", topics=(run.settings.events_topic,)), ready=None)
     own += [history, _worker(run, PROFILES, topics=(*run.settings.topics_read, run.settings.decisions_topic))]
+    own.append(_keeper(run))
     if run.demo:
         own.append(_step(run, "demo", "demo", "load", timeout_s=300))
     own.append(_step(run, "train", "train", "--json", timeout_s=600))
@@ -111,6 +119,16 @@ def _worker(run: Run, app: str, *, topics: Sequence[str]) -> Service:
     )
 
 
+def _keeper(run: Run) -> Service:
+    return Service(
+        name="keeper",
+        argv=_rapport("keeper"),
+        environment=environment(run.settings),
+        log=run.settings.data / "logs" / "keeper.log",
+        restart=PATIENT,
+    )
+
+
 def _api(run: Run) -> Service:
     return Service(
         name="api",
@@ -143,26 +161,23 @@ def _rapport(*words: str) -> list[str]:
 def environment(settings: Settings) -> Mapping[str, str]:
     """The settings as our other processes read them; a key from the environment is handed on, one in a file is not."""
     said = {
-        f"RAPPORT_{name.upper()}": str(getattr(settings, name))
-        for name in (
-            "kafka",
-            "topic_prefix",
-            "redis",
-            "partitions",
-            "replication",
-            "region",
-            "host",
-            "port",
-            "public_url",
-        )
+        f"RAPPORT_{name.upper()}": _written(value)
+        for name in Settings.model_fields
+        if name not in _OF_ONE_PROCESS and (value := getattr(settings, name)) is not None
     }
-    said |= {
-        f"RAPPORT_{name.upper()}": str(getattr(settings, name).resolve()) for name in ("data", "catalogue", "triggers")
-    }
-    said["RAPPORT_REDIS_CLUSTER"] = str(settings.redis_cluster).lower()
-    if settings.pseudonym_key is not None:
-        said["RAPPORT_PSEUDONYM_KEY"] = settings.pseudonym_key.get_secret_value()
     return {name: os.environ[name] for name in _INHERITED if name in os.environ} | said
+
+
+def _written(value: object) -> str:
+    match value:
+        case SecretStr():
+            return value.get_secret_value()
+        case Path():
+            return str(value.resolve())
+        case tuple():
+            return json.dumps(value)
+        case _:
+            return str(value)
 
 
 def _is_reading(lags: Sequence[PartitionLag], settings: Settings, *, topics: Sequence[str]) -> bool:

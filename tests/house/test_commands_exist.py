@@ -46,7 +46,7 @@ def test_the_containers_run_every_process_of_rapport_up() -> None:
     commands = [service["command"] for service in OURS.values()]
 
     apps = {str(parsed(words)["app"]) for words in commands if words[0] == "worker"}
-    assert (apps, {words[0] for words in commands}) == ({"profiles", "history"}, {"worker", "train", "api"})
+    assert (apps, {words[0] for words in commands}) == ({"profiles", "history"}, {"worker", "keeper", "train", "api"})
 
 
 def test_the_commands_that_the_compose_file_tells_exist() -> None:

@@ -1,0 +1,99 @@
+"""`rapport keeper`: makes from history what the privacy officer asks: the index of evidence, and the signed ledger."""
+
+import logging
+import signal
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Annotated, Final
+
+import typer
+
+from commands.clock import now_ms
+from commands.ledger import DEFAULT_NAME, make_key, signers_of
+from commands.settings import LEDGER_KEY_FILE, Settings, SettingsInvalid, settings_of
+from consent.evidence import EVIDENCE_TYPES, EvidenceUnavailable
+from consent.evidence_index import EvidenceIndex
+from consent.ledger import Ledger
+from consent.ledger_entry import LedgerError
+from consent.ledger_follower import LEDGER_TYPES, LedgerFollower
+from consent.ledger_publish import publish, target_of
+from events.following import Follower, follow
+from events.history import History
+from events.segments import HistoryDamaged
+
+_log = logging.getLogger(__name__)
+
+PAUSE_S: Final = 1.0
+
+CANNOT_GO_ON: Final = (HistoryDamaged, EvidenceUnavailable, LedgerError, SettingsInvalid, OSError)
+"""What keeps a follower from going on: it is said, and tried again; the other one goes on."""
+
+
+def keeper(
+    *,
+    data: Annotated[str | None, typer.Option(help="folder of history, models and keys")] = None,
+    once: Annotated[bool, typer.Option(help="take what is archived by now, and end")] = False,
+) -> None:
+    """Keep the index of evidence and the ledger up with history, and sign and publish the ledger, until SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    settings = settings_of(data=data)
+    if not (settings.data / LEDGER_KEY_FILE).exists():
+        _log.info("the ledger is signed with a new key: %s", make_key(settings, DEFAULT_NAME).verifier)
+    keeping = Keeping(settings)
+    if once:
+        if not keeping.round():
+            raise typer.Exit(1)
+        return
+    ended = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    while not ended.is_set():
+        keeping.round()
+        ended.wait(PAUSE_S)
+
+
+@dataclass
+class Keeping:
+    """Both followers of one installation's history."""
+
+    settings: Settings
+    _ledger: Ledger | None = field(default=None, init=False)
+    _said: dict[str, str] = field(default_factory=dict, init=False)
+
+    def round(self) -> bool:
+        """Take what was archived since, then sign and publish; False where something could not go on."""
+        history = History(self.settings.history)
+        done = [
+            self._tried("evidence", lambda: _taken(history, EvidenceIndex(self.settings.evidence), EVIDENCE_TYPES)),
+            self._tried("ledger", lambda: self._taken_and_signed(history)),
+        ]
+        return all(done)
+
+    def _taken_and_signed(self, history: History) -> None:
+        # Opened anew after a failure: what is on disk is looked at again.
+        ledger, self._ledger = self._ledger or Ledger(self.settings.ledger), None
+        _taken(history, LedgerFollower(ledger), LEDGER_TYPES)
+        note = ledger.checkpoint(signers_of(self.settings), now_ms=now_ms())
+        publish(ledger, note, [target_of(each) for each in self.settings.checkpoint_targets], now_ms=now_ms())
+        self._ledger = ledger
+
+    def _tried(self, what: str, keep: Callable[[], None]) -> bool:
+        try:
+            keep()
+        except CANNOT_GO_ON as error:
+            said = f"{type(error).__name__}: {error}"
+            if self._said.get(what) != said:
+                _log.error("the %s does not go on, and is tried again: %s", what, said)
+            self._said[what] = said
+            return False
+        if self._said.pop(what, None) is not None:
+            _log.info("the %s goes on", what)
+        return True
+
+
+def _taken(history: History, follower: Follower, types: Collection[str]) -> None:
+    moved = follow(history, follower, types=types)
+    if moved:
+        _log.info("%s: %d offsets taken", type(follower).__name__, moved)
