@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -25,12 +25,16 @@ PATIENT = {"request_timeout_ms": 600_000}
 """A client that would wait by itself for longer than any test: what ends sooner was ended by the log."""
 
 
+Standing = tuple[int, bytes | None, bytes | None]
+"""Offset, key and value of a record."""
+
+
 class World(Protocol):
     log: EventLog
     topic: str
     other: str
 
-    async def read(self, topic: str, partition: int) -> list[tuple[int, bytes | None, bytes | None]]: ...
+    async def read(self, topic: str, partition: int, *, count: int) -> list[Standing]: ...
 
     async def stop(self) -> None: ...
 
@@ -41,7 +45,7 @@ class InMemory:
         self.memory = MemoryLog(topic=self.topic, partitions=PARTITIONS, epoch=EPOCH)
         self.log: EventLog = self.memory
 
-    async def read(self, topic: str, partition: int) -> list[tuple[int, bytes | None, bytes | None]]:
+    async def read(self, topic: str, partition: int, *, count: int) -> list[Standing]:
         return [(record.offset, record.key, record.value) for record in self.memory.records(topic, partition)]
 
     async def stop(self) -> None:
@@ -63,14 +67,21 @@ class OnKafka:
         finally:
             await admin.close()
 
-    async def read(self, topic: str, partition: int) -> list[tuple[int, bytes | None, bytes | None]]:
+    async def read(self, topic: str, partition: int, *, count: int) -> list[Standing]:
+        """At least so many records, waited for, and what else has come by then."""
         consumer = AIOKafkaConsumer(bootstrap_servers=self.brokers)
         await consumer.start()
         try:
             here = TopicPartition(topic, partition)
             consumer.assign([here])
             await consumer.seek_to_beginning(here)
-            records = (await consumer.getmany(timeout_ms=2000)).get(here, [])
+            records: list[Any] = []
+            async with asyncio.timeout(HANGS_S):
+                while True:
+                    more = (await consumer.getmany(timeout_ms=500)).get(here, [])
+                    if not more and len(records) >= count:
+                        break
+                    records += more
         finally:
             await consumer.stop()
         return [(record.offset, record.key, record.value) for record in records]
@@ -102,7 +113,9 @@ async def test_appended_facts_stand_at_the_positions_that_were_answered(world: W
     positions = await world.log.append(facts)
     assert len(positions) == 40
     for partition in {position.partition for position in positions}:
-        standing = {offset: (key, value) for offset, key, value in await world.read(world.topic, partition)}
+        count = sum(position.partition == partition for position in positions)
+        found = await world.read(world.topic, partition, count=count)
+        standing = {offset: (key, value) for offset, key, value in found}
         for item, position in zip(facts, positions, strict=True):
             if position.partition == partition:
                 key, value = standing[position.offset]
@@ -129,8 +142,8 @@ async def test_nothing_to_append_is_no_error(world: World) -> None:
 
 async def test_a_record_is_published_to_the_named_partition_of_another_topic(world: World) -> None:
     offset = await world.log.publish(topic=world.other, key=b"app:x", value=b"{}", partition=5)
-    assert await world.read(world.other, 5) == [(offset, b"app:x", b"{}")]
-    assert await world.read(world.other, 4) == []
+    assert await world.read(world.other, 5, count=1) == [(offset, b"app:x", b"{}")]
+    assert await world.read(world.other, 4, count=0) == []
 
 
 async def test_a_record_that_cannot_be_written_is_named_and_the_others_are_written(world: World) -> None:
@@ -139,7 +152,7 @@ async def test_a_record_that_cannot_be_written_is_named_and_the_others_are_writt
     with pytest.raises(LogRefused) as raised:
         await world.log.append([good, lost, good])
     assert raised.value.failed == {1: "no such partition"}
-    assert [offset for offset, _, _ in await world.read(world.topic, good.partition)] == [0, 1]
+    assert [offset for offset, _, _ in await world.read(world.topic, good.partition, count=2)] == [0, 1]
 
 
 async def test_a_record_that_is_too_large_is_refused(world: World) -> None:
@@ -166,7 +179,7 @@ async def test_a_broker_that_does_not_answer_makes_the_log_unavailable() -> None
 async def test_a_broker_that_goes_away_ends_in_a_named_error_and_not_in_waiting(tmp_path: Path) -> None:
     with embedded_broker(tmp_path) as address:
         here = OnKafka(address)
-        here.kafka = KafkaLog(brokers=address, topic=here.topic, epoch=EPOCH, timeout_s=2.0, client=PATIENT)
+        here.kafka = KafkaLog(brokers=address, topic=here.topic, epoch=EPOCH, timeout_s=8.0, client=PATIENT)
         await here.create_topics()
         await here.kafka.start()
         await here.kafka.append(some_facts(10))

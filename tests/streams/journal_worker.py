@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import sys
-import threading
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from streams.app import StreamSettings, build_app, run_worker
 from streams.frame import Answer, Frame, Handled, SeekTo, Stopped
 from streams.ownership import Ownership
+from tests.waiting import until
 
 
 class Journal:
@@ -54,7 +54,7 @@ class Journal:
             raise ValueError("someone's data")
         if value == b"slow":
             Path(f"{self.path}.slow").touch()
-            threading.Event().wait(1.0)
+            until(Path(f"{self.path}.go").exists, what="the word to go on")
         if value.startswith((b"raise once", b"seek once")) and value not in self.raised:
             self.raised.add(value)
             if value.startswith(b"seek"):

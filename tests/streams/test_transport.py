@@ -159,7 +159,8 @@ def test_sigterm_lets_the_frame_in_hand_finish_and_begins_no_other(kafka: str, t
     with Worker(kafka, group=fresh("app"), journal=journal, topics=[topic]) as worker:
         wait_until(Path(f"{journal}.slow").exists, what="a frame in hand")
         worker.process.send_signal(signal.SIGTERM)
-        assert worker.stop(signal.SIGTERM) == 0
+        Path(f"{journal}.go").touch()
+        assert worker.process.wait(timeout=60) == 0
     lines = frames(journal, topic=topic, partition=0)
     assert len(lines) == 1
     assert lines[0]["start"] == 0
