@@ -4,7 +4,9 @@ A link is followed by mail programs and scanners too, so a GET changes nothing. 
 consent act. Whoever holds a link may do what it was made for; nothing here tells who the person is.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 from urllib.parse import urlencode
@@ -32,11 +34,14 @@ from api.preference_page import (
 from api.problems import KINDS, problem_of
 from api.refusal import Refusal
 from api.services import Services
+from api.waiting import PAUSE_S
+from consent.door import Allowed, RefusalReason, Refused
 from consent.notices import Language
 from consent.purposes import PURPOSES, SUGGEST
 from consent.tokens import LEAVE_PATH, PREFERENCES_PATH, VISIT_MS, can_be_left
 from events.shape import Code, Shape, format_time
 from events.tokens import TokenInvalid
+from profiles.view import PersonView
 
 Token = Annotated[str, Path(description="the token of the link")]
 CHOICES: Final = tuple(filter(can_be_left, PURPOSES))
@@ -130,11 +135,8 @@ class PreferenceRoutes:
         async def answer(language: Language) -> Response:
             identity = self._visitor(token)
             after = asked(request).query.get("after")
-            return _html(
-                preferences_page(
-                    await self._choices(identity, after=after), language=language, is_saved=after is not None
-                )
-            )
+            choices = await self._choices(identity, after=after or None)
+            return _html(preferences_page(choices, language=language, is_saved=after is not None))
 
         return await self._told(request, answer)
 
@@ -143,10 +145,12 @@ class PreferenceRoutes:
 
         async def answer(language: Language) -> Response:
             identity, said = self._visitor(token), asked(request).said
-            after = None
+            after = ""
             for act in self._acts(said):
-                after = await self._say(identity, act) or after
-            query = urlencode({"lang": language, "after": after or ""})
+                written = await self._say(identity, act)
+                # A no counts already. A yes is shown once it does.
+                after = written if written is not None and act.act == "given" else ""
+            query = urlencode({"lang": language, "after": after})
             return RedirectResponse(f"?{query}", 303, headers=HEADERS)
 
         return await self._told(request, answer)
@@ -159,15 +163,25 @@ class PreferenceRoutes:
     async def _say(self, identity: str, act: Act) -> str | None:
         return (await ConsentRoutes(self.services).record(self.services.refs.seal(identity), act)).after
 
-    async def _choices(self, identity: str, *, after: str | None = None) -> list[Choice]:
-        ref, now = self.services.refs.seal(identity), self.services.clock()
-        try:
-            view = await person(self.services, ref, after=after or None)
-        except (Refusal, TokenInvalid):
-            # What was just said is not folded yet: what stands is shown without it.
+    async def _choices(self, identity: str, *, after: str | None) -> list[Choice]:
+        ref = self.services.refs.seal(identity)
+        if after is not None:
+            # Whoever just said yes sees it. Where that takes longer, the page says what stands without it.
+            with suppress(TimeoutError, Refusal, TokenInvalid):
+                async with asyncio.timeout(self.services.freshness.wait_s):
+                    await self._counts(ref, after)
+        return self._stand(await person(self.services, ref, after=None))
+
+    async def _counts(self, ref: str, after: str) -> None:
+        """Return once what was said is folded, and no earlier no is on its way any more."""
+        view = await person(self.services, ref, after=after)
+        while any(_is_held(choice.answer) for choice in self._stand(view)):
+            await asyncio.sleep(PAUSE_S)
             view = await person(self.services, ref, after=None)
-        notices = self.services.notices
-        current = ((purpose, notices.current(purpose, at=now, known_at=now)) for purpose in CHOICES)
+
+    def _stand(self, view: PersonView) -> list[Choice]:
+        now = self.services.clock()
+        current = ((purpose, self.services.notices.current(purpose, at=now, known_at=now)) for purpose in CHOICES)
         return [
             Choice(purpose, notice, view.permits(purpose, at=now, known_at=now))
             for purpose, notice in current
@@ -211,6 +225,10 @@ def build(services: Services, gate: Gate) -> APIRouter:
     router = APIRouter(route_class=gate.route_class())
     PreferenceRoutes(services, gate.limits).mount(router)
     return router
+
+
+def _is_held(answer: Allowed | Refused) -> bool:
+    return isinstance(answer, Refused) and answer.because is RefusalReason.HELD
 
 
 def _html(page: str) -> HTMLResponse:

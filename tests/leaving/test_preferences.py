@@ -1,11 +1,14 @@
 """The preference page: every purpose, its notice, what stands, and no more steps to leave than to agree."""
 
+from collections.abc import Collection
+
 import pytest
 
 from api.preferences import CHOICES
 from consent.holds import ConsentStoreUnavailable
 from consent.memory_holds import MemoryHolds
 from consent.tokens import VISIT_MS
+from profiles.person import PersonReader, StoreFacets
 from tests.api.world import World, problem
 from tests.builders import DAY, NOW, PARTITIONS, consent, linked, pseudonym, purchased
 from tests.leaving.browser import Browser, Page
@@ -43,27 +46,27 @@ async def test_every_purpose_is_there_with_its_notice_and_two_buttons(world: Wor
 
 
 @pytest.mark.parametrize("purpose", CHOICES)
-async def test_leaving_takes_as_many_requests_as_agreeing(world: World, purpose: str) -> None:
-    agreeing, page = await visit(world)
-    async with world.folding():
+async def test_leaving_takes_as_many_requests_as_agreeing(patient: World, purpose: str) -> None:
+    agreeing, page = await visit(patient)
+    async with patient.folding():
         await agreeing.press(page.button(say="given", purpose=purpose))
-        leaving, page = await visit(world)
+        leaving, page = await visit(patient)
         await leaving.press(page.says_no_to(purpose))
 
     assert leaving.requests <= agreeing.requests
-    assert (await stands(world, purpose))["allowed"] is False
+    assert (await stands(patient, purpose))["allowed"] is False
 
 
-async def test_a_yes_is_told_once_it_is_folded(world: World) -> None:
-    browser, page = await visit(world)
+async def test_a_yes_is_told_once_it_is_folded(patient: World) -> None:
+    browser, page = await visit(patient)
     assert "You have not said yes." in page.text
 
-    async with world.folding():
+    async with patient.folding():
         page = await browser.press(page.button(say="given", purpose=PURPOSE))
 
     assert "You said yes." in page.text
     assert "Your choice is recorded." in page.text
-    assert (await stands(world))["allowed"] is True
+    assert (await stands(patient))["allowed"] is True
 
 
 async def test_a_yes_is_acknowledged_while_nothing_is_folded(world: World) -> None:
@@ -74,6 +77,30 @@ async def test_a_yes_is_acknowledged_while_nothing_is_folded(world: World) -> No
     assert browser.answer.status_code == 200
     assert "a yes counts within moments" in page.text
     assert "You said yes." not in page.text
+
+
+class LateHolds(MemoryHolds):
+    """Holds that are let go of only after they were seen a few times."""
+
+    def __init__(self) -> None:
+        super().__init__(partitions=PARTITIONS)
+        self.seen = 0
+
+    async def of(self, identities: Collection[str]) -> dict[str, frozenset[str]]:
+        self.seen += 1
+        return {identity: frozenset({PURPOSE} if self.seen < 6 else ()) for identity in identities}
+
+
+async def test_a_yes_is_shown_once_an_earlier_no_is_let_go_of(patient: World) -> None:
+    holds = LateHolds()
+    patient.with_services(persons=PersonReader(StoreFacets(patient.store, holds, PARTITIONS)))
+    browser, page = await visit(patient)
+
+    async with patient.folding():
+        page = await browser.press(page.button(say="given", purpose=PURPOSE))
+
+    assert "You said yes." in page.text
+    assert holds.seen >= 6
 
 
 async def test_a_no_counts_at_once_also_while_the_log_is_silent(world: World) -> None:
