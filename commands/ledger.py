@@ -46,13 +46,19 @@ class LedgerMissing(Exception):
 
 @app.command()
 def keygen(
-    name: Annotated[str, typer.Argument(help="whose ledger it is, such as example.com/consent")] = DEFAULT_NAME,
+    name: Annotated[
+        str | None, typer.Argument(help="whose ledger it is, such as example.com/consent", show_default=DEFAULT_NAME)
+    ] = None,
     *,
     beside: Annotated[bool, typer.Option(help="sign with this key beside the one that is there")] = False,
     data: DataOption = None,
 ) -> None:
     """Make the key that signs checkpoints, and show its public half: give that to whoever is to verify."""
-    signer = make_key(settings_of(data=data), name, beside=beside)
+    settings = settings_of(data=data)
+    standing = signers_of(settings)[0].name if beside else None
+    if standing is not None and name not in {None, standing}:
+        raise SettingsInvalid(f"the ledger is {standing}: a key beside the first one has its name")
+    signer = make_key(settings, standing or name or DEFAULT_NAME, beside=beside)
     console.print(str(signer.verifier), soft_wrap=True, highlight=False)
 
 
