@@ -7,7 +7,7 @@ stand or fall together; a file of another format is made anew.
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -40,21 +40,33 @@ CREATE TABLE place (
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EvidenceIndex:
     """The index in one file. Several processes may read it while one or more follow history; all calls block.
+
+    What follows keeps its connection, since SQLite waits for the disk whenever the last one is closed; `close` ends it.
 
     A *household* is all identities that any link ever named together. It is larger than any person among them, so
     counting households never counts a person twice.
     """
 
     path: Path
+    _writer: sqlite3.Connection | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; it is opened again when something is taken."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
 
     def next_offset(self, epoch: int, partition: int) -> int:
         """See `events.following.Follower`."""
         if not self.path.exists():
             return 0
-        with self._connected("rw") as connection:
+        with self._connected() as connection:
             return _place(connection, epoch, partition) if _format(connection) == FORMAT else 0
 
     def take(self, stretch: Stretch) -> None:
@@ -108,7 +120,7 @@ class EvidenceIndex:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection that sees one state of the index. EvidenceUnavailable."""
-        with self._connected("rw") as connection:
+        with self._connected() as connection:
             if _format(connection) != FORMAT:
                 raise EvidenceUnavailable(f"{self.path.name} is of another format; it is made anew when followed")
             connection.execute("BEGIN")
@@ -117,19 +129,33 @@ class EvidenceIndex:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction of its own: all of it or nothing."""
+        try:
+            writer = self._writer = self._writer or self._opened()
+            writer.execute("BEGIN IMMEDIATE")
+            _make(writer)
+            yield writer
+            writer.execute("COMMIT")
+        except BaseException as error:
+            self.close()
+            if isinstance(error, sqlite3.Error):
+                raise EvidenceUnavailable(f"{self.path.name} cannot be written: {type(error).__name__}") from error
+            raise
+
+    def _opened(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._connected("rwc") as connection:
+        connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        try:
             connection.execute("PRAGMA journal_mode = WAL")
             # A loss of power may take the last transactions, the place with them: they are followed again.
             connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("BEGIN IMMEDIATE")
-            _make(connection)
-            yield connection
-            connection.execute("COMMIT")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
 
     @contextmanager
-    def _connected(self, mode: str) -> Iterator[sqlite3.Connection]:
-        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        uri = f"{self.path.absolute().as_uri()}?mode=rw"
         try:
             with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)) as connection:
                 yield connection
