@@ -15,7 +15,7 @@ from commands.api import HEADERS_BYTES_MAX, http_server
 from embedded.ports import LOOPBACK, free_port
 from tests.api.world import World
 from tests.builders import event, raw
-from tests.waiting import eventually
+from tests.waiting import HANGS_S, eventually
 
 CONNECTIONS = 1000
 GROWTH_MAX_KB = 64 * 1024
@@ -39,7 +39,7 @@ class Served:
     async def answer(self, sent: bytes) -> str:
         """All that the server says until it closes, or for as long as a test waits."""
         reader = await self.connection(sent)
-        return (await asyncio.wait_for(reader.read(), 20)).decode()
+        return (await asyncio.wait_for(reader.read(), HANGS_S)).decode()
 
     async def is_healthy(self) -> bool:
         try:
@@ -58,17 +58,31 @@ class Served:
 
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[Served]:
-    world = World(tmp_path).with_services(timeout_s=1.0)
+    """A server that waits for longer than any test takes."""
+    async with serving(tmp_path, patience_s=HANGS_S) as patient:
+        yield patient
+
+
+@pytest.fixture
+async def hurried(tmp_path: Path) -> AsyncIterator[Served]:
+    """A server that waits for a second."""
+    async with serving(tmp_path, patience_s=1.0) as soon_out_of_patience:
+        yield soon_out_of_patience
+
+
+@contextlib.asynccontextmanager
+async def serving(folder: Path, *, patience_s: float) -> AsyncIterator[Served]:
+    world = World(folder).with_services(timeout_s=patience_s)
     await world.log.start()
     served = Served(world, free_port())
-    server = http_server(world.app, host=LOOPBACK, port=served.port, headers_ms=1000)
+    server = http_server(world.app, host=LOOPBACK, port=served.port, headers_ms=round(patience_s * 1000))
     running = asyncio.create_task(server.serve())
     await eventually(served.is_healthy, what="the server")
     yield served
     for writer in served.open:
         writer.close()
     server.stop()  # type: ignore[no-untyped-call]
-    await asyncio.wait_for(running, 30)
+    await asyncio.wait_for(running, HANGS_S)
 
 
 def memory_kb() -> int:
@@ -83,15 +97,15 @@ async def test_a_whole_request_is_answered(served: Served) -> None:
     assert (await served.answer(served.head(len(body)) + body)).startswith("HTTP/1.1 202")
 
 
-async def test_half_a_body_is_waited_for_and_no_longer(served: Served) -> None:
-    said = await served.answer(served.head(1000) + b'{"specversion"')
+async def test_half_a_body_is_waited_for_and_no_longer(hurried: Served) -> None:
+    said = await hurried.answer(hurried.head(1000) + b'{"specversion"')
 
     assert said.startswith("HTTP/1.1 408")
     assert "urn:rapport:problem:body-too-slow" in said
 
 
-async def test_headers_that_stop_are_waited_for_and_no_longer(served: Served) -> None:
-    said = await served.answer(b"POST /v1/events HTTP/1.1\r\nHost: rap")
+async def test_headers_that_stop_are_waited_for_and_no_longer(hurried: Served) -> None:
+    said = await hurried.answer(b"POST /v1/events HTTP/1.1\r\nHost: rap")
 
     assert "Traceback" not in said
     assert said == "" or said.startswith(("HTTP/1.1 408", "HTTP/1.1 400"))
@@ -130,15 +144,15 @@ async def test_a_thousand_connections_that_say_nothing_leave_room_for_one_that_d
     assert memory_kb() - before < GROWTH_MAX_KB
 
 
-async def test_bodies_that_stop_half_way_give_their_place_back(served: Served) -> None:
+async def test_bodies_that_stop_half_way_give_their_place_back(hurried: Served) -> None:
     """More of them than a process holds."""
     body = raw(event("service.visited", place="shop"))
     half = BODIES_BYTES_MAX // 20
     for _ in range(30):
         with contextlib.suppress(ConnectionError):
-            await served.connection(served.head(2 * half) + b"[" * half)
+            await hurried.connection(hurried.head(2 * half) + b"[" * half)
 
     async def is_taken() -> bool:
-        return (await served.answer(served.head(len(body)) + body)).startswith("HTTP/1.1 202")
+        return (await hurried.answer(hurried.head(len(body)) + body)).startswith("HTTP/1.1 202")
 
     await eventually(is_taken, what="room for a body")

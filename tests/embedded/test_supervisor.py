@@ -13,7 +13,7 @@ from embedded.restart import RestartPolicy
 from embedded.service import Service
 from embedded.supervisor import Happening, Supervisor
 from tests.servers import ROOT
-from tests.waiting import until
+from tests.waiting import HANGS_S, until
 
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the kernel ends the children on Linux only")
 
@@ -212,7 +212,7 @@ again.touch(); signal.pause()
         name="waiting",
         argv=[sys.executable, "-c", "import signal; signal.pause()"],
         ready=again.exists,
-        ready_timeout_s=20,
+        ready_timeout_s=HANGS_S,
     )
     told: list[Happening] = []
     supervisor = Supervisor([crashing, waiting], tell=told.append)

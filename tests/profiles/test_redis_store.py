@@ -147,7 +147,7 @@ async def test_a_file_that_ends_in_the_middle_of_a_commit_is_read_up_to_the_one_
 
 
 async def test_a_commit_without_an_answer_is_sent_again_and_counts_once(own: Valkey) -> None:
-    async with connected(own.url, timeout_s=0.3) as store:
+    async with connected(own.url, timeout_s=2.0) as store:
         await store.commit(generation(1))
         with stopped(own), pytest.raises(ProfileStoreUnavailable, match="did not answer in time"):
             await store.commit(generation(2))
@@ -208,7 +208,7 @@ async def test_a_read_that_is_cancelled_leaves_its_answer_to_nobody(own: Valkey)
 async def test_a_server_that_comes_back_is_used_again_without_a_new_store(tmp_path: Path) -> None:
     port = free_port()
     with embedded_store(tmp_path, port=port) as server:
-        store = await RedisStore.connect(server.url, timeout_s=1.0)
+        store = await RedisStore.connect(server.url)
         await store.commit(generation(1))
         kill(server)
         with pytest.raises(ProfileStoreUnavailable, match="no connection"):
