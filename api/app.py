@@ -13,6 +13,7 @@ from api import (
     customers,
     events_routes,
     health,
+    notice_routes,
     officer_routes,
     outcomes,
     outreach_routes,
@@ -59,7 +60,17 @@ def build_api(services: Services, limits: Limits | None = None) -> FastAPI:
     gate = Gate(keys=services.keys, metrics=services.metrics, timeout_s=services.timeout_s, limits=limits or Limits())
     app.hot = suggestions.build(services, gate)
     app.router.routes.append(app.hot)
-    rooms = (events_routes, customers, consents, preferences, outcomes, outreach_routes, officer_routes, health)
+    rooms = (
+        events_routes,
+        customers,
+        consents,
+        notice_routes,
+        preferences,
+        outcomes,
+        outreach_routes,
+        officer_routes,
+        health,
+    )
     for room in rooms:
         app.include_router(room.build(services, gate))
     app.router.routes.append(_description(app, gate))

@@ -90,9 +90,18 @@ class Client:
                 return standing
             time.sleep(HELD_S)
 
-    def act(self, ref: str, act: str, purpose: str) -> Document:
-        """Record what the person said about a purpose."""
-        return self.ask("POST", f"/v1/customers/{ref}/consents", body={"act": act, "purpose": purpose})
+    def act(self, ref: str, act: str, purpose: str, *, said: Mapping[str, str] | None = None) -> Document:
+        """Record what the person said about a purpose; `said` holds through whom, by which channel, on which notice."""
+        body = {"act": act, "purpose": purpose, **(said or {})}
+        return self.ask("POST", f"/v1/customers/{ref}/consents", body=body)
+
+    def notices(self) -> Document:
+        """What to tell a person about each purpose."""
+        return dict(self.ask("GET", "/v1/notices")["notices"])
+
+    def preferences_link(self, ref: str) -> Document:
+        """A link to the person's preferences, to be given to them."""
+        return self.ask("POST", f"/v1/customers/{ref}/preferences")
 
     def ask(
         self,

@@ -1,10 +1,13 @@
 """`rapport consent`: record what a person said about a purpose, and see what stands."""
 
 from collections.abc import Callable
-from pathlib import Path
+from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
 from rich.table import Table
 
 from commands.client import Client, DataOption, IdentityArgument, ReadyFileOption, client_of
@@ -17,6 +20,21 @@ PurposesArgument = Annotated[list[str], typer.Argument(metavar="PURPOSE...", hel
 _SAID: Final = {"given": "yes", "renewed": "yes again", "refused": "no", "withdrawn": "no longer"}
 
 
+class SpokenLanguage(StrEnum):
+    """A language people are asked in."""
+
+    EN = "en"
+    ZH = "zh"
+
+
+AgentOption = Annotated[str | None, typer.Option(help="who records it on the person's behalf, as in a-12")]
+ChannelOption = Annotated[str | None, typer.Option(help="where it was said, as in phone")]
+AskOption = Annotated[
+    SpokenLanguage | None,
+    typer.Option(help="show the notice to read out first, in this language, and record that it was read"),
+]
+
+
 def _recording(act: str) -> Callable[..., None]:
     """The command that records this act."""
 
@@ -24,11 +42,22 @@ def _recording(act: str) -> Callable[..., None]:
         identity: IdentityArgument,
         purposes: PurposesArgument,
         *,
+        agent: AgentOption = None,
+        channel: ChannelOption = None,
+        ask: AskOption = None,
         data: DataOption = None,
         ready_file: ReadyFileOption = None,
         json: JsonOption = False,
     ) -> None:
-        _record(act, identity, purposes, data=data, ready_file=ready_file, as_json=json)
+        if unknown := [purpose for purpose in purposes if purpose not in PURPOSES]:
+            raise typer.BadParameter(f"no such purpose: {', '.join(unknown)}; there are {', '.join(PURPOSES)}")
+        if ask is not None and agent is None:
+            raise typer.BadParameter("--ask wants --agent too: whoever reads it out answers for it")
+        through = {name: text for name, text in (("agent", agent), ("channel", channel)) if text is not None}
+        with client_of(data=data, ready_file=ready_file) as client:
+            read_out = {} if ask is None else _read_out(client, act, purposes, language=ask)
+            said = {purpose: through | read_out.get(purpose, {}) for purpose in purposes}
+            _record(client, act, identity, said, as_json=json)
 
     return record
 
@@ -59,6 +88,23 @@ def show(
         console.print(consent_table(standing))
 
 
+@app.command()
+def link(
+    identity: IdentityArgument,
+    *,
+    data: DataOption = None,
+    ready_file: ReadyFileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make a link to the person's own preferences, to be given to them and to nobody else."""
+    with client_of(data=data, ready_file=ready_file) as client:
+        made = client.preferences_link(client.ref(identity))
+    if json:
+        emit(made)
+    else:
+        console.print(made["url"], soft_wrap=True, highlight=False)
+
+
 def consent_table(standing: dict[str, Any]) -> Table:
     """Every purpose with the door's answer and its reason."""
     table = Table("purpose", "", "why", box=None, pad_edge=False)
@@ -69,20 +115,26 @@ def consent_table(standing: dict[str, Any]) -> Table:
     return table
 
 
-def _record(
-    act: str, identity: str, purposes: list[str], *, data: str | None, ready_file: Path | None, as_json: bool
-) -> None:
-    if unknown := [purpose for purpose in purposes if purpose not in PURPOSES]:
-        raise typer.BadParameter(f"no such purpose: {', '.join(unknown)}; there are {', '.join(PURPOSES)}")
-    with client_of(data=data, ready_file=ready_file) as client:
-        ref = client.ref(identity)
-        said = [client.act(ref, act, purpose) | {"purpose": purpose} for purpose in purposes]
-        standing = _after(client, ref, [one["after"] for one in said])
+def _read_out(client: Client, act: str, purposes: list[str], *, language: str) -> dict[str, dict[str, str]]:
+    """What the person was told about each purpose; without their word that they heard it no yes is recorded."""
+    notices = client.notices()
+    for purpose in purposes:
+        told = notices[purpose]["texts"][language]
+        Console(stderr=True).print(Panel(escape(told["body"]), title=escape(told["title"]), subtitle=purpose))
+    if act in ("given", "renewed"):
+        typer.confirm("Did they hear this and agree?", abort=True, err=True)
+    return {purpose: {"notice": notices[purpose]["notice"]} for purpose in purposes}
+
+
+def _record(client: Client, act: str, identity: str, said: dict[str, dict[str, str]], *, as_json: bool) -> None:
+    ref = client.ref(identity)
+    acts = [client.act(ref, act, purpose, said=more) | {"purpose": purpose} for purpose, more in said.items()]
+    standing = _after(client, ref, [one["after"] for one in acts])
     if as_json:
-        emit({"acts": said, "consents": {purpose: standing[purpose] for purpose in purposes}})
+        emit({"acts": acts, "consents": {purpose: standing[purpose] for purpose in said}})
         return
-    console.print(f"{_SAID[act]} to {', '.join(purposes)}, for {said[0]['identities']} identities of the person")
-    console.print(consent_table({purpose: standing[purpose] for purpose in purposes}))
+    console.print(f"{_SAID[act]} to {', '.join(said)}, for {acts[0]['identities']} identities of the person")
+    console.print(consent_table({purpose: standing[purpose] for purpose in said}))
 
 
 def _after(client: Client, ref: str, tokens: list[str | None]) -> dict[str, Any]:
