@@ -10,7 +10,6 @@ from api.refs import Refs
 from api.standing import Standing, standing_of
 from consent.accesses import Access
 from consent.answer_figures import Figure, Report
-from consent.door import Allowed
 from consent.evidence import Evidence
 from consent.purposes import PURPOSES
 from events.pseudonyms import PSEUDONYM
@@ -213,16 +212,10 @@ def sense_of(view: PersonView, evidence: Iterable[Evidence], *, at: int, known_a
     )
 
 
-def relied_on(views: Iterable[tuple[PersonView, int, int]], evidence: Iterable[Evidence]) -> list[Evidence]:
-    """The pieces that any of the answers of these views (each at a day, as known at another) rests on."""
-    keys = {
-        key
-        for view, at, known_at in views
-        for purpose in PURPOSES
-        if isinstance(answer := view.permits(purpose, at=at, known_at=known_at), Allowed)
-        for key in answer.because.relied_on
-    }
-    return [piece for piece in evidence if piece.fact.event_key in keys]
+def relied_on(senses: Iterable[Sense], evidence: Iterable[Evidence]) -> list[Evidence]:
+    """The pieces that any of the answers rests on."""
+    keys = {key for sense in senses for standing in sense.purposes.values() for key in standing.relied_on}
+    return [piece for piece in evidence if piece.fact.event_key.hex() in keys]
 
 
 def access_card(access: Access, refs: Refs) -> AccessCard:

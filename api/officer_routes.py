@@ -5,7 +5,7 @@ is, and `after` waits for a write. Whoever looks at a person says what for, and 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -21,6 +21,7 @@ from api.officer_cards import (
     PermittedThen,
     Rates,
     Renewals,
+    Sense,
     access_card,
     denied_of,
     identity_card,
@@ -35,14 +36,14 @@ from api.refusal import Refusal
 from api.services import Services
 from consent.answer_figures import DAY_MS, day_before, last_answers, report_of
 from consent.evidence import Evidence
+from consent.evidence_index import EvidenceReading
 from consent.purposes import PURPOSES
 from events.partitioning import partition_of
 from events.position import Position
 from events.shape import Code, Time
 from events.tokens import decode_token
 from profiles.at_time import person_at
-from profiles.renewal import Renewal, agreed_to, renewal_of
-from profiles.view import PersonView
+from profiles.renewal import agreed_to, renewal_of
 
 ACCESSES_MAX: Final = 500
 PAGE_MAX: Final = 500
@@ -77,18 +78,19 @@ class OfficerRoutes:
     ) -> History:
         """Acts, links, restrictions and rights of all identities that are verified as the person today."""
         identity = await self._looking(request, ref, what="history", purpose=purpose, reason=reason, after=after)
-        now = self.services.clock()
+        return await asyncio.to_thread(self.history_of, identity, now=self.services.clock())
 
-        def read() -> History:
-            members = self._person(identity, at=now, known_at=now).members
-            refs = self.services.refs
+    def history_of(self, identity: str, *, now: int) -> History:
+        """The evidence about the person an identity (a pseudonym) belongs to now (ms). Blocks."""
+        refs = self.services.refs
+        with self.services.evidence.reading() as evidence:
+            members = person_at(identity, evidence.of, at=now, known_at=now).members
+            pieces = [piece for found in evidence.of(members).values() for piece in found]
             return History(
                 identities=tuple(identity_card(each, refs) for each in members),
-                timeline=timeline(self._evidence(members), refs),
-                read_to=self._read_to(members),
+                timeline=timeline(pieces, refs),
+                read_to=self._read_to(evidence, members),
             )
-
-        return await asyncio.to_thread(read)
 
     async def permitted(
         self,
@@ -107,27 +109,26 @@ class OfficerRoutes:
         day, known = now if at is None else at, now if known_at is None else known_at
         if day > now or known > now:
             raise Refusal("invalid", "what will be permitted is not known before")
-        return await asyncio.to_thread(self._permitted, identity, day, known)
+        return await asyncio.to_thread(self.permitted_at, identity, at=day, known_at=known)
 
-    def _permitted(self, identity: str, at: int, known_at: int) -> PermittedThen:
-        refs, senses = self.services.refs, []
-        views: list[tuple[PersonView, int, int]] = []
-        everything: dict[str, list[Evidence]] = {}
-        for known in (at, known_at):
-            view = self._person(identity, at=at, known_at=known)
-            everyone = (*view.members, *view.person.restricting)
-            found = self.services.evidence.of([each for each in everyone if each not in everything])
-            everything |= found
-            said = [piece for each in everyone for piece in everything[each]]
-            senses.append(sense_of(view, said, at=at, known_at=known, refs=refs))
-            views.append((view, at, known))
-        pieces = [piece for found in everything.values() for piece in found]
-        return PermittedThen(
-            as_known=senses[0],
-            in_hindsight=senses[1],
-            relied_on=timeline(relied_on(views, pieces), refs),
-            read_to=self._read_to(tuple(everything)),
-        )
+    def permitted_at(self, identity: str, *, at: int, known_at: int) -> PermittedThen:
+        """What was permitted at a moment, as it was known then and as it was known at another (ms). Blocks."""
+        refs, everything = self.services.refs, dict[str, list[Evidence]]()
+        senses: list[Sense] = []
+        with self.services.evidence.reading() as evidence:
+            for known in (at, known_at):
+                view = person_at(identity, evidence.of, at=at, known_at=known)
+                found = evidence.of((*view.members, *view.person.restricting))
+                said = [piece for pieces_of_one in found.values() for piece in pieces_of_one]
+                senses.append(sense_of(view, said, at=at, known_at=known, refs=refs))
+                everything |= found
+            pieces = [piece for found_of_one in everything.values() for piece in found_of_one]
+            return PermittedThen(
+                as_known=senses[0],
+                in_hindsight=senses[1],
+                relied_on=timeline(relied_on(senses, pieces), refs),
+                read_to=self._read_to(evidence, everything),
+            )
 
     async def looks_at(self, ref: Ref, request: Request, *, purpose: Purpose = None, reason: Reason = None) -> Accesses:
         """The latest looks at any of the person's identities, this one included."""
@@ -135,7 +136,8 @@ class OfficerRoutes:
         now = self.services.clock()
 
         def read() -> Accesses:
-            members = self._person(identity, at=now, known_at=now).members
+            with self.services.evidence.reading() as evidence:
+                members = person_at(identity, evidence.of, at=now, known_at=now).members
             found = self.services.accesses.of(members, limit=ACCESSES_MAX)
             return Accesses(accesses=tuple(access_card(each, self.services.refs) for each in found))
 
@@ -147,8 +149,12 @@ class OfficerRoutes:
         """Messages of the last 90 days that were decided against, put off, or refused at the claim."""
         identity = await self._looking(request, ref, what="denied", purpose=purpose, reason=reason, after=after)
         now = self.services.clock()
-        view = await asyncio.to_thread(self._person, identity, at=now, known_at=now)
-        return denied_of(await self.services.outreach.decisions_of(view.members))
+
+        def read() -> tuple[str, ...]:
+            with self.services.evidence.reading() as evidence:
+                return person_at(identity, evidence.of, at=now, known_at=now).members
+
+        return denied_of(await self.services.outreach.decisions_of(await asyncio.to_thread(read)))
 
     async def looks(
         self,
@@ -195,27 +201,29 @@ class OfficerRoutes:
             raise Refusal("invalid", "there is no such purpose")
         await note_look(self.services, request, what="renewals", purpose=purpose, reason=reason, must_declare=True)
         first = "" if start is None else self.services.refs.open(start)
+        return await asyncio.to_thread(
+            self.renewals_from, first, about, soon_days=soon_days, old_days=old_days, limit=limit
+        )
 
-        def read() -> Renewals:
-            names = self.services.evidence.asked_about(about, after=first, limit=limit)
-            found = [(name, self._renewal(name, about, soon_days * DAY_MS, old_days * DAY_MS)) for name in names]
-            refs = self.services.refs
-            return Renewals(
-                renewals=tuple(renewal_card(name, each, refs) for name, each in found if each is not None),
-                next=refs.seal(names[-1]) if len(names) == limit else None,
-            )
-
-        return await asyncio.to_thread(read)
-
-    def _renewal(self, identity: str, purpose: str, soon_ms: int, old_ms: int) -> Renewal | None:
-        now = self.services.clock()
-        view = self._person(identity, at=now, known_at=now)
-        by_member = self.services.evidence.of(view.members)
-        agreed = [name for name, found in by_member.items() if any(agreed_to(piece, purpose) for piece in found)]
-        if identity != min(agreed):
-            return None  # the person is listed once, under the first identity
-        evidence = [piece for found in by_member.values() for piece in found]
-        return renewal_of(view, evidence, purpose=purpose, now=now, soon_ms=soon_ms, old_ms=old_ms)
+    def renewals_from(self, first: str, purpose: str, *, soon_days: int, old_days: int, limit: int) -> Renewals:
+        """The page after an identity (a pseudonym, or nothing) by name. Blocks."""
+        now, refs, cards = self.services.clock(), self.services.refs, []
+        with self.services.evidence.reading() as evidence:
+            names = evidence.agreed_once(purpose, after=first, limit=limit)
+            for name in names:
+                view = person_at(name, evidence.of, at=now, known_at=now)
+                agreed = {
+                    member: found for member, found in evidence.of(view.members).items() if _any_yes(found, purpose)
+                }
+                if name != min(agreed):
+                    continue  # the person is listed once, under the first identity that agreed
+                pieces = [piece for found in agreed.values() for piece in found]
+                renewal = renewal_of(
+                    view, pieces, purpose=purpose, now=now, soon_ms=soon_days * DAY_MS, old_ms=old_days * DAY_MS
+                )
+                if renewal is not None:
+                    cards.append(renewal_card(name, renewal, refs))
+        return Renewals(renewals=tuple(cards), next=refs.seal(names[-1]) if len(names) == limit else None)
 
     async def _looking(
         self,
@@ -230,8 +238,8 @@ class OfficerRoutes:
         """The identity that is looked at, once that was noted and the evidence has come as far as asked."""
         identity = self.services.refs.open(ref)
         if after is not None:
-            ends = await asyncio.to_thread(self.services.evidence.ends)
-            if not all(_is_taken(position, ends) for position in decode_token(after)):
+            ends, positions = await asyncio.to_thread(self._ends), decode_token(after)
+            if not all(_is_taken(position, ends) for position in positions):
                 raise Refusal("not-folded-yet", "what `after` names is not among the evidence yet")
         await note_look(
             self.services,
@@ -244,18 +252,15 @@ class OfficerRoutes:
         )
         return identity
 
-    def _person(self, identity: str, *, at: int, known_at: int) -> PersonView:
-        return person_at(identity, self.services.evidence.of, at=at, known_at=known_at)
+    def _ends(self) -> Mapping[tuple[int, int], int]:
+        with self.services.evidence.reading() as evidence:
+            return evidence.ends()
 
-    def _evidence(self, identities: tuple[str, ...]) -> list[Evidence]:
-        return [piece for found in self.services.evidence.of(identities).values() for piece in found]
-
-    def _read_to(self, identities: tuple[str, ...]) -> tuple[str, ...]:
+    def _read_to(self, evidence: EvidenceReading, identities: Iterable[str]) -> tuple[str, ...]:
         """The next place to be read in each partition that one of the identities lies in."""
         partitions = self.services.admission.partitions
         mine = {partition_of(identity.encode(), partitions) for identity in identities}
-        ends = self.services.evidence.ends()
-        return tuple(str(Position(*where, end)) for where, end in sorted(ends.items()) if where[1] in mine)
+        return tuple(str(Position(*where, end)) for where, end in sorted(evidence.ends().items()) if where[1] in mine)
 
 
 def build(services: Services, gate: Gate) -> APIRouter:
@@ -263,6 +268,10 @@ def build(services: Services, gate: Gate) -> APIRouter:
     router = APIRouter(route_class=gate.route_class())
     OfficerRoutes(services).mount(router)
     return router
+
+
+def _any_yes(pieces: Iterable[Evidence], purpose: str) -> bool:
+    return any(agreed_to(piece, purpose) for piece in pieces)
 
 
 def _is_taken(position: Position, ends: Mapping[tuple[int, int], int]) -> bool:

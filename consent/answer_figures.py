@@ -59,8 +59,8 @@ class Report(NamedTuple):
 
 def last_answers(index: EvidenceIndex, *, before: int) -> list[Answers]:
     """Each household's last answer about each purpose, of all received before a moment (ms). EvidenceUnavailable."""
-    with index.reading() as connection:
-        return [Answers(*row) for row in connection.execute(_LAST_ANSWERS, (before,))]
+    with index.reading() as evidence:
+        return [Answers(*row) for row in evidence.connection.execute(_LAST_ANSWERS, (before,))]
 
 
 def report_of(answers: Iterable[Answers], *, before: int, least: int = LEAST) -> Report:

@@ -5,7 +5,7 @@ stand or fall together; a file of another format is made anew.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,44 +87,14 @@ class EvidenceIndex:
                 (stretch.epoch, stretch.partition, stretch.end),
             )
 
-    def of(self, identities: Collection[str]) -> dict[str, list[Evidence]]:
-        """The evidence about each of the identities (pseudonyms), in the order of the log. EvidenceUnavailable."""
-        found: dict[str, list[Evidence]] = {}
-        with self.reading() as connection:
-            for identity in identities:
-                rows = connection.execute(
-                    "SELECT epoch, partition, offset, fact FROM evidence"
-                    " WHERE identity = (SELECT id FROM identity WHERE name = ?) ORDER BY epoch, offset",
-                    (identity,),
-                )
-                found[identity] = [_evidence(*row) for row in rows]
-        return found
-
-    def ends(self) -> Mapping[tuple[int, int], int]:
-        """(Epoch, partition) -> the offset after the last one taken. EvidenceUnavailable."""
-        with self.reading() as connection:
-            rows = connection.execute("SELECT epoch, partition, next_offset FROM place")
-            return {(epoch, partition): offset for epoch, partition, offset in rows}
-
-    def asked_about(self, purpose: str, *, after: str, limit: int) -> list[str]:
-        """The next identities, by name, that ever agreed to the purpose. EvidenceUnavailable."""
-        with self.reading() as connection:
-            rows = connection.execute(
-                "SELECT name FROM identity WHERE name > ? AND EXISTS"
-                " (SELECT 1 FROM act WHERE purpose = ? AND act.identity = identity.id AND grants)"
-                " ORDER BY name LIMIT ?",
-                (after, purpose, limit),
-            )
-            return [name for (name,) in rows]
-
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees one state of the index. EvidenceUnavailable."""
+    def reading(self) -> Iterator["EvidenceReading"]:
+        """One state of the index, to be asked as often as needed. EvidenceUnavailable."""
         with self._connected() as connection:
             if _format(connection) != FORMAT:
                 raise EvidenceUnavailable(f"{self.path.name} is of another format; it is made anew when followed")
             connection.execute("BEGIN")
-            yield connection
+            yield EvidenceReading(connection)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -161,6 +131,44 @@ class EvidenceIndex:
                 yield connection
         except sqlite3.Error as error:
             raise EvidenceUnavailable(f"{self.path.name} cannot be used: {type(error).__name__}") from error
+
+
+class EvidenceReading:
+    """The index at one moment. It is of use only within `EvidenceIndex.reading`, and in one thread."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._known: dict[str, list[Evidence]] = {}
+
+    def of(self, identities: Collection[str]) -> dict[str, list[Evidence]]:
+        """The evidence about each of the identities (pseudonyms), in the order of the log."""
+        return {identity: self._of(identity) for identity in identities}
+
+    def ends(self) -> dict[tuple[int, int], int]:
+        """(Epoch, partition) -> the offset after the last one taken."""
+        rows = self.connection.execute("SELECT epoch, partition, next_offset FROM place")
+        return {(epoch, partition): offset for epoch, partition, offset in rows}
+
+    def agreed_once(self, purpose: str, *, after: str, limit: int) -> list[str]:
+        """The next identities, by name, that ever agreed to the purpose."""
+        rows = self.connection.execute(
+            "SELECT name FROM identity WHERE name > ? AND EXISTS"
+            " (SELECT 1 FROM act WHERE purpose = ? AND act.identity = identity.id AND grants)"
+            " ORDER BY name LIMIT ?",
+            (after, purpose, limit),
+        )
+        return [name for (name,) in rows]
+
+    def _of(self, identity: str) -> list[Evidence]:
+        found = self._known.get(identity)
+        if found is None:
+            rows = self.connection.execute(
+                "SELECT epoch, partition, offset, fact FROM evidence"
+                " WHERE identity = (SELECT id FROM identity WHERE name = ?) ORDER BY epoch, offset",
+                (identity,),
+            )
+            found = self._known[identity] = [_evidence(*row) for row in rows]
+        return found
 
 
 class _Intake:

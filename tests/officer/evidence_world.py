@@ -1,8 +1,9 @@
 """Evidence from facts by hand: written to a log in this process's memory, and followed into an index."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from consent.evidence import Evidence
 from consent.evidence_index import EvidenceIndex
 from events.fact import Fact, encode_fact
 from events.following import Stretch
@@ -32,6 +33,12 @@ def stretches(facts: Sequence[Fact]) -> list[Stretch]:
         Stretch(epoch=1, partition=partition, start=0, end=len(found), facts=found)
         for partition, found in by_partition.items()
     ]
+
+
+def evidence_in(index: EvidenceIndex, identities: Collection[str]) -> dict[str, list[Evidence]]:
+    """What the index holds about the identities."""
+    with index.reading() as evidence:
+        return evidence.of(identities)
 
 
 def index_of(folder: Path, *facts: Fact) -> EvidenceIndex:

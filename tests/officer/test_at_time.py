@@ -1,6 +1,7 @@
 """A past day asked about: by what was known then, in hindsight, and never otherwise than the door answered."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from profiles.links import READ_MAX
 from profiles.person import PersonTooLarge
 from profiles.view import PersonView
 from tests.builders import DAY, HOUR, MINUTE, NOW, consent, fact, linked, pseudonym, purchased, unlinked
-from tests.officer.evidence_world import index_of, placed
+from tests.officer.evidence_world import evidence_in, index_of, placed
 from tests.profiles.world import seen
 
 APP, CARD, PHONE = "app:42", "card:7", "phone:+4930123456"
@@ -27,7 +28,9 @@ PEOPLE = (APP, CARD, PHONE)
 
 
 def was(index: EvidenceIndex, *, at: int, known_at: int | None = None, identity: str = APP) -> PersonView:
-    return person_at(pseudonym(identity), index.of, at=at, known_at=at if known_at is None else known_at)
+    return person_at(
+        pseudonym(identity), partial(evidence_in, index), at=at, known_at=at if known_at is None else known_at
+    )
 
 
 def told(view: PersonView, purpose: str, *, at: int, known_at: int | None = None) -> str:

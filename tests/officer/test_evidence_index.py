@@ -21,14 +21,14 @@ from events.identity import Described
 from events.position import Position
 from events.vocabulary import BODIES
 from tests.builders import HOUR, NOW, consent, fact, linked, pseudonym, purchased, unlinked
-from tests.officer.evidence_world import archive, index_of, stretches
+from tests.officer.evidence_world import archive, evidence_in, index_of, stretches
 from tests.servers import ROOT
 
 APP, CARD, PHONE = "app:42", "card:7", "phone:+4930123456"
 
 
 def keys(index: EvidenceIndex, identity: str = APP) -> list[bytes]:
-    return [entry.fact.event_key for entry in index.of([pseudonym(identity)])[pseudonym(identity)]]
+    return [entry.fact.event_key for entry in evidence_in(index, [pseudonym(identity)])[pseudonym(identity)]]
 
 
 def act(number: int, identity: str = APP) -> Fact:
@@ -48,7 +48,7 @@ def index(tmp_path: Path) -> EvidenceIndex:
 def test_a_person_s_evidence_comes_in_the_order_of_the_log_with_where_it_stands(index: EvidenceIndex) -> None:
     index.take(stretch(act(2), act(1)))
 
-    found = index.of([pseudonym(APP), pseudonym(CARD)])
+    found = evidence_in(index, [pseudonym(APP), pseudonym(CARD)])
 
     assert [entry.fact for entry in found[pseudonym(APP)]] == [act(2), act(1)]
     assert [entry.position for entry in found[pseudonym(APP)]] == [Position(1, 3, 0), Position(1, 3, 1)]
@@ -76,7 +76,8 @@ def test_partitions_and_epochs_have_a_place_each(index: EvidenceIndex) -> None:
     index.take(stretch(act(0), end=7))
     index.take(Stretch(epoch=2, partition=3, start=0, end=2, facts=[]))
 
-    assert index.ends() == {(1, 3): 7, (2, 3): 2}
+    with index.reading() as evidence:
+        assert evidence.ends() == {(1, 3): 7, (2, 3): 2}
     assert index.next_offset(1, 4) == 0
 
 
@@ -114,8 +115,8 @@ def test_identities_that_were_ever_linked_are_one_household(tmp_path: Path) -> N
         tmp_path, act(1), act(2, CARD), act(3, PHONE), *linked(CARD, PHONE), *unlinked(CARD, PHONE, at=NOW + HOUR)
     )
 
-    with index.reading() as connection:
-        households = dict(connection.execute("SELECT name, household FROM identity").fetchall())
+    with index.reading() as evidence:
+        households = dict(evidence.connection.execute("SELECT name, household FROM identity").fetchall())
     assert households[pseudonym(CARD)] == households[pseudonym(PHONE)] != households[pseudonym(APP)]
 
 
@@ -131,8 +132,8 @@ def test_households_are_what_the_links_connect_in_any_order(
         joined = groups[one] | groups[other]
         groups.update(dict.fromkeys(joined, joined))
 
-    with index.reading() as connection:
-        households = dict(connection.execute("SELECT name, household FROM identity").fetchall())
+    with index.reading() as evidence:
+        households = dict(evidence.connection.execute("SELECT name, household FROM identity").fetchall())
     for one in {end for pair in links for end in pair}:
         same = {n for n in range(8) if households.get(pseudonym(f"app:{n}")) == households[pseudonym(f"app:{one}")]}
         assert same == groups[one]
@@ -144,14 +145,15 @@ def test_identities_that_agreed_to_a_purpose_are_listed_page_by_page(tmp_path: P
     index = index_of(tmp_path, *(act(n, who) for n, who in enumerate(people)), refused)
     expected = sorted(map(pseudonym, people))
 
-    first = index.asked_about(PROFILE, after="", limit=3)
-    assert first + index.asked_about(PROFILE, after=first[-1], limit=3) == expected
-    assert index.asked_about(SUGGEST, after="", limit=3) == []
+    with index.reading() as evidence:
+        first = evidence.agreed_once(PROFILE, after="", limit=3)
+        assert first + evidence.agreed_once(PROFILE, after=first[-1], limit=3) == expected
+        assert evidence.agreed_once(SUGGEST, after="", limit=3) == []
 
 
 def test_without_an_index_there_is_no_answer_rather_than_an_empty_one(index: EvidenceIndex) -> None:
     with pytest.raises(EvidenceUnavailable):
-        index.of([pseudonym(APP)])
+        evidence_in(index, [pseudonym(APP)])
     assert index.next_offset(1, 0) == 0
     assert not index.path.exists()
 
@@ -160,7 +162,7 @@ def test_a_damaged_file_gives_no_answer(index: EvidenceIndex) -> None:
     index.path.write_bytes(b"this is not a database, whatever it is" * 100)
 
     with pytest.raises(EvidenceUnavailable):
-        index.of([pseudonym(APP)])
+        evidence_in(index, [pseudonym(APP)])
     with pytest.raises(EvidenceUnavailable):
         index.take(stretch(act(0)))
 
@@ -171,7 +173,7 @@ def test_an_index_of_another_format_is_made_anew(index: EvidenceIndex) -> None:
         connection.execute("PRAGMA user_version = 99")
 
     with pytest.raises(EvidenceUnavailable, match="another format"):
-        index.of([pseudonym(APP)])
+        evidence_in(index, [pseudonym(APP)])
     assert index.next_offset(1, 3) == 0
     index.take(stretch(act(0)))
     assert keys(index) == [act(0).event_key]

@@ -1,5 +1,6 @@
 """Whom to ask again: whoever agreed and did not say no since; and a list that allows nothing."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,15 +10,15 @@ from events.fact import Fact
 from profiles.at_time import person_at
 from profiles.renewal import Renewal, renewal_of
 from tests.builders import DAY, NOW, consent, fact, linked, pseudonym
-from tests.officer.evidence_world import index_of
+from tests.officer.evidence_world import evidence_in, index_of
 
 SOON, OLD = 30 * DAY, 700 * DAY
 
 
 def renewal(folder: Path, *facts: Fact, now: int = NOW, purpose: str = PROFILE) -> Renewal | None:
     index = index_of(folder, *facts)
-    view = person_at(pseudonym("app:42"), index.of, at=now, known_at=now)
-    evidence = [piece for pieces in index.of(view.members).values() for piece in pieces]
+    view = person_at(pseudonym("app:42"), partial(evidence_in, index), at=now, known_at=now)
+    evidence = [piece for pieces in evidence_in(index, view.members).values() for piece in pieces]
     return renewal_of(view, evidence, purpose=purpose, now=now, soon_ms=SOON, old_ms=OLD)
 
 
@@ -86,7 +87,7 @@ def test_it_is_told_where_the_person_may_be_written_to(tmp_path: Path) -> None:
 
 def test_being_listed_allows_nothing(tmp_path: Path) -> None:
     index = index_of(tmp_path, ending(NOW))
-    later = person_at(pseudonym("app:42"), index.of, at=NOW + 365 * DAY, known_at=NOW + 365 * DAY)
+    later = person_at(pseudonym("app:42"), partial(evidence_in, index), at=NOW + 365 * DAY, known_at=NOW + 365 * DAY)
 
     assert renewal(tmp_path / "listed", ending(NOW)) is not None
     assert not later.permits(PROFILE, at=NOW + 365 * DAY, known_at=NOW + 365 * DAY)
