@@ -43,6 +43,7 @@ from streams.frame import Frame, Record
 from streams.memory_dead_letters import MemoryDeadLetters
 from streams.settling import decode_release
 from tests.builders import ADMISSION, NOW, PARTITIONS, admitted, raw
+from tests.waiting import HANGS_S
 
 EVENTS: Final = "rapport.events"
 CATALOGUE: Final = load_catalogue()
@@ -123,7 +124,7 @@ class World:
             notices=Notices.load(),
             clock=self.clock,
             decision_key=b"d" * 32,
-            timeout_s=2.0,
+            timeout_s=HANGS_S,
         )
         self.app = build_api(self.services)
 

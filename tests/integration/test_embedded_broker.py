@@ -1,6 +1,5 @@
 """What the embedded broker lacks of Apache Kafka, so that the page about both stays true."""
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +12,7 @@ from kafka.errors import KafkaError as AdminRefused
 from streams.admin import ensure_topics, log_bounds, wait_for_broker
 from tests import servers
 from tests.streams.workers import PARTITIONS, fresh
+from tests.waiting import until
 
 pytestmark = pytest.mark.servers
 
@@ -54,11 +54,14 @@ async def test_it_keeps_the_sender_s_time(broker: str, topic: str) -> None:
     try:
         consumer.assign([TopicPartition(topic, 0)])
         consumer.seek(TopicPartition(topic, 0), 0)
-        deadline = time.monotonic() + 20
-        found = [record for records in consumer.poll(timeout_ms=500).values() for record in records]
-        while not found and time.monotonic() < deadline:
-            found = [record for records in consumer.poll(timeout_ms=500).values() for record in records]
-        assert [record.timestamp for record in found] == [1000]
+        found: list[int] = []
+
+        def is_read() -> bool:
+            found.extend(record.timestamp for records in consumer.poll(timeout_ms=500).values() for record in records)
+            return bool(found)
+
+        until(is_read, what="the record")
+        assert found == [1000]
     finally:
         consumer.close()
 

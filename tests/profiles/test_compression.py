@@ -17,6 +17,7 @@ from profiles.compression import CONTENT_MAX, NotCompressed, compress, decompres
 from profiles.facet import FACET_FORMAT, Facet
 from profiles.fold import fold
 from tests.builders import facts, purchased
+from tests.waiting import HANGS_S
 
 CONTENT: Final = msgspec.msgpack.encode(fold(Facet(), purchased()).facet)
 PLAIN: Final = zstandard.ZstdCompressionDict(dictionary())
@@ -86,7 +87,7 @@ def test_many_threads_may_compress_at_once() -> None:
     start = threading.Barrier(4)
 
     def run() -> bool:
-        start.wait(timeout=10)
+        start.wait(timeout=HANGS_S)
         return all(decompress(compress(content)) == content for content in contents)
 
     with ThreadPoolExecutor(4) as pool:

@@ -101,7 +101,7 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(client
 
 async def test_replies_that_come_too_late_are_given_to_nobody(tmp_path: Path) -> None:
     with embedded_store(tmp_path) as store:
-        client = redis_client(store.url, cluster=False, timeout_s=1.0)
+        client = redis_client(store.url, cluster=False, timeout_s=4.0)
         way = Pipelining(client)
         await asyncio.gather(*(way.ask(setting(f"k{n}", "early")) for n in range(UNDER_WAY_MAX)))
         os.kill(store.pid, signal.SIGSTOP)
