@@ -193,6 +193,7 @@ def test_adopting_a_log_of_facts_made_anew_leaves_the_intake_where_it_was(instal
         installation.send(orders(40))
         until(lambda: folded(installation) == 40, within_s=60, what="forty orders folded")
         until(lambda: archived(installation) == 40, what="forty facts archived")
+        until(lambda: installation.done(intake) == 40, what="the intake at its end")
     make_anew(settings, settings.events_topic)
     assert installation.rapport("log", "adopt").returncode == 0
     with installation.worker():

@@ -18,6 +18,7 @@ from streams.admin import log_bounds
 from tests.installation import Installation, installation_in
 from tests.integration.leasing import leases
 from tests.integration.orders import archived, folded, orders
+from tests.integration.resting import without_workers, worked_off
 from tests.servers import apache_kafka_service, apache_kafka_wants
 from tests.waiting import until
 
@@ -94,6 +95,7 @@ class Site:
             for worker in workers:
                 os.kill(worker.pid, signal.SIGTERM)
             until(lambda: None not in [worker.exit_status for worker in workers], what="the end of the workers")
+        without_workers(self.made)
 
 
 @pytest.fixture
@@ -106,6 +108,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
             with site.workers("profiles", "history"):
                 made.send(orders(40))
                 until(lambda: (folded(made), archived(made)) == (40, 40), what="forty orders")
+                worked_off(made)
             site.take_copy()
             yield site
     finally:
@@ -119,6 +122,7 @@ def test_a_log_that_lost_its_end_is_read_on_from_where_it_parted_and_nothing_is_
     with site.workers("profiles", "history"):
         made.send(orders(160, first=40))
         until(lambda: (folded(made), archived(made)) == (200, 200), what="two hundred orders")
+        worked_off(made)
     reached = site.end()
     site.put_copy_back()
     assert site.end() == parted < reached
@@ -146,6 +150,7 @@ def test_what_neither_the_log_nor_history_holds_any_more_is_given_up_by_a_person
     with site.workers("profiles"):
         made.send(orders(160, first=40))
         until(lambda: folded(made) == 200, what="two hundred orders")
+        worked_off(made, keeps_history=False)
     reached = site.end()
     site.put_copy_back()
 

@@ -21,6 +21,7 @@ from streams.admin import broker_hints, ensure_topics
 from tests.installation import PARTITIONS, Installation, fresh_prefix, named_cluster, remove_topics
 from tests.integration.brokers import on_each_broker
 from tests.integration.orders import archived, folded, orders
+from tests.integration.resting import worked_off
 from tests.servers import Valkey, embedded_store
 from tests.waiting import until
 
@@ -76,6 +77,7 @@ def worked(made: Installation, events: Sequence[dict[str, Any]], *, total: int, 
         made.send(events)
         until(lambda: folded(made) == total, within_s=60, what=f"{total} orders in the profiles")
         until(lambda: not keeps_history or archived(made) >= total, what=f"{total} facts in history")
+        worked_off(made, keeps_history=keeps_history)
 
 
 def refusal(made: Installation, *words: str) -> str:

@@ -89,9 +89,11 @@ def test_a_complaint_of_yesterday_is_a_task_and_a_breach_and_a_killed_worker_cha
         until(lambda: len(decisions(installation, *people)) == 40, within_s=60, what="a decision each")
         until(lambda: len({each["id"] for each in messages(installation)}) == 40, what="the tasks")
         until(lambda: escalated(installation, people) == 40, what="the breaches")
-    assert {(each.verdict, each.channel, each.published) for each in decisions(installation, *people)} == {
-        ("send", "desk", True)
-    }
+        # That a message is out is noted after it is.
+        until(
+            lambda: all(each.published for each in decisions(installation, *people)), what="the notes of the messages"
+        )
+    assert {(each.verdict, each.channel) for each in decisions(installation, *people)} == {("send", "desk")}
 
 
 def escalated(installation: Installation, people: Sequence[str]) -> int:
@@ -110,7 +112,7 @@ def test_a_timer_that_comes_due_is_decided_on(installation: Installation) -> Non
         due = now_ms() + 5_000
         installation.send(complaints(["app:1"], at=due - DAY))
         until(
-            lambda: installation.done(installation.settings.decisions_topic) == 1,
+            lambda: installation.done(installation.settings.decisions_topic) >= 1,
             what="the candidate taken",
         )
         until(lambda: len(messages(installation)) == 1, what="the task")
@@ -137,7 +139,7 @@ def test_an_alert_reaches_the_contact_of_the_machine_s_owner_only_with_consent(i
     awake = said("identity.described", subject=jo, at=now - DAY, attributes={"timezone": zone})
     with installation.worker():
         installation.send([*relations, *agreed, awake], source="crm")
-        until(lambda: installation.done() == 10, within_s=60, what="relations and consents folded")
+        until(lambda: installation.done() >= 10, within_s=60, what="relations and consents folded")
         installation.send([said("service.alert_raised", subject="machine:1", at=now, alert_id="a-1", kind="hot")])
         until(lambda: len(decisions(installation, jo, kim)) == 2, what="both decisions")
         until(lambda: len(messages(installation)) == 1, what="the message")
@@ -174,9 +176,9 @@ def test_a_third_purchase_is_offered_to_once_though_all_is_sent_twice(installati
         until(lambda: installation.done() == 4, within_s=60, what="the consents folded")
         installation.send([*orders, *orders])
         until(lambda: len(messages(installation)) == 1, what="the message")
-        until(lambda: installation.done() == 10, what="all folded")
+        until(lambda: installation.done() >= 10, what="all folded")
         until(
-            lambda: installation.done(installation.settings.decisions_topic) == 3,
+            lambda: installation.done(installation.settings.decisions_topic) >= 3,
             what="all candidates decided",
         )
     [message] = messages(installation)

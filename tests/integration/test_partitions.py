@@ -17,7 +17,8 @@ from commands.logs import epochs_file
 from events.epochs import decode_epochs
 from tests.installation import Installation, installation_in, named_cluster, remove_topics
 from tests.integration.orders import PEOPLE, archived, folded, orders
-from tests.integration.rebuilding import command, places
+from tests.integration.rebuilding import killed, places
+from tests.integration.resting import without_workers, worked_off
 from tests.waiting import until
 
 pytestmark = pytest.mark.servers
@@ -58,17 +59,18 @@ def working(made: Installation) -> Iterator[None]:
     with ExitStack() as started:
         workers = [started.enter_context(made.worker(app)) for app in ("profiles", "history")]
         yield
+        worked_off(made)
         for process in workers:
             os.kill(process.pid, signal.SIGTERM)
         for process in workers:
             until(lambda process=process: process.exit_status is not None, what="the worker's end")  # type: ignore[misc]
+    without_workers(made)
 
 
 def settled(made: Installation, events: list[dict[str, Any]], *, total: int) -> None:
     made.send(events)
     until(lambda: folded(made) == total, within_s=120, what=f"{total} orders in the profiles")
     until(lambda: archived(made) >= total, within_s=120, what=f"{total} facts in history")
-    until(lambda: made.done(made.settings.intake_topic()) >= len(events), what="the intake at its end")
 
 
 def test_partitions_go_from_four_to_eight_and_back(tmp_path: Path) -> None:
@@ -129,9 +131,6 @@ def test_a_move_that_is_killed_is_called_off_or_finished(tmp_path: Path) -> None
 def killed_while_moving(four: Installation, eight: Installation) -> None:
     """Start a move and kill it once something is rebuilt, before the next epoch is open."""
     source = ["--from", four.settings.redis, "--from-topics", four.settings.topic_prefix]
-    with command(eight, "rebuild", *source) as move:
-        until(lambda: places(eight) or move.exit_status is not None, within_s=60, what="something rebuilt")
-        os.kill(move.pid, signal.SIGKILL)
-        until(lambda: move.exit_status is not None, what="its end")
+    killed(eight, "rebuild", *source, once=lambda: places(eight), what="something rebuilt")
     with Redis.from_url(eight.settings.redis) as client:
         assert not client.exists("rapport:epochs")

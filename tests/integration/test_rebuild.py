@@ -1,8 +1,6 @@
 """An operator rebuilds the profiles of a service that runs, on real servers; also killed half way."""
 
 import json
-import os
-import signal
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +15,7 @@ from profiles.codec import encode_facet
 from profiles.facet import Facet
 from tests.installation import Installation, installation_in
 from tests.integration.orders import PEOPLE, archived, folded, orders
-from tests.integration.rebuilding import command, places
+from tests.integration.rebuilding import killed, places
 from tests.waiting import until
 
 pytestmark = pytest.mark.servers
@@ -79,18 +77,13 @@ def test_a_rebuild_and_a_switch_that_are_killed_go_on_where_they_were(tmp_path: 
         settled(made, orders(6000), total=6000)
         spoil(made)
 
-        with command(made, "rebuild") as rebuild:
-            until(lambda: places(made), within_s=120, what="something rebuilt")
-            os.kill(rebuild.pid, signal.SIGKILL)
-            until(lambda: rebuild.exit_status is not None, what="its end")
+        killed(made, "rebuild", once=lambda: places(made), what="something rebuilt")
         rest = said(made.rapport("rebuild", "--json"))
         assert 0 < rest["folded"] < 6000
         assert len(places(made)) == made.settings.partitions
 
-        with command(made, "rebuild", "--switch") as switch:
-            until(lambda: len(places(made)) < made.settings.partitions, within_s=120, what="a partition switched")
-            os.kill(switch.pid, signal.SIGKILL)
-            until(lambda: switch.exit_status is not None, what="its end")
+        every = made.settings.partitions
+        killed(made, "rebuild", "--switch", once=lambda: len(places(made)) < every, what="a partition switched")
         assert places(made)
         made.send(orders(300, first=6000, people=OTHERS))
         assert said(made.rapport("rebuild", "--switch", "--json"))["switched"] >= 1
