@@ -1,5 +1,6 @@
 """The recount finds what a run could have broken: each difference is made by hand once."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -165,3 +166,10 @@ def test_a_soak_s_load_tells_the_same_people_again() -> None:
     assert first <= 4 * WAVE
     assert load.ledger.repeats > 2_000
     assert told[:50] == list(islice(Load(seed=7), 50))
+
+
+def test_a_report_with_differences_can_be_written() -> None:
+    verdict = Verdict()
+    verdict.differ("lost", "app:somebody", times=2)
+
+    assert json.loads(json.dumps(verdict.plain()))["differences"] == {"lost": 2}

@@ -55,7 +55,7 @@ class Verdict:
 
     def plain(self) -> dict[str, object]:
         """For JSON."""
-        return asdict(self)
+        return {**asdict(self), "differences": dict(self.differences)}
 
 
 async def judge(installation: Installation, ledger: Ledger) -> Verdict:
