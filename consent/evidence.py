@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from consent.purposes import LEGAL, attribute_purpose
-from events.acts import ConsentAct
+from events.acts import ConsentAct, Refolded
 from events.fact import Fact
 from events.identity import Described, Linked, Unlinked
 from events.position import Position
@@ -43,6 +43,8 @@ def evidence_of(fact: Fact) -> Fact | None:
     """What is kept of a fact as evidence; None where that is nothing."""
     if fact.type not in EVIDENCE_TYPES:
         return None
+    if isinstance(fact.body, Refolded):
+        return replace(fact, body=fact.body.as_evidence())
     if not isinstance(fact.body, Described):
         return fact
     kept = {

@@ -6,7 +6,7 @@ from typing import Any, Final
 from consent.ledger import Ledger
 from consent.ledger_entry import Entry, LedgerError
 from consent.ledger_openings import Place
-from events.acts import Erased
+from events.acts import Erased, Refolded
 from events.fact import Fact
 from events.following import Stretch
 from events.identity import Linked, Unlinked
@@ -34,7 +34,8 @@ def fact_id(position: Position) -> str:
 
 def entry_of(position: Position, fact: Fact) -> Entry:
     """The entry for a fact: all of it, and whom it is about."""
-    body = fact.body.model_dump(mode="json", exclude_defaults=True)
+    said = fact.body.as_evidence() if isinstance(fact.body, Refolded) else fact.body
+    body = said.model_dump(mode="json", exclude_defaults=True)
     content: dict[str, Any] = {
         "identity": fact.identity,
         "source": fact.source,

@@ -101,7 +101,7 @@ _DATA: Final[Mapping[str, Mapping[str, Any]]] = {
     "consent.refused": {"purpose": "model.train"},
     "consent.withdrawn": {"purpose": "suggest.personal"},
     "rights.erased": {"request_id": "request-2"},
-    "rights.refolded": {"request_id": "request-3"},
+    "rights.refolded": {"request_id": "request-3", "without": ["5d41402abc4b2a76"], "facet": "KLUv/SAL"},
 }
 
 

@@ -8,11 +8,12 @@ from msgspec.structs import replace
 
 from consent.purposes import FEEDBACK, LEGAL, PROFILE, PURPOSES, SENSITIVE, SERVICE
 from consent.state import NEVER_ASKED, Grant, No, PurposeState, opens, with_grant, with_no
-from events.acts import ConsentAct, ConsentWithdrawn, Granting
+from events.acts import ConsentAct, ConsentWithdrawn, Erased, Granting, Refolded
 from events.fact import Fact
 from events.identity import Linked, Related, Unlinked
 from events.shape import Body
 from events.vocabulary import BODIES
+from profiles.codec import FacetUnreadable
 from profiles.deltas import Delta, deltas
 from profiles.facet import (
     ENTRY_BYTES,
@@ -27,6 +28,7 @@ from profiles.facet import (
     ServiceSection,
 )
 from profiles.joining import bounded, horizon, trim, with_record
+from profiles.rights import is_forgotten, replacement, tombstone
 
 KNOWN_MAX: Final = 1024
 """Events remembered per facet: a repeat among them counts once."""
@@ -74,16 +76,21 @@ def fold(facet: Facet, fact: Fact) -> Folded:
     known = _digest_of(facet.recent, fact.event_key)
     if known is not None:
         return Folded(facet, "repeated" if known == fact.digest else "conflict")
-    if fact.type in _ACTS and getattr(fact.body, "purpose") not in PURPOSES:  # noqa: B009 - every act is about one
-        return Folded(facet, "unknown_purpose")
+    if facet.legal.attributes and is_forgotten(facet, fact):
+        return Folded(facet, "repeated")
+    if fact.type in _CHECKED and (answer := _CHECKED[fact.type](facet, fact, fact.body)) is not None:
+        return answer
     changes = _FOLDED_APART.get(fact.type, _with_deltas)(facet, fact, fact.body)
-    entry = fact.event_key + fact.digest
-    folded = replace(facet, recent=(facet.recent + entry)[-KNOWN_MAX * ENTRY_BYTES :], **changes)
+    folded = replace(facet, recent=_remembered(facet.recent, fact), **changes)
     # What restricts finds room: consents and legal attributes are few by name and not counted, and the end of a link
     # is about a link that is held, or about one that is refused as well.
     if _outgrows(facet, folded):
         return Folded(facet, "full")
     return Folded(folded, "applied")
+
+
+def _remembered(recent: bytes, fact: Fact) -> bytes:
+    return (recent + fact.event_key + fact.digest)[-KNOWN_MAX * ENTRY_BYTES :]
 
 
 def _digest_of(recent: bytes, event_key: bytes) -> bytes | None:
@@ -114,6 +121,24 @@ def _sizes(facet: Facet) -> tuple[int, int, int, int]:
         if section is not None:
             records += len(section.attributes)
     return records, restraining, len(facet.edges), len(facet.relations)
+
+
+def _without_purpose(facet: Facet, _fact: Fact, act: ConsentAct) -> Folded | None:
+    return None if act.purpose in PURPOSES else Folded(facet, "unknown_purpose")
+
+
+def _erased(_facet: Facet, fact: Fact, _body: Erased) -> Folded:
+    return Folded(tombstone(fact), "applied")
+
+
+def _refolded(facet: Facet, fact: Fact, body: Refolded) -> Folded:
+    try:
+        anew = replacement(facet, body)
+    except FacetUnreadable:
+        return Folded(facet, "conflict")
+    if anew is None:  # made without a fact that came meanwhile: whoever made it looks, and makes another
+        return Folded(facet, "repeated")
+    return Folded(replace(anew, recent=_remembered(anew.recent, fact)), "applied")
 
 
 def _with_act(facet: Facet, fact: Fact, act: ConsentAct) -> Changes:
@@ -188,3 +213,10 @@ _FOLDED_APART: Final[Mapping[str, Callable[[Facet, Fact, Any], Changes]]] = {
     Related.event_type: _with_relation,
 }
 """Types that no section keeps; all others are deltas."""
+
+_CHECKED: Final[Mapping[str, Callable[[Facet, Fact, Any], Folded | None]]] = {
+    **dict.fromkeys(_ACTS, _without_purpose),
+    Erased.event_type: _erased,
+    Refolded.event_type: _refolded,
+}
+"""Types with a fate of their own, and what decides on it; None: folded like the others."""

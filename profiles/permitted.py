@@ -48,13 +48,15 @@ class Permit(NamedTuple):
     """Who may be used for a purpose at a snapshot.
 
     `person_of`: identity -> canonical pseudonym, of permitted people only. `fields`: canonical pseudonym -> field
-    purposes allowed. `closed`: (identity, purpose) -> the position at which the purpose was last closed.
+    purposes allowed. `closed`: (identity, purpose) -> the position at which the purpose was last closed. `erased`:
+    identity -> where its tombstone stands, and when that was received (ms).
     `refused` counts the people left out; it is for a record apart and never goes into anything fitted.
     """
 
     person_of: Mapping[str, str]
     fields: Mapping[str, frozenset[str]]
     closed: Mapping[tuple[str, str], Position]
+    erased: Mapping[str, tuple[Position, int]]
     refused: int
 
 
@@ -70,7 +72,7 @@ def permitted_facts(
 
 def permit_at(facts: Facts, *, purpose: str, at: int, held: Mapping[str, frozenset[str]]) -> Permit:
     """Who may be used: consent acts and links replayed through the same fold and the same door as everywhere."""
-    facets, closed = _replayed(facts)
+    facets, closed, erased = _replayed(facts)
     person_of: dict[str, str] = {}
     fields: dict[str, frozenset[str]] = {}
     refused = 0
@@ -80,7 +82,7 @@ def permit_at(facts: Facts, *, purpose: str, at: int, held: Mapping[str, frozens
             fields[view.canonical] = frozenset(field for field in _OF_FIELDS if _answer(view, field, at))
         else:
             refused += 1
-    return Permit(person_of, fields, closed, refused)
+    return Permit(person_of, fields, closed, erased, refused)
 
 
 def permitted_by(facts: Facts, permit: Permit) -> Iterator[Permitted]:
@@ -89,7 +91,7 @@ def permitted_by(facts: Facts, permit: Permit) -> Iterator[Permitted]:
     seen: set[tuple[str, bytes]] = set()
     for position, fact in facts():
         person = permit.person_of.get(fact.identity)
-        if person is None:
+        if person is None or _is_erased(position, fact, permit):
             continue
         if isinstance(fact.body, ConsentAct):
             facets[fact.identity] = fold(facets.get(fact.identity, _NOTHING), fact).facet
@@ -120,6 +122,12 @@ def _is_known(seen: set[tuple[str, bytes]], fact: Fact) -> bool:
     return False
 
 
+def _is_erased(position: Position, fact: Fact, permit: Permit) -> bool:
+    """What lies before a tombstone, or was heard of before it, is nobody's any more."""
+    place, received_at = permit.erased.get(fact.identity, (_BEFORE, -1))
+    return position <= place or fact.received_at <= received_at
+
+
 def _redacted(body: Body, usable: frozenset[str]) -> Body | None:
     """The body with the fields of usable purposes; those of contract and law are always kept."""
     match body:
@@ -142,20 +150,26 @@ def _is_usable(attribute: str, usable: frozenset[str]) -> bool:
     return needed in usable or needed not in _OF_FIELDS
 
 
-def _replayed(facts: Facts) -> tuple[dict[str, Facet], dict[tuple[str, str], Position]]:
-    """Each identity's facet of acts, links and described attributes, and where its purposes were last closed."""
+_Replayed = tuple[dict[str, Facet], dict[tuple[str, str], Position], dict[str, tuple[Position, int]]]
+
+
+def _replayed(facts: Facts) -> _Replayed:
+    """Each identity's facet of acts, links and described attributes, where its purposes were closed, and it erased."""
     facets: dict[str, Facet] = {}
     closed: dict[tuple[str, str], Position] = {}
+    erased: dict[str, tuple[Position, int]] = {}
     for position, fact in facts():
         known = facets.setdefault(fact.identity, _NOTHING)
-        if not isinstance(fact.body, ConsentAct | Linked | Unlinked | Described):
+        if not isinstance(fact.body, ConsentAct | Linked | Unlinked | Described | Erased):
             continue
         facet = facets[fact.identity] = fold(known, fact).facet
         if isinstance(fact.body, ConsentAct) and facet is not known:
             purpose = PURPOSES[fact.body.purpose]
             if not opens(facet.consents, purpose, received_at=fact.received_at):
                 closed[fact.identity, purpose.name] = position
-    return facets, closed
+        if isinstance(fact.body, Erased) and facet is not known:
+            erased[fact.identity] = (position, fact.received_at)
+    return facets, closed, erased
 
 
 def _views(facets: Mapping[str, Facet], held: Mapping[str, frozenset[str]], at: int) -> Iterator[PersonView]:
