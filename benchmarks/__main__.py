@@ -18,7 +18,9 @@ WORDS: Final = {
     "suggestions": "the suggestion route against a bare route of the same server",
     "suggestion_stages": "what a suggestion costs, stage by stage",
     "memory": "bytes of the store per person",
+    "officer": "the officer's questions over a million consent acts",
     "rebuild": "history folded anew, compared, switched",
+    "ledger": "a million consent acts put down, audited, proven",
     "report": "write tables and pictures into docs/explanation/speed.md",
 }
 """Measurement -> what it is; each is the `main` of the module of that name."""

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
+from benchmarks.ledger import ledger_page
 from benchmarks.pictures import draw_costs, draw_latency, draw_rates
 from benchmarks.results import RESULTS, Results
 from benchmarks.tables import (
@@ -32,6 +33,7 @@ PAGES: Final[dict[str, Callable[[Results], Page]]] = {
     "latency": latency_page,
     "workers": workers_page,
     "recovery": recovery_page,
+    "ledger": ledger_page,
 }
 """Experiment -> its table."""
 

@@ -25,18 +25,21 @@ def canonical(value: Any) -> bytes:
 
 def _ordered(value: Any) -> Any:
     """The value with the keys of every dict in the order the standard asks for: that of their UTF-16 code units."""
-    if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            raise NotCanonical("a key is not a text")
-        return {key: _ordered(value[key]) for key in sorted(value, key=_utf16)}
-    if isinstance(value, list | tuple):
-        return [_ordered(each) for each in value]
-    if isinstance(value, str | bool) or value is None:
+    if value is None or isinstance(value, (str, bool)):
         return value
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in _sorted_keys(value)}
+    if isinstance(value, (list, tuple)):
+        return [_ordered(each) for each in value]
     if isinstance(value, int) and -INTEGER_MAX <= value <= INTEGER_MAX:
         return value
     raise NotCanonical(f"a {type(value).__name__} has no canonical form, or is too large for one")
 
 
-def _utf16(key: str) -> bytes:
-    return key.encode("utf-16-be")
+def _sorted_keys(value: dict[Any, Any]) -> list[str]:
+    try:
+        is_ascii = "".join(value).isascii()
+    except TypeError:
+        raise NotCanonical("a key is not a text") from None
+    # Beyond the basic plane the order of code units is not that of letters.
+    return sorted(value) if is_ascii else sorted(value, key=lambda key: key.encode("utf-16-be"))

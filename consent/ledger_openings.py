@@ -115,6 +115,11 @@ class Openings:
         for name, leaf, salt, payload, destroyed_by in self._ask(asked, start, end):
             yield Row(id=name, leaf=leaf, salt=_blob(salt), payload=_blob(payload), destroyed_by=destroyed_by)
 
+    def kept(self, start: int, end: int) -> dict[int, tuple[object, object, object]]:
+        """Leaf -> salt, payload and what destroyed them, as they stand in the file, for the leaves `[start, end)`."""
+        asked = "SELECT leaf, salt, payload, destroyed_by FROM openings WHERE leaf >= ? AND leaf < ?"
+        return {leaf: (salt, payload, by) for leaf, salt, payload, by in self._ask(asked, start, end)}
+
     def row(self, entry_id: str) -> Row:
         """One entry's; EntryUnknown where there is none."""
         leaf = self.known([entry_id]).get(entry_id)

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,9 @@ from events.segment_files import sync_folder
 
 SEGMENT_LEAVES: Final = 4096
 """A power of two, so that a full file is a subtree."""
+
+FILES_HELD: Final = 16
+"""Full files whose hashes are kept for the next proof: 4 MB."""
 
 _FORMAT: Final = 1
 _HEADER_BYTES_MAX: Final = 512
@@ -94,7 +98,7 @@ class LeafFiles:
         self._leaves = leaves
         self._roots: list[bytes] = []
         self._tail: list[bytes] = []
-        self._read: tuple[int, list[bytes]] | None = None
+        self._read = lru_cache(FILES_HELD)(self._read_hashes)
         self.refresh()
 
     @property
@@ -147,7 +151,8 @@ class LeafFiles:
         if header is None or size < first:
             raise LedgerDamaged(f"leaf {size} is not in the last file of leaves")
         os.truncate(self._path(first), len(header.line()) + (size - first) * COMMITMENT_BYTES)
-        self._roots, self._tail, self._read = [], [], None
+        self._roots, self._tail = [], []
+        self._read.cache_clear()
         self.refresh()
 
     def commitments(self, first: int) -> list[bytes]:
@@ -175,16 +180,15 @@ class LeafFiles:
         return self.subtree(0, size)
 
     def _hashes(self, number: int) -> list[bytes]:
-        """The leaf hashes of one file; those of the full one asked for last are kept."""
-        if number == len(self._roots):
-            return self._tail
-        if self._read is None or self._read[0] != number:
-            path = self._path(number * self._leaves)
-            hashes = [hash_of(each) for each in self.commitments(number * self._leaves)]
-            if root_of(hashes) != self._roots[number]:
-                raise LedgerDamaged(f"{path.name} does not hold the leaves its successor was told of")
-            self._read = (number, hashes)
-        return self._read[1]
+        """The leaf hashes of one file."""
+        return self._tail if number == len(self._roots) else self._read(number)
+
+    def _read_hashes(self, number: int) -> list[bytes]:
+        first = number * self._leaves
+        hashes = [hash_of(each) for each in self.commitments(first)]
+        if root_of(hashes) != self._roots[number]:
+            raise LedgerDamaged(f"{self._path(first).name} does not hold the leaves its successor was told of")
+        return hashes
 
     def _take_new(self, first: int) -> None:
         header = self._read_header(first)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from consent.ledger import CHECKPOINT, LEAVES, OPENINGS
-from consent.ledger_entry import LedgerDamaged, hash_of
+from consent.ledger_entry import LedgerDamaged, commitment_of, hash_of
 from consent.ledger_note import NOTE_BYTES_MAX, Checkpoint, NoteInvalid, Verifier, open_checkpoint
 from consent.ledger_openings import Openings
 from consent.ledger_segments import Header, SegmentFile, read_file, segment_path
@@ -138,17 +138,15 @@ def _files(folder: Path, done: Audit) -> Iterator[_Read]:
 def _compare(file: SegmentFile, openings: Openings, done: Audit) -> None:
     """Hold the openings of a file's leaves to them."""
     first = file.header.first
-    rows = {row.leaf: row for row in openings.rows(first, first + len(file.commitments))}
+    kept = openings.kept(first, first + len(file.commitments))
     for leaf, commitment in enumerate(file.commitments, start=first):
-        row = rows.get(leaf)
-        if row is None:
-            _find(done, "opening", f"leaf {leaf} has no opening, and none that was destroyed")
-        elif row.destroyed_by is not None and row.salt is None and row.payload is None:
-            done.destroyed += 1
-        elif row.salt is None or row.payload is None or row.opening().commitment != commitment:
-            _find(done, "opening", f"leaf {leaf} does not stand for what its opening says")
-        else:
+        salt, payload, destroyed_by = kept.get(leaf, (None, None, None))
+        if type(salt) is bytes and type(payload) is bytes and commitment_of(salt=salt, payload=payload) == commitment:
             done.opened += 1
+        elif destroyed_by is not None and salt is None and payload is None:
+            done.destroyed += 1
+        else:
+            _find(done, "opening", f"leaf {leaf} has no opening that it stands for, and none that was destroyed")
 
 
 def _hold(checkpoint: Checkpoint, what: str, roots: _Roots, done: Audit) -> None:
