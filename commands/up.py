@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -63,19 +63,24 @@ def up(
         settings = settings_of(data=folder, port=port, partitions=partitions)
         make_keyring(settings)
         keys = demo_keys(settings)
-        run = _arranged(settings, kafka=kafka, redis=redis, accept_gap=accept_gap, demo=demo)
-        _supervised(run, keys, files)
+        with _arranged(settings, kafka=kafka, redis=redis, accept_gap=accept_gap, demo=demo) as run:
+            _supervised(run, keys, files)
     console.print("everything is stopped; the data stays in", str(folder))
 
 
-def _arranged(settings: Settings, *, kafka: str | None, redis: str | None, accept_gap: bool, demo: bool) -> Run:
-    try:
-        return arranged(settings, kafka=kafka, redis=redis, accept_gap=accept_gap, demo=demo)
-    except OSError as error:
-        where = f"{settings.host}:{settings.port}"
-        if error.errno == errno.EADDRINUSE:
-            raise PortTaken(f"{where} is taken; choose another with --port") from error
-        raise PortTaken(f"the API cannot listen on {where}: {error.strerror}") from error
+@contextmanager
+def _arranged(
+    settings: Settings, *, kafka: str | None, redis: str | None, accept_gap: bool, demo: bool
+) -> Iterator[Run]:
+    with ExitStack() as held:
+        try:
+            run = held.enter_context(arranged(settings, kafka=kafka, redis=redis, accept_gap=accept_gap, demo=demo))
+        except OSError as error:
+            where = f"{settings.host}:{settings.port}"
+            if error.errno == errno.EADDRINUSE:
+                raise PortTaken(f"{where} is taken; choose another with --port") from error
+            raise PortTaken(f"the API cannot listen on {where}: {error.strerror}") from error
+        yield run
 
 
 def _supervised(run: Run, keys: dict[Role, str], files: list[Path]) -> None:

@@ -2,9 +2,9 @@
 
 import json
 import os
-import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from http.client import HTTPConnection
@@ -20,7 +20,7 @@ from commands.logs import PROFILES
 from commands.settings import Settings
 from commands.up_drain import Drained
 from embedded.broker import broker_service
-from embedded.ports import free_ports
+from embedded.ports import free_ports, held_port
 from embedded.restart import RestartPolicy
 from embedded.service import Service
 from embedded.store import store_service, store_url
@@ -51,21 +51,25 @@ class Run:
         return f"http://{self.settings.host}:{self.settings.port}"
 
 
-def arranged(settings: Settings, *, kafka: str | None, redis: str | None, accept_gap: bool, demo: bool) -> Run:
-    """The run with a free port for every server that is its own. OSError when the API's port is taken."""
+@contextmanager
+def arranged(
+    settings: Settings, *, kafka: str | None, redis: str | None, accept_gap: bool, demo: bool
+) -> Iterator[Run]:
+    """The run with a free port for every server that is its own. OSError when the API's port is taken.
+
+    The API comes last, after minutes perhaps, so its port is held for as long as the block.
+    """
     broker_port, store_port, spare = free_ports(3)
     port = settings.port or spare
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((settings.host, port))
     addresses = {"kafka": kafka or f"127.0.0.1:{broker_port}", "redis": redis or store_url(store_port), "port": port}
-    return Run(
-        settings=settings.model_copy(update=addresses),
-        own_store_port=None if redis else store_port,
-        own_broker_port=None if kafka else broker_port,
-        accept_gap=accept_gap,
-        demo=demo,
-    )
+    with held_port(settings.host, port):
+        yield Run(
+            settings=settings.model_copy(update=addresses),
+            own_store_port=None if redis else store_port,
+            own_broker_port=None if kafka else broker_port,
+            accept_gap=accept_gap,
+            demo=demo,
+        )
 
 
 def services(run: Run) -> list[Service]:

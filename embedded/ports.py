@@ -2,6 +2,8 @@
 
 import contextlib
 import socket
+import sys
+from collections.abc import Iterator
 
 LOOPBACK = "127.0.0.1"
 
@@ -18,3 +20,17 @@ def free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind((LOOPBACK, 0))
         return [int(each.getsockname()[1]) for each in sockets]
+
+
+@contextlib.contextmanager
+def held_port(host: str, port: int) -> Iterator[None]:
+    """Keep a port from being given to others until the server it is meant for listens there; OSError when it is taken.
+
+    Elsewhere than on Linux that server could not bind it beside us, so it is only looked whether it is free.
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind((host, port))
+        if sys.platform != "linux":
+            held.close()
+        yield

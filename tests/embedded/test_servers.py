@@ -1,13 +1,14 @@
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
 from embedded import broker, resp
 from embedded.broker import broker_service
-from embedded.ports import LOOPBACK, free_port, free_ports
+from embedded.ports import LOOPBACK, free_port, free_ports, held_port
 from embedded.process import NotReady, Process, running
 from embedded.store import store_service
 from embedded.wheels import ProgramMissing, program
@@ -17,6 +18,26 @@ from tests.waiting import until
 
 def test_ports_given_together_differ() -> None:
     assert len(set(free_ports(20))) == 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a port cannot be bound by two")
+def test_a_port_that_is_held_is_for_the_server_it_is_meant_for_and_nobody_else() -> None:
+    port = free_port()
+    with held_port(LOOPBACK, port):
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind((LOOPBACK, port))
+        # A server says SO_REUSEADDR.
+        with socket.create_server((LOOPBACK, port)), socket.create_connection((LOOPBACK, port)):
+            pass
+
+
+def test_a_port_on_which_somebody_listens_cannot_be_held() -> None:
+    with (
+        socket.create_server((LOOPBACK, 0)) as taken,
+        pytest.raises(OSError, match="in use"),
+        held_port(LOOPBACK, taken.getsockname()[1]),
+    ):
+        pass
 
 
 def test_a_wheel_without_the_program_says_what_to_do() -> None:
