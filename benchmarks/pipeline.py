@@ -127,7 +127,7 @@ class Field:
                 measured = watch(task, {"worker": process})
                 probe = StoreProbe(task.store)
                 # The relay is still laying down what was set aside.
-                until(lambda: probe.waiting(task.topic, task.partitions) == 0, within_s=30, what="an empty outbox")
+                until(lambda: probe.waiting(task.topic, task.partitions) == 0, what="an empty outbox")
                 return measured
         argv = [sys.executable, "-m", f"benchmarks.contenders.{contender.module}", msgspec.json.encode(task).decode()]
         ended = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, timeout=RUN_S, check=True)

@@ -103,7 +103,7 @@ def measure(name: str, kafka: str, told: Sequence[Message], *, rate: float, fold
                 recovered_s = _kill(ground, worker, lambda: ground.worker(instance_id=instance_id))
         produced = told[: pacer.produced]
         until(lambda: ground.done() >= len(produced), within_s=PATIENCE_S, what="everything applied")
-        until(lambda: ground.probe.waiting(topic, partitions) == 0, within_s=30, what="an empty outbox")
+        until(lambda: ground.probe.waiting(topic, partitions) == 0, what="an empty outbox")
         if wrong := differences(exact(produced), ground.probe.facets(topic, partitions)):
             raise NotRecovered(f"{name}: {wrong} differences after recovery")
     return {"cold_start_s": cold_start_s, "recovered_s": recovered_s, "facts": len(produced)}

@@ -76,7 +76,7 @@ def measure(kafka: str, told: Sequence[Message], *, count: int, workload: Worklo
         produce(kafka, topic, told, form="fact")
         figures = _watch(task, [psutil.Process(process.pid) for process in processes])
         probe = StoreProbe(store)
-        until(lambda: probe.waiting(topic, partitions) == 0, within_s=30, what="an empty outbox")
+        until(lambda: probe.waiting(topic, partitions) == 0, what="an empty outbox")
         wrong = differences(exact(told), probe.facets(topic, partitions))
     if wrong:
         raise Stalled(f"{wrong} differences: this run does not count")

@@ -21,6 +21,8 @@ settings.register_profile("rapport", deadline=None)
 settings.load_profile("rapport")
 
 SERVERS = {"kafka", "apache_kafka", "valkey", "valkey_url", "valkey_cluster"}
+SERVERS_S = 900
+"""How long such a test may take, with the start of what it asks for: longer than any of its own deadlines."""
 NEARBY = {LOOPBACK, "::1", "localhost", "0.0.0.0", "::"}  # noqa: S104 - what a test may connect to
 
 
@@ -34,10 +36,12 @@ sys.addaudithook(_refuse_far_connections)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A test that asks for a server is marked `servers`, before -m chooses."""
+    """A test that asks for a server is marked `servers`, before -m chooses, and has time for many of its waits."""
     for item in items:
         if SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)
+        if item.get_closest_marker("servers") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SERVERS_S))
     if hasattr(config, "workerinput"):  # one of several processes
         items.sort(key=lambda item: place_of(item.nodeid))
 

@@ -10,7 +10,7 @@ from benchmarks.pipeline import CONTENDERS
 from benchmarks.results import Results
 from benchmarks.servers import EMBEDDED
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.servers
 
 
 def kept(path: Path) -> Results:

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.servers
 
 
 def test_the_suggestion_route_is_measured_beside_a_bare_one() -> None:
-    found = suggestions.main(["--people", "100", "--services", "60", "--rounds", "2", "--seconds", "0.3"])
+    found = suggestions.main(["--people", "100", "--services", "60", "--rounds", "2", "--seconds", "1"])
 
     assert set(found["rounds"]) == {"bare", "ours"}
     for rounds in found["rounds"].values():

@@ -14,7 +14,7 @@ import pytest
 from tests import servers
 from tests.chaos.plan import Fault
 
-pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(1800)]
 
 KILLS = 10
 EMBEDDED: tuple[Fault, ...] = (
@@ -42,7 +42,7 @@ def chaos(folder: Path, *, broker: str, faults: tuple[Fault, ...]) -> dict[str, 
         cwd=servers.ROOT,
         capture_output=True,
         text=True,
-        timeout=840,
+        timeout=1700,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-4000:]}"

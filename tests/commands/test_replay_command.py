@@ -129,7 +129,7 @@ def test_an_interrupted_replay_goes_on_where_it_ended_and_nothing_is_lost_or_dou
     file, state = tmp_path / "visits.jsonl", tmp_path / "state.json"
     file.write_bytes(visits(*range(1000)))
     argv = [sys.executable, "-c", "from commands.replay import app; app()", str(file), "--kafka", kafka]
-    argv += ["--topic", topic, "--state", str(state), "--data", str(tmp_path), "--rate", "100", "--json"]
+    argv += ["--topic", topic, "--state", str(state), "--data", str(tmp_path), "--rate", "20", "--json"]
     with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         until(state.exists, what="a place kept")
         process.send_signal(signal.SIGINT)

@@ -40,7 +40,7 @@ def test_the_recount_finds_the_people_and_late_deliveries_the_data_is_known_for(
 
 
 @pytest.mark.servers
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 async def test_profiles_in_the_store_equal_the_recount_after_kills_and_repeats_and_still_do_after_a_tenth_came_again(
     olist_installation: Installation, olist: Path, expected: dict[str, Figures], tmp_path: Path
 ) -> None:

@@ -15,12 +15,13 @@ import redis
 from commands.settings import settings_of
 from embedded.ports import LOOPBACK
 from events.history import History
+from tests.asking import answered
 from tests.builders import event, money
 from tests.installation import installation_in
 from tests.integration.up_run import PARTITIONS, Caller, Up, alive, rapport, up
 from tests.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(1200)]
 
 
 def purchases(count: int, *, subject: str) -> list[dict[str, Any]]:
@@ -32,7 +33,8 @@ def purchases(count: int, *, subject: str) -> list[dict[str, Any]]:
 
 def bought(caller: Caller, count: int, *, subject: str) -> str:
     """Orders, acknowledged; the token to wait for them with."""
-    sent = caller.ask("POST", "/v1/events", role="ingest", json=purchases(count, subject=subject))
+    batch = purchases(count, subject=subject)
+    sent = answered(lambda: caller.ask("POST", "/v1/events", role="ingest", json=batch))
     assert sent.status_code == 202, sent.text
     return str(sent.json()["after"])
 
@@ -75,14 +77,14 @@ def test_what_was_acknowledged_outlives_ctrl_c_and_a_killed_supervisor_leaves_no
         for number in range(4):
             bought(caller, 100, subject=f"app:last-{number}")
         os.kill(run.process.pid, signal.SIGINT)
-        until(lambda: "profile worker (Faust): stopped" in run.said, within_s=60, what="the end of the profiles")
+        until(lambda: "profile worker (Faust): stopped" in run.said, within_s=120, what="the end of the profiles")
         os.kill(archiver, signal.SIGCONT)
 
         assert run.ended() == 0, run.said
         assert alive(family) == set()
         assert not run.ready_file.exists()
 
-    assert len(list(history.facts(epochs=[1]))) == 450
+    assert len({fact.event_key for _, fact in history.facts(epochs=[1])}) == 450
 
     with up(tmp_path) as run, ExitStack() as closing:
         ready = run.ready()

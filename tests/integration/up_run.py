@@ -13,11 +13,12 @@ from typing import Any
 
 import httpx
 
+from tests.asking import answered
 from tests.servers import ROOT
 from tests.waiting import until
 
 PARTITIONS = 4
-READY_WITHIN_S = 90.0
+READY_WITHIN_S = 240.0
 _RAPPORT = (sys.executable, "-c", "import cli; cli.main()")
 _ENVIRONMENT = {"PATH": os.defpath, "COLUMNS": "400"}
 
@@ -46,7 +47,7 @@ class Up:
         told: dict[str, Any] = json.loads(self.ready_file.read_text())
         return told
 
-    def ended(self, number: signal.Signals | None = None, *, within_s: float = 60.0) -> int:
+    def ended(self, number: signal.Signals | None = None, *, within_s: float = 180.0) -> int:
         """Its exit status, after a signal where one is given."""
         if number is not None:
             os.kill(self.process.pid, number)
@@ -109,15 +110,10 @@ class Caller:
     def customer(self, identity: str, *, after: str | None = None) -> dict[str, Any]:
         """The person as an agent reads it."""
         ref = self.ask("POST", "/v1/customers/lookup", json={"identity": identity}).json()["ref"]
-        answers: list[httpx.Response] = []
-
-        def is_folded() -> bool:
-            answers.append(self.ask("GET", f"/v1/customers/{ref}", params={"after": after} if after else {}))
-            return answers[-1].status_code != httpx.codes.SERVICE_UNAVAILABLE
-
-        until(is_folded, what="the facts in the profile")
-        assert answers[-1].status_code == httpx.codes.OK, answers[-1].text
-        found: dict[str, Any] = answers[-1].json()
+        params = {"after": after} if after else {}
+        answer = answered(lambda: self.ask("GET", f"/v1/customers/{ref}", params=params))
+        assert answer.status_code == httpx.codes.OK, answer.text
+        found: dict[str, Any] = answer.json()
         return found
 
 

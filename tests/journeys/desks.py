@@ -131,7 +131,7 @@ def service_in(folder: Path) -> Iterator[Desk]:
             folder=ROOT,
             log=folder / "up.log",
             ready=ready.exists,
-            ready_timeout_s=180.0,
+            ready_timeout_s=600.0,
             stop_timeout_s=120.0,
         )
         with running(service), client_of(data=None, ready_file=ready, patience_s=HANGS_S) as client:
