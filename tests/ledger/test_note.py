@@ -1,5 +1,8 @@
 """Signed notes against the published examples of the Go reference implementation and of C2SP."""
 
+import re
+import textwrap
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +19,7 @@ from consent.ledger_note import (
     sign_note,
 )
 from tests.ledger.ledgers import KEY, SIGNER, THIEF
+from tests.servers import ROOT
 
 # golang.org/x/mod/sumdb/note
 VKEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -42,6 +46,13 @@ def test_the_published_key_signs_the_published_note_byte_for_byte() -> None:
 @pytest.mark.parametrize(("key", "note"), [(VKEY, NOTE), (C2SP_VKEY, C2SP_NOTE)])
 def test_the_published_notes_open(key: str, note: str) -> None:
     assert open_note(note, read_verifier(key)) == note.partition("\n\n")[0] + "\n"
+
+
+def test_the_example_on_the_page_opens_with_the_key_beside_it() -> None:
+    page = (ROOT / "docs" / "explanation" / "ledger.md").read_text(encoding="utf-8")
+    key, shown = re.findall(r"`(example\.com/consent\+\S+)`.*?```text\n(.*?)   ```", page, re.DOTALL)[0]
+
+    assert open_checkpoint(textwrap.dedent(shown), read_verifier(key)).size == 20_852_163
 
 
 def test_a_checkpoint_is_what_was_signed() -> None:
