@@ -19,6 +19,7 @@ from api import (
     outreach_routes,
     preferences,
     suggestions,
+    telling_routes,
 )
 from api.documents import openapi_of
 from api.gate import Gate
@@ -69,6 +70,7 @@ def build_api(services: Services, limits: Limits | None = None) -> FastAPI:
         outcomes,
         outreach_routes,
         officer_routes,
+        telling_routes,
         health,
     )
     for room in rooms:

@@ -106,6 +106,8 @@ ROUTES: Final[Mapping[tuple[str, str], Access]] = {
     ("POST", "/v1/customers/{ref}/consents"): _for(Role.AGENT, Role.PRIVACY, query=("after",), body_max=SMALL_BODY),
     ("GET", "/v1/customers/{ref}/outreach"): _for(Role.AGENT, Role.PRIVACY, query=("after",)),
     ("POST", "/v1/customers/{ref}/preferences"): _for(Role.AGENT, Role.PRIVACY),
+    ("POST", "/v1/consent/confirmations"): _for(Role.INGEST, body_max=SMALL_BODY * 4),
+    ("GET", "/v1/officer/recipients"): _for(Role.PRIVACY),
     ("GET", "/v1/notices"): _for(Role.AGENT, Role.PRIVACY),
     ("GET", LEAVE_PATH): _WHOEVER_HAS_THE_LINK,
     ("POST", LEAVE_PATH): _WHOEVER_HAS_THE_LINK,

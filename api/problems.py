@@ -20,6 +20,7 @@ from api.refusal import Refusal
 from consent.accesses import AccessesUnavailable
 from consent.evidence import EvidenceUnavailable
 from consent.holds import ConsentStoreUnavailable
+from consent.telling import TellingUnavailable
 from consent.tokens import LinkExpired, LinkUnknown
 from events.log import LogRefused, LogUnavailable
 from events.pseudonyms import IdentityInvalid
@@ -116,6 +117,7 @@ BY_EXCEPTION: Final[Mapping[type[Exception], str]] = {
     OutreachUnavailable: "store-unavailable",
     EvidenceUnavailable: "evidence-unavailable",
     AccessesUnavailable: "not-noted",
+    TellingUnavailable: "not-noted",
     TimeoutError: "too-slow",
     ClientDisconnect: "body-too-slow",
 }

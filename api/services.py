@@ -11,6 +11,7 @@ from consent.accesses import AccessLog
 from consent.evidence_index import EvidenceIndex
 from consent.notices import Notices
 from consent.recording import Recorder
+from consent.telling import Confirmations
 from consent.tokens import Links
 from events.admission import Admission
 from events.log import EventLog
@@ -65,6 +66,7 @@ class Services:
     refs: Refs
     evidence: EvidenceIndex
     accesses: AccessLog
+    confirmations: Confirmations
     links: Links
     notices: Notices
     clock: Callable[[], int]

@@ -86,6 +86,7 @@ def _services(store: RedisStore, key: ApiKey) -> Services:
         refs=Refs(_SECRET),
         evidence=_nobody,
         accesses=_nobody,
+        confirmations=_nobody,
         links=_nobody,
         notices=_nobody,
         clock=now_ms,

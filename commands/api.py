@@ -39,6 +39,7 @@ from consent.notices import Notices
 from consent.recording import Recorder
 from consent.redis_act_records import RedisActRecords
 from consent.redis_holds import RedisHolds
+from consent.telling import Confirmations
 from consent.tokens import Links, Tokens
 from events.admission import Admission
 from events.log import KafkaLog
@@ -200,6 +201,7 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
         refs=Refs(keyring.ref_key),
         evidence=EvidenceIndex(settings.evidence),
         accesses=AccessLog(settings.accesses),
+        confirmations=Confirmations(path=settings.confirmations, recipients=settings.consent_recipients),
         links=Links(tokens=Tokens(keyring.link_key), public_url=settings.people_url),
         notices=Notices.load(),
         clock=now_ms,

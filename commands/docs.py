@@ -19,6 +19,7 @@ from consent.evidence_index import EvidenceIndex
 from consent.memory_holds import MemoryHolds
 from consent.notices import Notices
 from consent.recording import Recorder
+from consent.telling import Confirmations
 from consent.tokens import Links, Tokens
 from events import schemas
 from events.admission import Admission
@@ -94,6 +95,7 @@ def _services(folder: Path) -> Services:
         refs=Refs(bytes(32)),
         evidence=EvidenceIndex(folder / "none"),
         accesses=AccessLog(folder / "none"),
+        confirmations=Confirmations(path=folder / "none", recipients=()),
         links=Links(tokens=Tokens(bytes(32)), public_url="https://rapport.example"),
         notices=Notices.load(),
         clock=lambda: 0,

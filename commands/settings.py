@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     bound_sources: tuple[str, ...] = Field(
         default=("replay", "crm"), description="sources with an intake topic of their own"
     )
+    consent_recipients: tuple[str, ...] = Field(
+        default=(), description="sources whose systems have to confirm that they heard of a no"
+    )
     topic_prefix: str = Field(
         default="rapport",
         pattern=r"^[A-Za-z0-9._-]{1,100}$",
@@ -95,6 +98,11 @@ class Settings(BaseSettings):
         """Where decided messages go out."""
         return f"{self.topic_prefix}.outreach"
 
+    @property
+    def consent_topic(self) -> str:
+        """Where other systems are told of a no."""
+        return f"{self.topic_prefix}.consent"
+
     def intake_topic(self, source: str | None = None) -> str:
         """Where others send: the open intake, or the one bound to a source."""
         return f"{self.topic_prefix}.intake" + (f".{source}" if source else "")
@@ -107,7 +115,7 @@ class Settings(BaseSettings):
     @property
     def topics(self) -> dict[str, int]:
         """Every topic with its partition count."""
-        own = (self.events_topic, self.decisions_topic, self.outreach_topic)
+        own = (self.events_topic, self.decisions_topic, self.outreach_topic, self.consent_topic)
         return dict.fromkeys((*own, *self.intakes), self.partitions)
 
     @property
@@ -130,6 +138,11 @@ class Settings(BaseSettings):
         return self.data / "ledger"
 
     @property
+    def confirmations(self) -> Path:
+        """Who confirmed which no; nothing can make it again."""
+        return self.data / "confirmations.sqlite"
+
+    @property
     def models(self) -> Path:
         """Where models are."""
         return self.data / "models"
@@ -143,6 +156,12 @@ class Settings(BaseSettings):
     def accesses(self) -> Path:
         """Who looked at whom; nothing can make it again."""
         return self.data / "accesses.sqlite"
+
+
+    @property
+    def rights(self) -> Path:
+        """Requests for erasure; nothing can make it again."""
+        return self.data / "rights.sqlite"
 
 
 def settings_of(**given: Any) -> Settings:
@@ -215,6 +234,11 @@ class Keyring:
     def link_key(self) -> bytes:
         """Seals the tokens in the links people get (32 bytes)."""
         return self._derived(b"rapport links")
+
+    @property
+    def suppression_key(self) -> bytes:
+        """Keys what is remembered of the erased (32 bytes)."""
+        return self._derived(b"rapport suppression")
 
     def _derived(self, label: bytes) -> bytes:
         return hmac.new(self.pseudonym_key, label, hashlib.sha256).digest()

@@ -39,6 +39,7 @@ from streams.admit_work import AdmitWork
 from streams.app import Companion, StreamApp, StreamSettings, build_app, serve
 from streams.archive_work import ArchivedPositions, Archiver
 from streams.candidate_relay import CandidateRelay
+from streams.consent_relay import ConsentRelay
 from streams.dead_letters import Undertaker
 from streams.decide_work import DecideWork
 from streams.fold_work import FoldWork
@@ -153,7 +154,10 @@ async def _profiles(plant: Plant) -> StreamApp:
     works = _works(plant, letters=letters, log=log, outreach=outreach)
     relay = Relay(
         store=plant.store,
-        publish={"candidate": CandidateRelay(outreach.decider, now_ms)},
+        publish={
+            "candidate": CandidateRelay(outreach.decider, now_ms),
+            "release": ConsentRelay(log, plant.settings.consent_topic),
+        },
         settle=settlers(letters=letters, holds=holds),
         owned=lambda: _owned(app.ownership),
     )

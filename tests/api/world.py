@@ -20,6 +20,7 @@ from consent.evidence_index import EvidenceIndex
 from consent.memory_holds import MemoryHolds
 from consent.notices import Notices
 from consent.recording import Recorder
+from consent.telling import Confirmations
 from consent.tokens import Links, Tokens
 from events.fact import Fact
 from events.memory_log import MemoryLog
@@ -120,6 +121,7 @@ class World:
             refs=Refs(b"r" * 32),
             evidence=EvidenceIndex(folder / "evidence.sqlite"),
             accesses=AccessLog(folder / "accesses.sqlite"),
+            confirmations=Confirmations(path=folder / "confirmed.sqlite", recipients=("crm",)),
             links=Links(tokens=Tokens(b"t" * 32), public_url="https://rapport.example"),
             notices=Notices.load(),
             clock=self.clock,

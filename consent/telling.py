@@ -1,0 +1,125 @@
+"""What other systems are told of a no, and which of them confirmed that they heard it.
+
+Whoever sends, profiles or passes on outside this installation has to stop too. A no is told by the identity it is
+about, as messages are, so that one cancels the other on the same key; and by an id that stays, so that being told
+twice is harmless.
+"""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from consent.evidence_index import EvidenceIndex
+from consent.holds import HoldName
+from consent.purposes import PURPOSES
+from events.acts import ConsentRefused, ConsentWithdrawn
+from events.fact import Fact, decode_fact
+
+BUSY_S: Final = 5.0
+IDS_MAX: Final = 1000
+"""Ids that are confirmed at a time."""
+SHOWN_MAX: Final = 10
+TOLD_FOR_MS: Final = 90 * 24 * 3600 * 1000
+"""A no is expected to be confirmed, and looked for among those that were not, for so long."""
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS confirmed (
+    recipient TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (recipient, id)
+) WITHOUT ROWID;
+"""
+_NOES: Final = (
+    "SELECT evidence.fact FROM act JOIN evidence USING (identity, epoch, offset)"
+    " WHERE NOT act.grants AND act.received_at >= ? ORDER BY act.received_at"
+)
+
+
+class TellingUnavailable(Exception):
+    """What was confirmed cannot be noted or read now."""
+
+
+def telling_of(no: HoldName) -> bytes:
+    """A no as it is told, in JSON with sorted names. The key of its record is the identity."""
+    told = {"id": telling_id(no), "no_to": no.purpose, "stops": list(stopped_by(no.purpose))}
+    return json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
+
+
+def telling_id(no: HoldName) -> str:
+    """Names a no about one identity; it tells nothing of either."""
+    said = f"{no.identity}\x00{no.purpose}\x00".encode() + no.event_key
+    return hashlib.blake2b(said, digest_size=16).hexdigest()
+
+
+def stopped_by(purpose: str) -> tuple[str, ...]:
+    """Every purpose that a no to this one closes: itself, and whatever needs it."""
+    found = {purpose}
+    while more := {name for name, each in PURPOSES.items() if found.intersection(each.needs)} - found:
+        found |= more
+    return tuple(sorted(found))
+
+
+class Unconfirmed(NamedTuple):
+    """What a recipient has not confirmed: how many, since when (ms), and the first ids."""
+
+    noes: int
+    oldest_at: int | None
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmations:
+    """Who confirmed what, in one SQLite file that several processes write; all calls block. TellingUnavailable."""
+
+    path: Path
+    recipients: tuple[str, ...]
+
+    def confirm(self, recipient: str, ids: Collection[str], *, at: int) -> None:
+        """Note that a recipient heard these; the first time counts. Durable when it returns."""
+        with self._connected() as connection:
+            rows = [(recipient, each, at) for each in ids]
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("INSERT OR IGNORE INTO confirmed VALUES (?, ?, ?)", rows)
+            connection.execute("COMMIT")
+
+    def unconfirmed(self, index: EvidenceIndex, *, since: int) -> Mapping[str, Unconfirmed]:
+        """By recipient, the noes received since then (ms) that it has not confirmed. EvidenceUnavailable."""
+        with index.reading() as reading:
+            noes = list(_noes(fact for (fact,) in reading.connection.execute(_NOES, (since,))))
+        with self._connected() as connection:
+            rows = connection.execute("SELECT recipient, id FROM confirmed").fetchall()
+        confirmed = set(rows)
+        return {name: _left(noes, {each for who, each in confirmed if who == name}) for name in self.recipients}
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.executescript(_SCHEMA)
+                yield connection
+        except (sqlite3.Error, OSError) as error:
+            raise TellingUnavailable(f"{self.path.name} cannot be used: {type(error).__name__}") from error
+
+
+def _noes(values: Iterable[bytes]) -> Iterator[tuple[str, int]]:
+    """The id of each no and when it was received, in that order."""
+    for fact in map(decode_fact, values):
+        if (name := _name(fact)) is not None:
+            yield telling_id(name), fact.received_at
+
+
+def _name(fact: Fact) -> HoldName | None:
+    if not isinstance(fact.body, ConsentRefused | ConsentWithdrawn) or fact.body.purpose not in PURPOSES:
+        return None
+    return HoldName(fact.identity, fact.body.purpose, fact.event_key)
+
+
+def _left(noes: Iterable[tuple[str, int]], confirmed: Collection[str]) -> Unconfirmed:
+    left = {each: at for each, at in noes if each not in confirmed}
+    return Unconfirmed(len(left), min(left.values(), default=None), tuple(left)[:SHOWN_MAX])
