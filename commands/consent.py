@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+from api.auth import Role
 from commands.client import Client, DataOption, IdentityArgument, ReadyFileOption, client_of
 from commands.output import JsonOption, console, emit
 from consent.purposes import PURPOSES
@@ -103,6 +104,20 @@ def link(
         emit(made)
     else:
         console.print(made["url"], soft_wrap=True, highlight=False)
+
+
+@app.command()
+def recipients(*, data: DataOption = None, ready_file: ReadyFileOption = None, json: JsonOption = False) -> None:
+    """See which other systems have not confirmed that they heard of a no."""
+    with client_of(data=data, ready_file=ready_file) as client:
+        found = client.ask("GET", "/v1/officer/recipients", role=Role.PRIVACY)
+    if json:
+        emit(found)
+        return
+    table = Table("recipient", "not confirmed", "since", "first ids", box=None, pad_edge=False)
+    for name, each in found["recipients"].items():
+        table.add_row(name, str(each["unconfirmed"]), each["oldest"] or "", " ".join(each["ids"]))
+    console.print(table)
 
 
 def consent_table(standing: dict[str, Any]) -> Table:
