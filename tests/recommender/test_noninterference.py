@@ -1,53 +1,29 @@
-"""Without `suggest.personal`, nothing in a person's history changes a byte; with it, something must."""
+"""Without `suggest.personal`, nothing in a person's history changes a byte; with it, something must.
+
+Pairs by the thousand are in `tests/noninterference`; these are the few that are clearer by hand.
+"""
 
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consent.purposes import PROFILE, PURPOSES, SENSITIVE, SUGGEST
-from events.acts import ConsentAct
+from consent.purposes import PROFILE, SENSITIVE, SUGGEST
 from events.fact import Fact
-from events.vocabulary import BODIES
 from recommender.catalogue import load_catalogue
-from recommender.reading import restraints_of
 from recommender.suggest import suggest
 from recommender.suggestion import SuggestionInput, render
-from tests.builders import DAY, NOW, fact, facts, purchased
-from tests.recommender.worlds import CHECKERBOARD, KEY, agreed, person, subscribed, taken_by, trained, view
+from tests.builders import DAY, NOW, fact, purchased
+from tests.recommender.worlds import CHECKERBOARD, KEY, agreed, person, subscribed, taken_by, trained
 
 DEFAULT = load_catalogue()
 MODEL = trained([some for customer in range(20) for some in taken_by(customer)], catalogue=CHECKERBOARD)
 
-GRANTS = [name for name in BODIES if name in {"consent.given", "consent.renewed"}]
-HISTORY_TYPES = sorted(BODIES.keys() - set(GRANTS) - {"identity.linked", "identity.unlinked"})
-histories = st.lists(st.sampled_from(HISTORY_TYPES).flatmap(lambda kind: facts(kind, identity="app:42")), max_size=12)
 channels = st.sampled_from([None, "desk", "app", "store"])
 
 
 def rendered(who: SuggestionInput, channel: str | None, catalogue: Any = DEFAULT) -> bytes:
     return render(suggest(who, artifact=MODEL, catalogue=catalogue, channel=channel, k=5, now=NOW, key=KEY))
-
-
-@given(one=histories, other=histories, channel=channels)
-@settings(max_examples=150, deadline=None)
-def test_without_consent_two_histories_with_equal_deny_only_facts_have_equal_answers(
-    one: list[Fact], other: list[Fact], channel: str | None
-) -> None:
-    views = view(*one), view(*other)
-    assume(restraints_of(views[0], now=NOW) == restraints_of(views[1], now=NOW))
-
-    assert rendered(person(*one), channel) == rendered(person(*other), channel)
-
-
-@given(
-    history=histories, purposes=st.sets(st.sampled_from(sorted(PURPOSES.keys() - {SUGGEST, PROFILE}))), channel=channels
-)
-@settings(max_examples=100, deadline=None)
-def test_other_consents_do_not_open_suggestions(history: list[Fact], purposes: set[str], channel: str | None) -> None:
-    plain = [some for some in history if not isinstance(some.body, ConsentAct)]
-
-    assert rendered(person(*plain), channel) == rendered(person(*agreed(*sorted(purposes)), *plain), channel)
 
 
 def test_an_answer_after_a_withdrawal_is_the_one_of_a_person_who_never_agreed() -> None:
