@@ -3,6 +3,8 @@
 import json as json_format
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -66,16 +68,15 @@ def keygen(
 def show(*, data: DataOption = None, json: JsonOption = False) -> None:
     """See how much it holds, what is signed, where that was published, and the public key."""
     settings = settings_of(data=data)
-    ledger = _opened(settings)
-    latest = next(iter(ledger.checkpoints()), None)
-    keys = [str(signer.verifier) for signer in signers_of(settings)]
-    told = ledger.publications()
+    with _opened(settings) as ledger:
+        keys = [str(signer.verifier) for signer in signers_of(settings)]
+        size, latest, told = ledger.size, next(iter(ledger.checkpoints(most=1)), None), ledger.publications()
     if json:
         signed = {"size": latest[0], "note": latest[1], "at": format_time(latest[2])} if latest else None
-        emit({"entries": ledger.size, "signed": signed, "keys": keys, "published": [_plain(each) for each in told]})
+        emit({"entries": size, "signed": signed, "keys": keys, "published": [_plain(each) for each in told]})
         return
     signed_by = f"signed up to {latest[0]:,} at {format_time(latest[2])}" if latest else "never signed"
-    console.print(f"{ledger.size:,} entries, {signed_by}")
+    console.print(f"{size:,} entries, {signed_by}")
     for key in keys:
         console.print(f"key {key}", soft_wrap=True, highlight=False)
     console.print(_publications(told) if told else "published nowhere")
@@ -93,10 +94,10 @@ def publish(
 ) -> None:
     """Sign the ledger as it is and publish the checkpoint; status 1 when a target did not take it."""
     settings = settings_of(data=data)
-    ledger = _opened(settings)
-    note = ledger.checkpoint(signers_of(settings), now_ms=now_ms())
     named = [target_of(each, method="POST" if post else "PUT") for each in targets or settings.checkpoint_targets]
-    told = publish_to(ledger, note, named, now_ms=now_ms())
+    with _opened(settings) as ledger:
+        note = ledger.checkpoint(signers_of(settings), now_ms=now_ms())
+        told = publish_to(ledger, note, named, now_ms=now_ms())
     if json:
         emit({"checkpoint": note, "published": [_plain(each) for each in told]})
     else:
@@ -115,9 +116,9 @@ def prove(
     data: DataOption = None,
 ) -> None:
     """Write an entry with its proof into a file, which `rapport ledger verify` checks anywhere."""
-    ledger = _opened(settings_of(data=data))
     earlier = None if since is None else read_checkpoint(_text(since)).size
-    proof = ledger.prove(entry, since=earlier)
+    with _opened(settings_of(data=data)) as ledger:
+        proof = ledger.prove(entry, since=earlier)
     out.write_text(json_format.dumps(proof.written(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     console.print(f"{entry} is leaf {proof.index:,} of {read_checkpoint(proof.note).size:,}; proof in {out}")
 
@@ -191,10 +192,12 @@ def signers_of(settings: Settings) -> list[Signer]:
     return signers
 
 
-def _opened(settings: Settings) -> Ledger:
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Ledger]:
     if not settings.ledger.is_dir():
         raise LedgerMissing(f"there is no ledger in {settings.ledger} yet")
-    return Ledger(settings.ledger)
+    with closing(Ledger(settings.ledger)) as ledger:
+        yield ledger
 
 
 def _pinned(path: Path, verifier: Verifier) -> Checkpoint:

@@ -122,11 +122,11 @@ class Ledger:
 
     def latest(self) -> str | None:
         """The last checkpoint that was signed."""
-        return next((note for _, note, _ in self._openings.checkpoints(most=1)), None)
+        return next((note for _, note, _ in self.checkpoints(most=1)), None)
 
-    def checkpoints(self) -> list[tuple[int, str, int]]:
-        """Size, note and time (ms) of every checkpoint that was signed, the last one first."""
-        return self._openings.checkpoints()
+    def checkpoints(self, *, most: int = -1) -> list[tuple[int, str, int]]:
+        """Size, note and time (ms) of the checkpoints that were signed, the last one first; -1 for all."""
+        return self._openings.checkpoints(most=most)
 
     def prove(self, entry_id: str, *, since: int | None = None) -> Proof:
         """An entry with its way to the last checkpoint, and from the checkpoint of `since` entries to that.

@@ -17,9 +17,15 @@ THIEF: Final = make_signer("example.com/ledger", bytes(range(1, 33)))
 """Another key under the same name."""
 
 
-def open_ledger(folder: Path, *, seed: int = 1, segment_leaves: int = SEGMENT) -> Ledger:
+OPENED: Final[list[Ledger]] = []
+"""What a test opened; closed after it."""
+
+
+def open_ledger(folder: Path, *, seed: int = 1) -> Ledger:
     """A ledger whose salts follow from the seed."""
-    return Ledger(folder, segment_leaves=segment_leaves, salt=random.Random(seed).randbytes)
+    ledger = Ledger(folder, segment_leaves=SEGMENT, salt=random.Random(seed).randbytes)
+    OPENED.append(ledger)
+    return ledger
 
 
 def entry(number: int, *, said: str = "yes", subjects: Sequence[str] = ()) -> Entry:
