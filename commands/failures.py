@@ -12,6 +12,10 @@ from commands.settings import SettingsInvalid
 from commands.tour import TourBroken
 from commands.train_input import HistoryBehind
 from commands.up import NotStarted, PortTaken
+from consent.accesses import AccessesUnavailable
+from consent.consent_record import ControllerInvalid
+from consent.dossier import DossierRefused
+from consent.evidence import EvidenceUnavailable
 from consent.holds import ConsentStoreUnavailable
 from consent.ledger_entry import LedgerError
 from consent.ledger_note import NoteInvalid
@@ -31,15 +35,19 @@ from streams.dead_letters import ContentsNotKept
 from streams.producer import DeliveryFailed
 
 _SAYABLE = (
+    AccessesUnavailable,
     ApiUnusable,
     ArtifactInvalid,
     BrokerSilentError,
     CatalogueInvalid,
     ConsentStoreUnavailable,
     ContentsNotKept,
+    ControllerInvalid,
     DeliveryFailed,
     DemoNotLoaded,
+    DossierRefused,
     EpochsUnreadable,
+    EvidenceUnavailable,
     HistoryBehind,
     HistoryDamaged,
     KeysUnreadable,

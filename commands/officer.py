@@ -13,11 +13,15 @@ from rich.table import Column, Table
 from api.auth import Role
 from commands.client import Client, DataOption, Document, IdentityArgument, ReadyFileOption, client_of, identity_of
 from commands.consent import consent_table
+from commands.officer_dossier import check, export
 from commands.output import JsonOption, console, emit
 from consent.accesses import DECLARABLE
 from consent.purposes import PURPOSES
 
 app = typer.Typer(name="officer", no_args_is_help=True, help="What the privacy officer asks, by way of the API.")
+
+app.command()(export)
+app.command()(check)
 
 _PRIVACY: Final = Role.PRIVACY
 _PURPOSES: Final = ", ".join(sorted(DECLARABLE[_PRIVACY.value]))

@@ -5,7 +5,7 @@ stand or fall together; a file of another format is made anew.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +87,28 @@ class EvidenceIndex:
                 (stretch.epoch, stretch.partition, stretch.end),
             )
 
+    def forget(self, tombstones: Mapping[str, Position]) -> int:
+        """Let go of all evidence of identities up to their tombstones, these included; how many pieces. Overwritten."""
+        with self._writing() as connection:
+            connection.execute("PRAGMA secure_delete = ON")
+            gone = 0
+            for identity, (epoch, _, offset) in tombstones.items():
+                for table in ("act", "evidence"):
+                    gone += connection.execute(
+                        f"DELETE FROM {table} WHERE (epoch, offset) <= (?, ?)"  # noqa: S608 - names of ours
+                        " AND identity = (SELECT id FROM identity WHERE name = ?)",
+                        (epoch, offset, identity),
+                    ).rowcount * (table == "evidence")
+                connection.execute(
+                    "DELETE FROM identity WHERE name = ?"
+                    " AND NOT EXISTS (SELECT 1 FROM evidence WHERE evidence.identity = identity.id)",
+                    (identity,),
+                )
+        with self._connected() as connection:
+            # The log holds pages as they were.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return gone
+
     @contextmanager
     def reading(self) -> Iterator["EvidenceReading"]:
         """One state of the index, to be asked as often as needed. EvidenceUnavailable."""
@@ -159,6 +181,13 @@ class EvidenceReading:
         )
         return [name for (name,) in rows]
 
+    def everything(self) -> Iterator[Evidence]:
+        """All evidence there is, one identity after the other."""
+        rows = self.connection.execute(
+            "SELECT epoch, partition, offset, fact FROM evidence ORDER BY identity, epoch, offset"
+        )
+        yield from (_evidence(*row) for row in rows)
+
     def _of(self, identity: str) -> list[Evidence]:
         found = self._known.get(identity)
         if found is None:
@@ -179,11 +208,11 @@ class _Intake:
         self._numbers: dict[str, int] = {}
 
     def add(self, position: Position, fact: Fact) -> None:
-        """Add one fact; one that stands already changes nothing."""
+        """Add one fact."""
         number = self._number(fact.identity)
         place = (number, position.epoch, position.offset)
         self._connection.execute(
-            "INSERT OR IGNORE INTO evidence (identity, epoch, offset, partition, fact) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO evidence (identity, epoch, offset, partition, fact) VALUES (?, ?, ?, ?, ?)",
             (*place, position.partition, encode_fact(fact)),
         )
         if isinstance(fact.body, Linked | Unlinked):
@@ -195,7 +224,7 @@ class _Intake:
         said = fact.type.partition(".")[2]
         times = (fact.effective_at, fact.received_at)
         self._connection.execute(
-            "INSERT OR IGNORE INTO act (identity, epoch, offset, purpose, said, effective_at, received_at, grants,"
+            "INSERT INTO act (identity, epoch, offset, purpose, said, effective_at, received_at, grants,"
             " channel, notice) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*place, act.purpose, said, *times, isinstance(act, Granting), act.channel, act.notice),
         )

@@ -1,0 +1,118 @@
+"""`rapport officer export` and `check`: evidence in files for somebody outside, and the check that trusts none of it.
+
+Written from the data folder, so that it needs no server and holds however much there is. That it was is noted.
+"""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from commands.client import identity_of
+from commands.clock import now_ms
+from commands.ledger import signers_of
+from commands.output import JsonOption, console, emit
+from commands.settings import Settings, keyring_of, settings_of
+from consent.accesses import Access, AccessLog
+from consent.consent_record import Controller
+from consent.dossier import About, Prove, faults_of, write_dossier
+from consent.evidence import Evidence
+from consent.evidence_index import EvidenceIndex
+from consent.ledger import Ledger
+from consent.ledger_entry import LedgerError
+from consent.ledger_follower import fact_id
+from consent.ledger_note import open_checkpoint, read_verifier
+from consent.ledger_proof import Proof
+from consent.notices import Notices
+from events.position import Position
+from events.pseudonyms import Pseudonyms
+from profiles.at_time import person_at
+
+AT_THE_MACHINE: Final = "machine"
+"""Stands for a key in the note of whoever works on the data folder itself."""
+
+FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="the folder of the dossier")]
+WhoOption = Annotated[
+    str | None,
+    typer.Option(
+        "--identity",
+        help="one identity of the person it is about, with proofs; everybody without it",
+        callback=lambda text: None if text is None else identity_of(text),
+    ),
+]
+
+
+def export(
+    folder: FolderArgument,
+    *,
+    identity: WhoOption = None,
+    controller: Annotated[Path | None, typer.Option(help="what records say of the controller (YAML)")] = None,
+    what_for: Annotated[str, typer.Option("--for", help="what you export for; noted")] = "request",
+    data: Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a signed dossier: consent records, all evidence, notices; about one person also the ledger's proofs."""
+    settings = settings_of(data=data)
+    stated = Controller() if controller is None else Controller.load(controller)
+    signers, now = signers_of(settings), now_ms()
+    who = None if identity is None else Pseudonyms(keyring_of(settings).pseudonym_key, settings.region).of(identity)
+    look = Access(now, AT_THE_MACHINE, "privacy", "export", who, what_for, "", broke_glass=False)
+    AccessLog(settings.accesses).note(look)
+    with EvidenceIndex(settings.evidence).reading() as evidence:
+        members = None if who is None else person_at(who, evidence.of, at=now, known_at=now).members
+        about = About(
+            subject="everybody" if members is None else f"one person, {len(members)} identities",
+            read_to=[Position(*place, end) for place, end in sorted(evidence.ends().items())],
+            made_at=now,
+            controller=stated,
+            notices=Notices.load(),
+        )
+        pieces = evidence.everything() if members is None else _pieces(evidence.of(members))
+        prove = None if members is None else _prove(settings)
+        manifest = write_dossier(folder, pieces, about=about, signers=signers, prove=prove)
+    if json:
+        emit(manifest)
+        return
+    console.print(f"{manifest['pieces']} pieces of evidence in {folder}, {manifest['records']} of them consent records")
+    if members is not None:
+        console.print(f"{manifest['proofs']} proven by the ledger, {len(manifest['without_proof'])} not")
+    if manifest["not_stated"]:
+        console.print(f"not stated in every record: {', '.join(manifest['not_stated'])}")
+    console.print(f"check it with: rapport officer check {folder} --key {signers[0].verifier}", soft_wrap=True)
+
+
+def check(
+    folder: FolderArgument,
+    key: Annotated[str, typer.Option(help="the public key, or a file with it")],
+    *,
+    checkpoint: Annotated[Path | None, typer.Option(help="an earlier checkpoint, kept outside")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Check a dossier by a public key, and an earlier checkpoint, alone; status 1 when something does not hold."""
+    verifier = read_verifier(Path(key).read_text(encoding="utf-8") if Path(key).is_file() else key)
+    pinned = None if checkpoint is None else open_checkpoint(checkpoint.read_text(encoding="utf-8"), verifier)
+    faults = faults_of(folder, key=verifier, pinned=pinned)
+    if json:
+        emit({"holds": not faults, "faults": faults})
+    for fault in [] if json else faults:
+        console.print(fault, style="red")
+    if faults:
+        raise typer.Exit(1)
+    if not json:
+        console.print("it holds: signed with this key, nothing changed, added or taken away since")
+
+
+def _pieces(found: dict[str, list[Evidence]]) -> list[Evidence]:
+    return [piece for pieces in found.values() for piece in pieces]
+
+
+def _prove(settings: Settings) -> Prove:
+    ledger = Ledger(settings.ledger) if settings.ledger.is_dir() else None
+
+    def prove(position: Position) -> Proof | None:
+        try:
+            return None if ledger is None else ledger.prove(fact_id(position))
+        except LedgerError:
+            return None
+
+    return prove

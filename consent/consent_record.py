@@ -1,0 +1,212 @@
+"""A consent act as a record of ISO/IEC TS 27560, in JSON-LD with the terms of the W3C Data Privacy Vocabulary.
+
+What an act does not say, and the controller did not state, is left out and named, never made up.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+import yaml
+from pydantic import Field, StringConstraints, ValidationError
+
+from consent.evidence import Evidence
+from consent.notices import Notices
+from consent.purposes import (
+    ANALYTICS,
+    FEEDBACK,
+    LEGAL,
+    OUTREACH_CHANNELS,
+    PROFILE,
+    SENSITIVE,
+    SERVICE,
+    SHARE,
+    SUGGEST,
+    TRAIN,
+)
+from events.acts import ConsentAct, Granting
+from events.fact import describe
+from events.shape import Shape, format_time
+
+CONTEXT: Final[Mapping[str, str]] = {
+    "dpv": "https://w3id.org/dpv#",
+    "dct": "http://purl.org/dc/terms/",
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "skos": "http://www.w3.org/2004/02/skos/core#",
+    "rapport": "urn:rapport:",
+}
+SCHEMA: Final = "https://w3id.org/dpv/schema/dpv-27560#record"
+
+STATES: Final[Mapping[str, str]] = {
+    "consent.requested": "dpv:ConsentRequested",
+    "consent.deferred": "dpv:ConsentRequestDeferred",
+    "consent.given": "dpv:ConsentGiven",
+    "consent.renewed": "dpv:RenewedConsentGiven",
+    "consent.refused": "dpv:ConsentRefused",
+    "consent.withdrawn": "dpv:ConsentWithdrawn",
+    "consent.revoked": "dpv:ConsentRevoked",
+    "consent.invalidated": "dpv:ConsentInvalidated",
+}
+"""Event type -> the state of consent it indicates."""
+
+PURPOSE_TERMS: Final[Mapping[str, str]] = {
+    SERVICE: "dpv:FulfilmentOfContractualObligation",
+    LEGAL: "dpv:LegalCompliance",
+    PROFILE: "dpv:Personalisation",
+    SUGGEST: "dpv:ProvidePersonalisedRecommendations",
+    TRAIN: "dpv:ResearchAndDevelopment",
+    FEEDBACK: "dpv:ImproveExistingProductsAndServices",
+    ANALYTICS: "dpv:ServiceUsageAnalytics",
+    SENSITIVE: "dpv:Purpose",
+    SHARE: "dpv:Purpose",
+    **{f"outreach.{channel}": "dpv:DirectMarketing" for channel in OUTREACH_CHANNELS},
+}
+"""Purpose -> the broader term of the vocabulary."""
+
+MANDATORY: Final[Mapping[str, str]] = {
+    "schema version": "dct:conformsTo",
+    "record id": "dct:identifier",
+    "pii principal id": "dpv:hasDataSubject",
+    "pii controllers": "dpv:hasDataController",
+    "jurisdiction": "dpv:hasJurisdiction",
+    "privacy notice": "dpv:hasNotice",
+    "language": "dct:language",
+    "purpose": "dpv:hasPurpose",
+    "pii type": "dpv:hasPersonalData",
+    "recipient third parties": "dpv:hasRecipient",
+    "retention period and storage locations": "dpv:hasStorageCondition",
+    "withdrawal method": "dpv:hasConsentControl",
+    "event state": "dpv:hasConsentStatus",
+    "event time": "dpv:isIndicatedAtTime",
+    "validity duration": "dpv:hasDuration",
+    "entity id": "dpv:isIndicatedBy",
+}
+"""Field that TS 27560 demands (as the W3C guide of 2024 lists them) -> the term it stands under."""
+
+Words = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+CONTROLLER_BYTES_MAX: Final = 64 * 1024
+
+
+class ControllerInvalid(ValueError):
+    """The file about the controller cannot be used; the text says why."""
+
+
+class Controller(Shape):
+    """Who answers for the processing, and what a record says of it that no act says. Anything may be left out."""
+
+    name: Words | None = None
+    contact: Words | None = None
+    address: Words | None = None
+    jurisdiction: Words | None = None
+    withdrawal: Words | None = None
+    personal_data: Annotated[tuple[Words, ...], Field(max_length=64)] = ()
+    recipients: Annotated[tuple[Words, ...], Field(max_length=64)] = ()
+    storage_locations: Annotated[tuple[Words, ...], Field(max_length=64)] = ()
+    retention: Words | None = None
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The controller in a YAML file; ControllerInvalid otherwise."""
+        try:
+            raw = path.read_bytes()
+            if len(raw) > CONTROLLER_BYTES_MAX:
+                raise ControllerInvalid(f"{path}: more than {CONTROLLER_BYTES_MAX} bytes")
+            return cls.model_validate(yaml.safe_load(raw) or {})
+        except OSError as error:
+            raise ControllerInvalid(f"{path}: {error.strerror or error}") from error
+        except ValidationError as error:
+            raise ControllerInvalid(f"{path}: {describe(error)}") from None
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+            raise ControllerInvalid(f"{path}: not YAML") from error
+
+
+def consent_record(piece: Evidence, *, controller: Controller, notices: Notices) -> dict[str, Any]:
+    """The record of an act; TypeError for evidence that is none. The subject is a pseudonym, as everywhere."""
+    fact, act = piece.fact, piece.fact.body
+    if not isinstance(act, ConsentAct):
+        raise TypeError(f"{fact.type} is no act of consent")
+    told = {
+        "@id": f"rapport:act:{piece.position}",
+        "@type": "dpv:ConsentRecord",
+        "dct:identifier": str(piece.position),
+        "dct:conformsTo": SCHEMA,
+        "dpv:hasDataSubject": {"@id": f"rapport:subject:{fact.identity}"},
+        "dpv:hasDataController": _controller(controller),
+        "dpv:hasJurisdiction": act.jurisdiction or controller.jurisdiction,
+        "dpv:hasLegalBasis": "dpv:Consent",
+        "dpv:hasNotice": _notice(act, notices),
+        "dpv:hasProcess": _process(act, controller),
+        "dpv:hasConsentControl": _control(controller),
+        "dpv:hasConsentStatus": _status(piece, act),
+        "rapport:event": fact.event_key.hex(),
+        "rapport:act": act.act_id,
+        "rapport:evidence": act.evidence,
+        "rapport:source": fact.source,
+        "rapport:recordedAt": format_time(fact.received_at),
+    }
+    return _stated(told)
+
+
+def not_stated(record: Mapping[str, Any]) -> frozenset[str]:
+    """The mandatory fields that a record leaves out."""
+    terms = set(_terms(record))
+    return frozenset(field for field, term in MANDATORY.items() if term not in terms)
+
+
+def _status(piece: Evidence, act: ConsentAct) -> dict[str, Any]:
+    expires_at = act.expires_at if isinstance(act, Granting) else None
+    until = {"@type": "dpv:UntilTimeDuration", "rdf:value": format_time(expires_at)} if expires_at else None
+    status = {
+        "@type": STATES[piece.fact.type],
+        "dpv:isIndicatedAtTime": format_time(piece.fact.effective_at),
+        # Who says something at a desk is the person; whoever typed it in is named beside.
+        "dpv:isIndicatedBy": "dpv:DataSubject",
+        "rapport:recordedBy": act.agent,
+        "dpv:hasIndicationMethod": act.channel,
+        "dpv:hasDuration": until or {"@type": "dpv:EndlessDuration"},
+    }
+    return _stated(status)
+
+
+def _process(act: ConsentAct, controller: Controller) -> dict[str, Any]:
+    places = {"@type": "dpv:StorageLocation", "dpv:hasLocation": list(controller.storage_locations)}
+    kept = {"@type": "dpv:StorageDuration", "dpv:hasDuration": controller.retention}
+    stored = [places] * bool(controller.storage_locations) + [kept] * bool(controller.retention)
+    purpose = {"@id": f"rapport:purpose:{act.purpose}", "skos:broader": PURPOSE_TERMS.get(act.purpose, "dpv:Purpose")}
+    process = {
+        "@type": "dpv:Process",
+        "dpv:hasPurpose": purpose,
+        "dpv:hasPersonalData": list(controller.personal_data),
+        "dpv:hasRecipient": list(controller.recipients),
+        "dpv:hasStorageCondition": stored if len(stored) == 2 else None,
+    }
+    return _stated(process)
+
+
+def _controller(controller: Controller) -> dict[str, Any] | None:
+    said = {"dct:title": controller.name, "dpv:hasContact": controller.contact, "dpv:hasAddress": controller.address}
+    return {"@type": "dpv:DataController", **_stated(said)} if _stated(said) else None
+
+
+def _control(controller: Controller) -> dict[str, Any] | None:
+    if controller.withdrawal is None:
+        return None
+    return {"@type": "dpv:WithdrawConsent", "dpv:isExercisedAt": controller.withdrawal}
+
+
+def _notice(act: ConsentAct, notices: Notices) -> dict[str, Any] | None:
+    if act.notice is None:
+        return None
+    known = notices.by_ref(act.notice)
+    said = {"@type": "dpv:ConsentNotice", "dct:identifier": act.notice}
+    return said if known is None else {**said, "rapport:sha256": known.hash}
+
+
+def _stated(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if value not in (None, [], {})}
+
+
+def _terms(value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        return [*value, *(term for each in value.values() for term in _terms(each))]
+    return [term for each in value for term in _terms(each)] if isinstance(value, list) else []

@@ -1,0 +1,214 @@
+"""A dossier: evidence in files for somebody outside, who checks it with a public key and needs no word of this server.
+
+In a folder: consent records (ISO/IEC TS 27560 in JSON-LD), all evidence as CSV, the notices word by word, for one
+person the proof of each piece from the ledger, and a manifest with the hash of every file, signed as a note.
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final
+
+from consent.consent_record import CONTEXT, Controller, consent_record, not_stated
+from consent.evidence import Evidence
+from consent.ledger_note import Checkpoint, NoteInvalid, Signer, Verifier, open_note, sign_note
+from consent.ledger_proof import Proof, ProofUnreadable, fault_of, read_proof
+from consent.notices import Notices
+from events.acts import ConsentAct
+from events.position import Position
+from events.shape import format_time
+
+FORMAT: Final = "rapport-dossier/1"
+MANIFEST: Final = "manifest.json"
+NOTE: Final = "manifest.note"
+CONSENTS: Final = "consents.jsonld"
+EVIDENCE: Final = "evidence.csv"
+NOTICES: Final = "notices.json"
+PROOFS: Final = "proofs"
+COLUMNS: Final = (
+    "position",
+    "type",
+    "identity",
+    "event",
+    "source",
+    "occurred_at",
+    "effective_at",
+    "received_at",
+    "purpose",
+    "said",
+)
+
+Prove = Callable[[Position], Proof | None]
+"""The proof of the piece at a position; None where the ledger has none (yet, or any more)."""
+
+
+class DossierRefused(Exception):
+    """The dossier is not written; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a dossier speaks of: whom (in words), by evidence up to which places, made when (ms), by whom."""
+
+    subject: str
+    read_to: Sequence[Position]
+    made_at: int
+    controller: Controller
+    notices: Notices
+
+
+def write_dossier(
+    folder: Path, evidence: Iterable[Evidence], *, about: About, signers: Sequence[Signer], prove: Prove | None = None
+) -> dict[str, Any]:
+    """Write the files into a folder that is not there yet, and return the manifest. DossierRefused.
+
+    `prove` is asked for each piece; without it there are no proofs.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        raise DossierRefused(f"{folder}: {error.strerror}; name a folder that is not there yet") from error
+    missing: set[str] = set()
+    unproven: list[str] = []
+    counts = {"pieces": 0, "records": 0, "proofs": 0}
+    with (
+        (folder / CONSENTS).open("w", encoding="utf-8") as records,
+        (folder / EVIDENCE).open("w", encoding="utf-8", newline="") as rows,
+    ):
+        records.write(f'{{"@context": {json.dumps(CONTEXT)},\n"@graph": [')
+        table = csv.writer(rows)
+        table.writerow(COLUMNS)
+        for piece in evidence:
+            table.writerow(_row(piece))
+            counts["pieces"] += 1
+            if isinstance(piece.fact.body, ConsentAct):
+                record = consent_record(piece, controller=about.controller, notices=about.notices)
+                missing |= not_stated(record)
+                records.write(f"{',' if counts['records'] else ''}\n{json.dumps(record, ensure_ascii=False)}")
+                counts["records"] += 1
+            if prove is not None:
+                proven = _write_proof(folder, piece.position, prove)
+                counts["proofs"] += proven
+                unproven += [] if proven else [str(piece.position)]
+        records.write("\n]}\n")
+    _write(
+        folder / NOTICES,
+        [notice.model_dump(mode="json") | {"sha256": notice.hash} for notice in about.notices.versions],
+    )
+    manifest = {
+        "format": FORMAT,
+        "about": about.subject,
+        "made_at": format_time(about.made_at),
+        "read_to": [str(place) for place in about.read_to],
+        **counts,
+        "without_proof": unproven,
+        "not_stated": sorted(missing),
+        "files": {name: _described(folder / name) for name in _names(folder)},
+    }
+    _write(folder / MANIFEST, manifest)
+    (folder / NOTE).write_text(sign_note(_said_of(folder / MANIFEST), signers), encoding="utf-8")
+    return manifest
+
+
+def faults_of(folder: Path, *, key: Verifier, pinned: Checkpoint | None = None) -> list[str]:
+    """What does not hold of a dossier, by a public key and an earlier checkpoint kept outside; empty: all of it holds.
+
+    Whoever held the key may have left pieces out: no dossier can show that it is all there was.
+    """
+    try:
+        if open_note((folder / NOTE).read_text(encoding="utf-8"), key) != _said_of(folder / MANIFEST):
+            return ["the manifest is not the one that was signed"]
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        files: Mapping[str, Any] = manifest["files"]
+        if manifest["format"] != FORMAT:
+            return ["the dossier is of another format"]
+    except NoteInvalid as error:
+        return [f"the manifest is not signed with this key: {error}"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [f"the manifest cannot be read: {type(error).__name__}"]
+    present = set(_names(folder))
+    faults = [f"{name} is missing" for name in sorted(files.keys() - present)]
+    faults += [f"{name} was added" for name in sorted(present - files.keys())]
+    faults += [
+        f"{name} was changed" for name in sorted(files.keys() & present) if _described(folder / name) != files[name]
+    ]
+    return faults or list(_proof_faults(folder, key=key, pinned=pinned))
+
+
+def _proof_faults(folder: Path, *, key: Verifier, pinned: Checkpoint | None) -> Iterator[str]:
+    if not (folder / PROOFS).is_dir():
+        return
+    rows = {row["position"]: row for row in csv.DictReader(StringIO((folder / EVIDENCE).read_text(encoding="utf-8")))}
+    for path in sorted((folder / PROOFS).glob("*.json")):
+        try:
+            proof = read_proof(path.read_bytes())
+        except ProofUnreadable as error:
+            yield f"{path.name}: {error}"
+            continue
+        fault = fault_of(proof, key=key, pinned=pinned)
+        if fault is not None:
+            yield f"{path.name}: {fault}"
+        elif not _says_the_same(proof.entry, rows.get(path.stem)):
+            yield f"{path.name} proves something else than the evidence says"
+
+
+def _says_the_same(entry: Mapping[str, Any], row: Mapping[str, str] | None) -> bool:
+    try:
+        content = entry["content"]
+        return row is not None and (
+            entry["id"] == f"fact:{row['position']}"
+            and entry["kind"] == row["type"]
+            and content["identity"] == row["identity"]
+            and content["event_key"] == row["event"]
+            and format_time(content["occurred_at"]) == row["occurred_at"]
+            and format_time(content["received_at"]) == row["received_at"]
+            and content["body"] == json.loads(row["said"])
+        )
+    except (KeyError, ValueError, TypeError):
+        return False
+
+
+def _row(piece: Evidence) -> list[str]:
+    fact = piece.fact
+    times = (fact.occurred_at, fact.effective_at, fact.received_at)
+    said = json.dumps(fact.body.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False, sort_keys=True)
+    named = [str(piece.position), fact.type, fact.identity, fact.event_key.hex(), _harmless(fact.source)]
+    return [*named, *map(format_time, times), getattr(fact.body, "purpose", ""), said]
+
+
+def _harmless(text: str) -> str:
+    """A spreadsheet takes what begins like a formula for one."""
+    return f"'{text}" if text[:1] in "=+-@" else text
+
+
+def _write_proof(folder: Path, position: Position, prove: Prove) -> bool:
+    proof = prove(position)
+    if proof is None:
+        return False
+    (folder / PROOFS).mkdir(exist_ok=True)
+    _write(folder / PROOFS / f"{position}.json", proof.written())
+    return True
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _names(folder: Path) -> list[str]:
+    """The files that the manifest lists, by their path in the folder."""
+    paths = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    return sorted(name for name in paths if name not in {MANIFEST, NOTE})
+
+
+def _described(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"sha256": digest, "bytes": path.stat().st_size}
+
+
+def _said_of(manifest: Path) -> str:
+    return f"{FORMAT}\nsha256 {hashlib.sha256(manifest.read_bytes()).hexdigest()}\n"
