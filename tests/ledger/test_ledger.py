@@ -1,6 +1,7 @@
 """What is put down stays, is proven, and can be forgotten without a trace in the tree."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -223,3 +224,18 @@ def test_openings_that_went_back_in_time_stop_the_ledger(tmp_path: Path) -> None
 
     with pytest.raises(LedgerDamaged, match="6 leaves have only 3 openings"):
         open_ledger(tmp_path)
+
+
+def test_many_that_write_at_the_same_time_write_one_tree(tmp_path: Path) -> None:
+    ledgers = [open_ledger(tmp_path, seed=seed) for seed in range(4)]
+
+    def write(which: int) -> list[int]:
+        return [ledgers[which].append([entry(number)])[0] for number in range(which, 48, 4)]
+
+    with ThreadPoolExecutor(4) as writers:
+        leaves = [leaf for written in writers.map(write, range(4)) for leaf in written]
+
+    assert sorted(leaves) == list(range(48))
+    pinned = signed(ledgers[0])
+    done = audit(tmp_path, key=KEY, pinned=pinned)
+    assert (done.findings, done.leaves, done.opened) == ([], 48, 48)

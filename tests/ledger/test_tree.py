@@ -165,3 +165,14 @@ def test_a_smaller_tree_continues_nothing() -> None:
     with pytest.raises(ValueError, match="cannot continue"):
         consistency_proof(5, 4, subtree=Tree(LEAVES).subtree)
     assert not is_consistent(old=5, old_root=LEAVES[0], new=4, new_root=LEAVES[0], proof=[LEAVES[0]])
+
+
+def test_a_proof_that_ends_below_the_root_shows_nothing() -> None:
+    """Whoever may choose the root could else pass off an inner node as one."""
+    inner = bytes.fromhex(ROOTS[1])
+    assert is_included(LEAVES[0], index=0, size=2, proof=[bytes.fromhex(LEAF_1)], root=inner)
+    assert not is_included(LEAVES[0], index=0, size=8, proof=[bytes.fromhex(LEAF_1)], root=inner)
+
+    first = bytes.fromhex(ROOTS[0])
+    assert is_consistent(old=1, old_root=first, new=2, new_root=inner, proof=[bytes.fromhex(LEAF_1)])
+    assert not is_consistent(old=1, old_root=first, new=8, new_root=inner, proof=[bytes.fromhex(LEAF_1)])
