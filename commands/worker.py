@@ -34,7 +34,7 @@ from outreach.deciding import Decider
 from profiles.facet_cache import FacetCache
 from profiles.redis_store import RedisStore
 from profiles.store import ProfileStoreUnavailable
-from streams.admin import TopicShape, log_bounds, topic_shapes
+from streams.admin import TopicShape, is_embedded, log_bounds, topic_shapes
 from streams.admit_work import AdmitWork
 from streams.app import Companion, StreamApp, StreamSettings, build_app, serve
 from streams.archive_work import ArchivedPositions, Archiver
@@ -79,6 +79,7 @@ class Plant:
     store: RedisStore
     lease: Lease
     logs: Mapping[str, LogIdentity]
+    reading: StreamSettings
     stack: AsyncExitStack
 
 
@@ -137,7 +138,14 @@ async def _plant(settings: Settings, app: AppName) -> AsyncIterator[Plant]:
         stack.push_async_callback(store.close)
         lease = await stack.enter_async_context(leased(settings, store, name=f"worker {app}"))
         logs = await log_identities(settings, keyring=keyring, store=store)
-        yield Plant(settings=settings, keyring=keyring, store=store, lease=lease, logs=logs, stack=stack)
+        reading = StreamSettings(
+            instance_id=settings.instance_id,
+            session_timeout_s=settings.session_timeout_s,
+            is_filled_late=await asyncio.to_thread(is_embedded, settings.brokers),
+        )
+        yield Plant(
+            settings=settings, keyring=keyring, store=store, lease=lease, logs=logs, reading=reading, stack=stack
+        )
 
 
 async def _profiles(plant: Plant) -> StreamApp:
@@ -221,7 +229,7 @@ def _app(plant: Plant, *, works: Mapping[str, Work], relay: Relay, recorder: Rec
         routes=folds,
         checkpoints=checkpoints,
         partitions=plant.settings.partitions,
-        settings=_stream_settings(plant.settings),
+        settings=plant.reading,
         companions=[*own, *_companions(plant, PROFILES, topics=folds)],
     )
 
@@ -241,13 +249,9 @@ async def _history(plant: Plant) -> StreamApp:
         routes={plant.settings.events_topic: archiver},
         checkpoints=ArchivedPositions(archive=archive, log=plant.logs[plant.settings.events_topic]),
         partitions=plant.settings.partitions,
-        settings=_stream_settings(plant.settings),
+        settings=plant.reading,
         companions=[flushing, *_companions(plant, HISTORY, topics=[plant.settings.events_topic])],
     )
-
-
-def _stream_settings(settings: Settings) -> StreamSettings:
-    return StreamSettings(instance_id=settings.instance_id, session_timeout_s=settings.session_timeout_s)
 
 
 def _companions(plant: Plant, name: str, *, topics: Iterable[str]) -> list[Companion]:

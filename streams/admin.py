@@ -17,6 +17,8 @@ from kafka.protocol.consumer import IsolationLevel
 from streams.patience import Away
 
 _CONFIGS: Final = {"message.timestamp.type": "LogAppendTime"}
+_EMBEDDED: Final = "embedded-"
+"""Begins the cluster id of a broker that `rapport up` started."""
 """When the broker took a record, not when its producer says it sent it: that is when we heard of an event."""
 
 
@@ -109,6 +111,12 @@ def topic_ids(brokers: Sequence[str], topics: Collection[str]) -> dict[str, str]
     if missing := sorted(set(topics) - set(shapes)):
         raise TopicMissingError(f"the broker has no topic {', '.join(missing)}")
     return {name: shapes[name].topic_id for name in topics}
+
+
+def is_embedded(brokers: Sequence[str]) -> bool:
+    """Whether the broker is one that `rapport up` starts: it says so in its cluster's id."""
+    with _admin(brokers) as admin:
+        return str(admin.describe_cluster()["cluster_id"]).startswith(_EMBEDDED)
 
 
 def topic_shapes(brokers: Sequence[str], topics: Collection[str]) -> dict[str, TopicShape]:

@@ -22,6 +22,7 @@ from streams.ownership import Handed, Ownership
 from streams.patience import patiently
 from streams.runs import FRAME_RECORDS
 from streams.transport import FrameConsumer, FrameTransport
+from streams.unfilled import Unfilled
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +37,8 @@ class StreamSettings:
     `instance_id` makes the group membership static: a worker that comes back within the session takes its partitions
     without waiting. Apache Kafka knows it; the embedded broker does not, so leave it None there. A request may take
     twice a session: the client refuses less than one. `at_once` partitions of a topic are handled at a time; stopped
-    ones are looked at again every `look_again_s`.
+    ones are looked at again every `look_again_s`. `is_filled_late` tells of a broker that shows a record later than the
+    one after it, as the embedded one does (`streams.unfilled`).
     """
 
     instance_id: str | None = None
@@ -50,6 +52,7 @@ class StreamSettings:
     look_again_s: float = 15.0
     drain_s: float = 5.0
     leave_s: float = 2.0
+    is_filled_late: bool = False
 
 
 class Failure(Exception):
@@ -100,6 +103,7 @@ class StreamApp(faust.App):
             ownership=self.ownership,
             checkpoints=self.checkpoints,
             retry_delays_s=self.settings.retry_delays_s,
+            unfilled=Unfilled() if self.settings.is_filled_late else None,
         )
 
     def _new_producer_transport(self) -> TransportT:

@@ -1,12 +1,17 @@
-"""What the fetching client holds of a partition: its state, and its records as ours."""
+"""What the fetching client holds of a partition: its state, and its records as frames of ours."""
 
-from collections.abc import Sequence
-from typing import Any
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import aiokafka
 from aiokafka.structs import TopicPartition
 
-from streams.frame import Record
+from streams.frame import Frame, Record
+from streams.ownership import Handed
+from streams.unfilled import Cut, Unfilled
+
+K = TypeVar("K", bound=tuple[str, int])
 
 
 def state_of(consumer: aiokafka.AIOKafkaConsumer, key: tuple[str, int]) -> Any:
@@ -18,6 +23,40 @@ def state_of(consumer: aiokafka.AIOKafkaConsumer, key: tuple[str, int]) -> Any:
     return assignment.state_value(TopicPartition(*key))
 
 
-def plain(records: Sequence[Any]) -> tuple[Record, ...]:
+def frames_of(
+    consumer: aiokafka.AIOKafkaConsumer,
+    asked: Mapping[K, tuple[int, int]],
+    records: Mapping[TopicPartition, Sequence[Any]],
+    *,
+    unfilled: Unfilled | None,
+    generation: int,
+) -> dict[K, Handed]:
+    """What came of each partition asked for, as `{partition: (turn, start)}`; up to an offset that is not there yet."""
+    frames: dict[K, Handed] = {}
+    now_s = time.monotonic()
+    for tp, (turn, start) in asked.items():
+        state = state_of(consumer, tp)
+        if state is None or not state.has_valid_position or state.position <= start:
+            continue
+        found = Cut(records.get(TopicPartition(*tp), ()), state.position)
+        if unfilled is not None:
+            found = unfilled.cut(tp, found.records, start=start, end=found.end, now_s=now_s)
+            if found.end == start:
+                continue
+        frame = Frame(
+            topic=tp[0],
+            partition=tp[1],
+            generation=generation,
+            start=start,
+            end=found.end,
+            records=_plain(found.records),
+            high_watermark=state.highwater,
+            last_stable_offset=state.lso,
+        )
+        frames[tp] = Handed(frame=frame, turn=turn)
+    return frames
+
+
+def _plain(records: Sequence[Any]) -> tuple[Record, ...]:
     """The client's records as values of ours."""
     return tuple(Record(r.offset, r.timestamp, r.key, r.value, tuple(r.headers)) for r in records)

@@ -19,12 +19,13 @@ from faust.types import TP, AppT, ConsumerMessage, Message
 from mode.threads import ServiceThread, WorkerThread
 from yarl import URL
 
-from streams.fetched import plain, state_of
-from streams.frame import Checkpoints, Frame
+from streams.fetched import frames_of, state_of
+from streams.frame import Checkpoints
 from streams.lag import monotonic_ms
 from streams.ownership import FETCH_WAIT_MS, SHORT_LOG_MS, Handed, Key, Ownership, Wanted, gap_reason
 from streams.patience import Away
 from streams.positions import Positions
+from streams.unfilled import LOOKED_FOR_S, Unfilled
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +93,11 @@ class FrameThread(driver.AIOKafkaConsumerThread):
         except NoOffsetForPartitionError:
             return {}  # asked for by the client before it was moved; our positions always have an offset
         self._note_ends(consumer, asked)
-        return self._frames(consumer, asked, records)
+        transport, generation = self.consumer.transport, self.app.consumer_generation_id
+        frames = frames_of(consumer, asked, records, unfilled=transport.unfilled, generation=generation)
+        if records and not frames:
+            await asyncio.sleep(LOOKED_FOR_S)
+        return frames
 
     def _moved_to_our_positions(
         self, consumer: aiokafka.AIOKafkaConsumer, wanted: Wanted, active: AbstractSet[TP]
@@ -109,30 +114,6 @@ class FrameThread(driver.AIOKafkaConsumerThread):
                 consumer.seek(TopicPartition(*tp), start)
             asked[tp] = (turn, start)
         return asked
-
-    def _frames(
-        self,
-        consumer: aiokafka.AIOKafkaConsumer,
-        asked: Mapping[TP, tuple[int, int]],
-        records: Mapping[TopicPartition, Sequence[Any]],
-    ) -> dict[TP, Handed]:
-        frames = {}
-        for tp, (turn, start) in asked.items():
-            state = state_of(consumer, tp)
-            if state is None or not state.has_valid_position or state.position <= start:
-                continue
-            frame = Frame(
-                topic=tp.topic,
-                partition=tp.partition,
-                generation=self.app.consumer_generation_id,
-                start=start,
-                end=state.position,
-                records=plain(records.get(TopicPartition(*tp), ())),
-                high_watermark=state.highwater,
-                last_stable_offset=state.lso,
-            )
-            frames[tp] = Handed(frame=frame, turn=turn)
-        return frames
 
     def _note_ends(self, consumer: aiokafka.AIOKafkaConsumer, asked: Collection[TP]) -> None:
         """Remember the log's ends, and stop where the log ends before us; not every broker calls that an error."""
@@ -293,8 +274,10 @@ class FrameTransport(driver.Transport):
         ownership: Ownership,
         checkpoints: Checkpoints,
         retry_delays_s: Sequence[float],
+        unfilled: Unfilled | None,
     ) -> None:
         super().__init__(url, app)
+        self.unfilled = unfilled
         self.ownership = ownership
         self.checkpoints = checkpoints
         self.retry_delays_s = retry_delays_s

@@ -9,7 +9,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewPartitions
 from kafka.errors import KafkaError as AdminRefused
 
-from streams.admin import ensure_topics, log_bounds, wait_for_broker
+from streams.admin import ensure_topics, is_embedded, log_bounds, wait_for_broker
 from tests import servers
 from tests.streams.workers import PARTITIONS, fresh
 from tests.waiting import until
@@ -80,3 +80,7 @@ async def test_it_makes_a_topic_that_is_merely_asked_for_with_four_partitions(br
     async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
         assert len(await producer.partitions_for(name)) == 4
     assert len(log_bounds([broker], [name])) == 4
+
+
+def test_it_says_that_it_is_the_embedded_one(broker: str) -> None:
+    assert is_embedded([broker])

@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from streams.admin import is_embedded
 from streams.app import StreamSettings, build_app, run_worker
 from streams.frame import Answer, Frame, Handled, SeekTo, Stopped
 from streams.ownership import Ownership
@@ -85,7 +86,12 @@ async def companion(_: Ownership) -> None:
 def main(brokers: str, name: str, path: str, *topics: str) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     journal = Journal(Path(path))
-    settings = StreamSettings(instance_id=os.environ.get("INSTANCE"), retry_delays_s=(0.05, 0.1), frame_records=50)
+    settings = StreamSettings(
+        instance_id=os.environ.get("INSTANCE"),
+        retry_delays_s=(0.05, 0.1),
+        frame_records=50,
+        is_filled_late=is_embedded([brokers]),
+    )
     app = build_app(
         name,
         brokers=[brokers],

@@ -1,9 +1,11 @@
 """The batch transport against a broker that really runs, with workers as processes."""
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from kafka import KafkaProducer
 
 from streams.admin import ensure_topics, wait_for_broker
 from tests import servers
@@ -35,6 +37,26 @@ def test_every_record_is_handed_over_once_and_in_order(kafka: str, topic: str, j
         assert worker.stop() == 0
     for partition in range(PARTITIONS):
         assert offsets(journal, topic=topic, partition=partition) == list(range(350))
+
+
+def test_nothing_is_left_out_while_several_append_at_once(kafka: str, topic: str, journal: Path) -> None:
+    with Worker(kafka, group=fresh("app"), journal=journal, topics=[topic]) as worker, ThreadPoolExecutor(4) as senders:
+        for number in range(4):
+            senders.submit(append_in_small_batches, kafka, topic, times=100, first=number * 1000)
+        wait_until(lambda: handled(journal, topic=topic) >= 4000, what="4000 records handled")
+        assert worker.stop() == 0
+    assert offsets(journal, topic=topic, partition=1) == list(range(4000))
+
+
+def append_in_small_batches(kafka: str, topic: str, *, times: int, first: int) -> None:
+    producer = KafkaProducer(bootstrap_servers=[kafka], acks="all", linger_ms=0)
+    try:
+        for at in range(times):
+            for value in numbered(10, start=first + at * 10):
+                producer.send(topic, value=value, partition=1)
+            producer.flush(timeout=60)
+    finally:
+        producer.close()
 
 
 def test_frames_of_a_partition_join_without_gap_or_overlap(kafka: str, topic: str, journal: Path) -> None:

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from streams.admin import broker_hints, ensure_topics, log_bounds, wait_for_broker
+from streams.admin import broker_hints, ensure_topics, is_embedded, log_bounds, wait_for_broker
 from tests.streams.workers import PARTITIONS, Worker, frames, fresh, handled, offsets, produce, wait_until
 
 
@@ -112,3 +112,7 @@ async def test_a_record_bears_the_time_the_broker_took_it_and_not_its_sender_s(a
     async with AIOKafkaProducer(bootstrap_servers=apache_kafka) as producer:
         taken = await producer.send_and_wait(topic, b"0", partition=0, timestamp_ms=1000)
     assert abs(taken.timestamp / 1000 - time.time()) < 600
+
+
+def test_its_gaps_are_final(apache_kafka: str) -> None:
+    assert not is_embedded([apache_kafka])
