@@ -3,6 +3,8 @@
 Written from the data folder, so that it needs no server and holds however much there is. That it was is noted.
 """
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -68,8 +70,9 @@ def export(
             notices=Notices.load(),
         )
         pieces = evidence.everything() if members is None else _pieces(evidence.of(members))
-        prove = None if members is None else _prove(settings)
-        manifest = write_dossier(folder, pieces, about=about, signers=signers, prove=prove)
+        with _proofs(settings) as prove:
+            asked = None if members is None else prove
+            manifest = write_dossier(folder, pieces, about=about, signers=signers, prove=asked)
     if json:
         emit(manifest)
         return
@@ -106,13 +109,18 @@ def _pieces(found: dict[str, list[Evidence]]) -> list[Evidence]:
     return [piece for pieces in found.values() for piece in pieces]
 
 
-def _prove(settings: Settings) -> Prove:
-    ledger = Ledger(settings.ledger) if settings.ledger.is_dir() else None
+@contextmanager
+def _proofs(settings: Settings) -> Iterator[Prove]:
+    """Gives the ledger's proof of a piece, none where it holds none, or where there is no ledger."""
+    if not settings.ledger.is_dir():
+        yield lambda _position: None
+        return
+    with closing(Ledger(settings.ledger)) as ledger:
 
-    def prove(position: Position) -> Proof | None:
-        try:
-            return None if ledger is None else ledger.prove(fact_id(position))
-        except LedgerError:
-            return None
+        def prove(position: Position) -> Proof | None:
+            try:
+                return ledger.prove(fact_id(position))
+            except LedgerError:
+                return None
 
-    return prove
+        yield prove

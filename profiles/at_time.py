@@ -4,9 +4,10 @@ Two times are asked with. `at`: what had taken effect by then. `known_at`: what 
 same day it is what was permitted as we knew it; with `known_at` today it is what was permitted in hindsight.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from consent.evidence import Evidence
+from events.acts import Refolded
 from events.fact import Fact
 from profiles.facet import Facet
 from profiles.fold import fold
@@ -14,7 +15,7 @@ from profiles.links import MEMBERS_MAX, READ_MAX, component_of, still_to_read
 from profiles.person import PersonTooLarge
 from profiles.view import Loaded, PersonView, view_of
 
-EvidenceOf = Callable[[Collection[str]], Mapping[str, Iterable[Evidence]]]
+EvidenceOf = Callable[[Collection[str]], Mapping[str, Sequence[Evidence]]]
 """Gives the evidence about each identity, in the order of the log."""
 
 
@@ -29,8 +30,7 @@ def person_at(identity: str, evidence_of: EvidenceOf, *, at: int, known_at: int)
             raise PersonTooLarge(f"more than {READ_MAX} identities hung together")
         found = evidence_of(sorted(missing))
         for name in missing:
-            said = (piece.fact for piece in found.get(name, ()) if is_known(piece.fact, at=at, known_at=known_at))
-            loaded[name] = Loaded(_folded(said))
+            loaded[name] = Loaded(_folded([piece.fact for piece in found.get(name, ())], at=at, known_at=known_at))
     person = component_of(identity, {name: each.facet.edges for name, each in loaded.items()})
     if len(person.members) > MEMBERS_MAX:
         raise PersonTooLarge(f"more than {MEMBERS_MAX} identities were linked to one person")
@@ -42,8 +42,18 @@ def is_known(fact: Fact, *, at: int, known_at: int) -> bool:
     return fact.effective_at <= at and fact.received_at <= known_at
 
 
-def _folded(facts: Iterable[Fact]) -> Facet:
+def _folded(facts: Sequence[Fact], *, at: int, known_at: int) -> Facet:
+    # What a facet became when it was folded anew is not evidence; that it was, and without what, is. A fact that was
+    # found to be wrong has been wrong all along, so it counts on no day for those who know.
+    wrong = {
+        bytes.fromhex(key)
+        for fact in facts
+        if isinstance(fact.body, Refolded) and fact.received_at <= known_at
+        for key in fact.body.without
+    }
     facet = Facet()
     for fact in facts:
-        facet = fold(facet, fact).facet
+        is_right = fact.event_key not in wrong and not isinstance(fact.body, Refolded)
+        if is_right and is_known(fact, at=at, known_at=known_at):
+            facet = fold(facet, fact).facet
     return facet

@@ -16,8 +16,11 @@ from consent.evidence_index import EvidenceIndex
 from consent.purposes import ANALYTICS, PROFILE, PURPOSES, SUGGEST
 from events.fact import Fact
 from profiles.at_time import EvidenceOf, person_at
+from profiles.facet import Facet
+from profiles.fold import fold
 from profiles.links import READ_MAX
 from profiles.person import PersonTooLarge
+from profiles.rights import refolding
 from profiles.view import PersonView
 from tests.builders import DAY, HOUR, MINUTE, NOW, consent, fact, linked, pseudonym, purchased, unlinked
 from tests.officer.evidence_world import evidence_in, index_of, placed
@@ -139,6 +142,31 @@ def test_too_many_identities_are_no_person_on_any_day(tmp_path: Path) -> None:
 
     with pytest.raises(PersonTooLarge):
         was(index, at=NOW + DAY, identity="app:0")
+
+
+async def test_a_fact_that_was_found_to_be_wrong_counts_until_it_was_known_and_on_no_day_in_hindsight() -> None:
+    #   given 0 (wrongly)      folded anew without it 3
+    wrong, right = consent("given", PROFILE, at=NOW), consent("given", ANALYTICS, at=NOW)
+    facet = fold(Facet(), right).facet
+    anew = refolding(
+        request_id="r-1",
+        without=[wrong.event_key],
+        facet=replace(facet, recent=wrong.event_key + wrong.digest + facet.recent),
+    )
+    refolded = replace(right, type=anew.event_type, event_key=b"refolded", body=anew)
+    refolded = replace(refolded, occurred_at=NOW + 3 * DAY, received_at=NOW + 3 * DAY)
+    history = [wrong, right, refolded]
+
+    def then(at: int, known_at: int) -> PersonView:
+        return person_at(pseudonym(APP), kept(history), at=at, known_at=known_at)
+
+    assert told(then(NOW + DAY, NOW + DAY), PROFILE, at=NOW + DAY) == "allowed"
+    hindsight = then(NOW + DAY, NOW + 4 * DAY)
+    assert told(hindsight, PROFILE, at=NOW + DAY, known_at=NOW + 4 * DAY) == "never_asked"
+    after = NOW + 4 * DAY
+    view = await seen(pseudonym(APP), *history, at=after)
+    assert everything_told(then(after, after), after) == everything_told(view, after)
+    assert told(view, ANALYTICS, at=after) == "allowed"
 
 
 MOMENTS = st.integers(-3, 3).map(lambda minutes: NOW + minutes * MINUTE)

@@ -5,6 +5,7 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,8 @@ def proofs_of(ledger: Ledger) -> Callable[[Position], Proof | None]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     ledger, _ = ledger_of(tmp_path)
-    write_dossier(tmp_path / "dossier", pieces(), about=about(), signers=[SIGNER], prove=proofs_of(ledger))
-    ledger.close()
+    with closing(ledger):
+        write_dossier(tmp_path / "dossier", pieces(), about=about(), signers=[SIGNER], prove=proofs_of(ledger))
     return tmp_path / "dossier"
 
 
@@ -111,8 +112,8 @@ def test_a_dossier_that_nobody_touched_holds(folder: Path) -> None:
 
 def test_it_holds_against_a_checkpoint_kept_outside_and_not_against_another_ledger_s(tmp_path: Path) -> None:
     ledger, pinned = ledger_of(tmp_path)
-    proofs = proofs_of(ledger)
-    write_dossier(tmp_path / "dossier", pieces(), about=about(), signers=[SIGNER], prove=proofs)
+    with closing(ledger):
+        write_dossier(tmp_path / "dossier", pieces(), about=about(), signers=[SIGNER], prove=proofs_of(ledger))
 
     assert faults(tmp_path / "dossier", pinned=pinned) == []
     other = Checkpoint(origin=pinned.origin, size=pinned.size, root=bytes(32))

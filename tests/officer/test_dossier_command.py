@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +65,8 @@ def office(tmp_path: Path) -> Office:
     archive(History(settings.history), facts_of(settings))
     assert Keeping(settings).round()
     (tmp_path / "ledger.pub").write_text(str(key.verifier))
-    (tmp_path / "pinned.note").write_text(Ledger(settings.ledger).latest() or "")
+    with closing(Ledger(settings.ledger)) as ledger:
+        (tmp_path / "pinned.note").write_text(ledger.latest() or "")
     (tmp_path / "controller.yaml").write_text(CONTROLLER)
     return Office(tmp_path, settings)
 
