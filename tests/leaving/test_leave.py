@@ -9,7 +9,7 @@ from api.limits import BURST_S, VISITOR_RATE, VISITORS_MAX, Limits
 from consent.holds import ConsentStoreUnavailable
 from consent.memory_holds import MemoryHolds
 from consent.tokens import LEAVE_MS
-from tests.api.world import World
+from tests.api.world import World, problem
 from tests.builders import DAY, HOUR, NOW, PARTITIONS, consent, linked, pseudonym
 from tests.leaving.browser import Browser, read
 
@@ -157,6 +157,17 @@ async def test_a_no_is_taken_while_the_log_is_silent(world: World) -> None:
 
     assert (await world.ask("POST", path(link(world)), key=None, data=ONE_CLICK)).status_code == 200
     assert await because(world) == "held"
+
+
+async def test_a_no_is_taken_where_too_many_hang_together_to_tell_who_it_is(world: World) -> None:
+    for other in range(40):
+        await world.happened(linked("app:42", f"loyalty:{other}"))
+    assert problem(await world.ask("GET", f"/v1/customers/{await world.ref('app:42')}")) == "person-too-large"
+
+    answer = await world.ask("POST", path(link(world, identity="app:42")), key=None, data=ONE_CLICK)
+
+    assert answer.status_code == 200
+    assert (await world.holds.of([pseudonym("app:42")]))[pseudonym("app:42")] == frozenset({EMAIL})
 
 
 class DeafHolds(MemoryHolds):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from api.refs import Refs, RefUnknown
 from consent.purposes import PURPOSES
 from consent.tokens import Leave, LinkExpired, Links, LinkUnknown, Tokens, Visit, can_be_left
+from events.sealed_text import NotSealedHere, SealedText
 from tests.builders import DAY, NOW, pseudonym, pseudonyms
 
 KEY = b"t" * 32
@@ -62,6 +63,15 @@ def test_a_token_of_one_kind_is_none_of_another() -> None:
     for text in (leave, visit):
         with pytest.raises(RefUnknown):
             Refs(KEY).open(text)
+
+
+def test_each_kind_is_sealed_for_a_use_of_its_own_whatever_it_holds() -> None:
+    leave, visit = TOKENS._leave, TOKENS._visit
+
+    assert leave.open(leave.seal(b"the same")) == b"the same"
+    for one, other in ((leave, visit), (visit, leave), (leave, SealedText(KEY, b"rapport ref 1"))):
+        with pytest.raises(NotSealedHere):
+            one.open(other.seal(b"the same"))
 
 
 def test_another_installation_cannot_read_it() -> None:
