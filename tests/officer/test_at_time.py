@@ -18,7 +18,7 @@ from events.fact import Fact
 from profiles.at_time import EvidenceOf, person_at
 from profiles.facet import Facet
 from profiles.fold import fold
-from profiles.links import READ_MAX
+from profiles.links import MEMBERS_MAX, READ_MAX
 from profiles.person import PersonTooLarge
 from profiles.rights import refolding
 from profiles.view import PersonView
@@ -136,12 +136,14 @@ def test_nobody_knows_a_stranger(tmp_path: Path) -> None:
     assert asked(index, PROFILE, at=NOW + DAY, identity="app:stranger") == "never_asked"
 
 
-def test_too_many_identities_are_no_person_on_any_day(tmp_path: Path) -> None:
-    halves = [linked(f"app:{n}", f"app:{n + 1}") for n in range(READ_MAX + 2)]
-    index = index_of(tmp_path, *(half for pair in halves for half in pair))
+@pytest.mark.parametrize(
+    ("many", "why"), [(READ_MAX + 2, "hung together"), (MEMBERS_MAX + 2, "were linked to one person")]
+)
+def test_too_many_identities_are_no_person_on_any_day(many: int, why: str) -> None:
+    halves = [half for n in range(many) for half in linked(f"app:{n}", f"app:{n + 1}")]
 
-    with pytest.raises(PersonTooLarge):
-        was(index, at=NOW + DAY, identity="app:0")
+    with pytest.raises(PersonTooLarge, match=why):
+        person_at(pseudonym("app:0"), kept(halves), at=NOW + DAY, known_at=NOW + DAY)
 
 
 async def test_a_fact_that_was_found_to_be_wrong_counts_until_it_was_known_and_on_no_day_in_hindsight() -> None:
