@@ -56,11 +56,11 @@ def main(
     with bench_folder() as folder:
         ledger = folder / "ledger"
         spent = _apart(_put_down, ledger, entries)
-        kept.runs.append(_run("put down", spent, per=entries))
+        kept.runs.append(_run("put down", 1, spent))
         kept.runs[-1]["bytes"] = {name: _bytes(ledger / name) for name in (LEAVES, OPENINGS)}
-        for _ in range(rounds):
+        for number in range(1, rounds + 1):
             for name, step in STEPS.items():
-                kept.runs.append(_run(name, _apart(step, ledger, spent.answer), per=1))
+                kept.runs.append(_run(name, number, _apart(step, ledger, spent.answer)))
     keep(kept, path)
     show(ledger_page(kept), title=f"{entries:,} entries")
 
@@ -138,8 +138,8 @@ def _measured(step: Callable[..., Any], given: tuple[object, ...]) -> Spent:
     return Spent(cpu, wall, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, answer)
 
 
-def _run(name: str, spent: Spent, *, per: int) -> dict[str, Any]:
-    run = {"step": name, "cpu_s": spent.cpu_s, "wall_s": spent.wall_s, "rss_mib": spent.rss_mib, "per": per}
+def _run(name: str, number: int, spent: Spent) -> dict[str, Any]:
+    run = {"step": name, "round": number, "cpu_s": spent.cpu_s, "wall_s": spent.wall_s, "rss_mib": spent.rss_mib}
     if isinstance(spent.answer, list):
         run |= {"p50_ms": spent.answer[len(spent.answer) // 2], "p99_ms": spent.answer[len(spent.answer) * 99 // 100]}
     return run | {"load_average": load_average()}

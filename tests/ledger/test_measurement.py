@@ -5,9 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchmarks.ledger import STEPS, ledger_page, main
+from benchmarks.ledger import STEPS, main
+from benchmarks.report import with_results
 from benchmarks.results import Results
-from benchmarks.tables import markdown
 
 pytestmark = pytest.mark.long
 
@@ -17,6 +17,6 @@ def test_every_step_is_measured_and_told(tmp_path: Path) -> None:
 
     results = msgspec.json.decode((tmp_path / "ledger.json").read_bytes(), type=Results)
     assert [run["step"] for run in results.runs] == ["put down", *STEPS]
-    page = markdown(ledger_page(results))
+    page = with_results("<!-- results: ledger -->\n<!-- end -->\n", {"ledger": results})
     assert all(f"| {step} |" in page for step in STEPS)
-    assert "32 bytes of leaf" in page
+    assert "Medians of 1 rounds" in page
