@@ -43,7 +43,10 @@ class Installation:
         self.keys = demo_keys(settings)
         self.client = httpx.Client(base_url=f"http://{settings.host}:{settings.port}", timeout=HANGS_S)
 
-    def ask(self, method: str, path: str, *, role: Role = Role.AGENT, **rest: Any) -> httpx.Response:
+    def ask(self, method: str, path: str, **rest: Any) -> httpx.Response:
+        return answered(lambda: self.ask_once(method, path, **rest))
+
+    def ask_once(self, method: str, path: str, *, role: Role = Role.AGENT, **rest: Any) -> httpx.Response:
         return self.client.request(method, path, headers={"Authorization": f"Bearer {self.keys[role]}"}, **rest)
 
     def ref(self, identity: str) -> str:
@@ -98,7 +101,7 @@ def test_what_is_sent_is_read_back_through_broker_worker_and_store(installation:
     assert sent.status_code == 202, sent.text
 
     path = f"/v1/customers/{installation.ref('app:reader')}"
-    card = answered(lambda: installation.ask("GET", path, params={"after": sent.json()["after"]}))
+    card = installation.ask("GET", path, params={"after": sent.json()["after"]})
 
     assert card.json()["traits"]["orders"]["value"] == 20
 
@@ -107,7 +110,7 @@ def test_general_then_personal_then_general_again_at_once(installation: Installa
     ref = installation.ref("app:story-8")
 
     def mode(**params: str) -> str:
-        answer = answered(lambda: installation.ask("GET", f"/v1/customers/{ref}/suggestions", params=params))
+        answer = installation.ask("GET", f"/v1/customers/{ref}/suggestions", params=params)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["mode"])
 
@@ -134,7 +137,7 @@ def test_a_decision_is_remembered_and_its_outcome_counts(installation: Installat
         "POST", f"/v1/suggestions/{answer['decision']}/answer", json={"service": chosen, "answer": "declined"}
     )
     params = {"k": 50, "after": said.json()["after"]}
-    after = answered(lambda: installation.ask("GET", f"/v1/customers/{ref}/suggestions", params=params)).json()
+    after = installation.ask("GET", f"/v1/customers/{ref}/suggestions", params=params).json()
 
     assert {entry["service"]: entry["because"] for entry in after["withheld"]}[chosen] == "declined lately"
 
@@ -161,7 +164,7 @@ def test_a_store_that_stops_answering_is_told_in_time_and_comes_back_with_the_ri
     refs = [installation.ref(f"app:frozen-{at}") for at in range(4)]
     os.kill(installation.store.pid, signal.SIGSTOP)
     try:
-        answers = [installation.ask("GET", f"/v1/customers/{ref}") for ref in refs]
+        answers = [installation.ask_once("GET", f"/v1/customers/{ref}") for ref in refs]
     finally:
         os.kill(installation.store.pid, signal.SIGCONT)
 
