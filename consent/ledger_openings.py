@@ -15,7 +15,6 @@ from typing import Any, Final
 from consent.ledger_entry import EntryUnknown, LedgerDamaged, LedgerError, Opening
 
 _VERSION: Final = 1
-_BUSY_S: Final = 30.0
 _ASKED_AT_ONCE: Final = 500
 _SCHEMA: Final = f"""
 BEGIN;
@@ -71,14 +70,16 @@ class Publication:
 class Openings:
     """The openings in one file; `read_only` for who only looks. LedgerDamaged when it is no such file.
 
+    `busy_s` is how long others are waited for.
+
     Every write is durable when it returns, all or nothing; LedgerError when it could not be made.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, busy_s: float = 30.0) -> None:
         if not read_only:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         try:
-            self._db = _opened(path, read_only=read_only)
+            self._db = _opened(path, read_only=read_only, busy_s=busy_s)
         except sqlite3.Error as error:
             raise LedgerDamaged(f"{path.name} cannot be read as the openings of a ledger: {error}") from None
 
@@ -143,8 +144,10 @@ class Openings:
             gone = [(because, leaf) for leaf in sorted(leaves)]
             db.executemany("UPDATE openings SET salt = NULL, payload = NULL, destroyed_by = ? WHERE leaf = ?", gone)
             db.executemany("DELETE FROM subjects WHERE leaf = ?", [(leaf,) for _, leaf in gone])
-        # The log holds pages as they were.
-        self._ask("PRAGMA wal_checkpoint(TRUNCATE)")
+        # SQLite's log holds pages as they were.
+        [(is_busy, *_)] = self._ask("PRAGMA wal_checkpoint(TRUNCATE)")
+        if is_busy:
+            raise LedgerError("the openings are being read, so what was destroyed may be on disk: forget them again")
         return sorted(leaves)
 
     def keep_checkpoint(self, note: str, *, size: int, now_ms: int) -> None:
@@ -195,28 +198,28 @@ class Openings:
             raise LedgerDamaged(f"the openings of the ledger could not be read: {error}") from error
 
 
-def _opened(path: Path, *, read_only: bool) -> sqlite3.Connection:
+def _opened(path: Path, *, read_only: bool, busy_s: float) -> sqlite3.Connection:
     if not read_only:
-        db = _connected(path, "mode=rw")
+        db = _connected(path, "mode=rw", busy_s)
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
             db.execute(f"PRAGMA {pragma}").fetchall()
         if db.execute("PRAGMA user_version").fetchone()[0] == 0:
             db.executescript(_SCHEMA)
     else:
         try:
-            db = _connected(path, "mode=ro")
+            db = _connected(path, "mode=ro", busy_s)
             db.execute("PRAGMA user_version").fetchall()
         except sqlite3.OperationalError:
             # A copy on a medium that cannot be written to has no room for the files beside it.
-            db = _connected(path, "immutable=1")
+            db = _connected(path, "immutable=1", busy_s)
     if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
         raise sqlite3.DatabaseError("written by another version")
     return db
 
 
-def _connected(path: Path, how: str) -> sqlite3.Connection:
+def _connected(path: Path, how: str, busy_s: float) -> sqlite3.Connection:
     return sqlite3.connect(
-        f"{path.absolute().as_uri()}?{how}", uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+        f"{path.absolute().as_uri()}?{how}", uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False
     )
 
 

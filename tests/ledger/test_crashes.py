@@ -5,9 +5,11 @@ whole openings and any beginning of the leaves; each such state is made here by 
 """
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -188,3 +190,15 @@ def test_a_writer_killed_over_and_over_loses_nothing_and_never_forks(tmp_path: P
         ledger.close()
         assert all(audit(folder, key=KEY, pinned=each).holds for each in published)
     assert (folder / CHECKPOINT).exists()
+
+
+def test_leaves_that_were_signed_stay_whatever_the_openings_say(tmp_path: Path) -> None:
+    pinned = ledger_of(tmp_path, 3)
+    [path] = (tmp_path / LEAVES).iterdir()
+    raw = path.read_bytes()
+    with closing(sqlite3.connect(tmp_path / OPENINGS)) as db, db:
+        db.execute("UPDATE openings SET salt = zeroblob(32) WHERE leaf = 1")
+
+    ledger = open_ledger(tmp_path)
+    assert (path.read_bytes(), ledger.root(3)) == (raw, pinned.root)
+    assert [each.kind for each in audit(tmp_path, key=KEY, pinned=pinned).findings] == ["opening"]
