@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
 from commands.logs import EMBEDDED_CLUSTER
@@ -17,7 +17,7 @@ from tests.servers import Valkey, ValkeyCluster
 from tests.sharing import Sharing, place_of
 
 # Nothing here is timed: the machine may be busy with other tests.
-settings.register_profile("rapport", deadline=None)
+settings.register_profile("rapport", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rapport")
 
 SERVERS = {"kafka", "apache_kafka", "valkey", "valkey_url", "valkey_cluster"}

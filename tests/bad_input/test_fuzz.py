@@ -101,7 +101,9 @@ async def test_a_worker_applies_or_sets_aside_whatever_is_sent(sent: list[bytes]
     assert admitted == sum(len(answer) for answer in taken if not isinstance(answer, EventRefused))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(sent=damaged(st.sampled_from([*CORPUS, b"[" + b",".join(EXAMPLES[:3]) + b"]"])))
 async def test_the_api_answers_whatever_is_sent(world: World, sent: bytes) -> None:
     answer = await world.ask(
@@ -116,7 +118,9 @@ async def test_the_api_answers_whatever_is_sent(world: World, sent: bytes) -> No
 
 
 @pytest.mark.parametrize("path", ["/v1/customers/lookup", "/v1/customers/{ref}/consents", "/v1/outreach/x/sent"])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(
     said=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
