@@ -23,6 +23,7 @@ NO = hold_of(consent("withdrawn", "suggest.personal"))
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     desk = Desk(tmp_path)
     await desk.log.start()
+    desk.with_services(timeout_s=60.0)
     yield desk
     await desk.log.stop()
 
