@@ -11,6 +11,7 @@ import typer
 
 from commands.clock import now_ms
 from commands.ledger import DEFAULT_NAME, make_key, signers_of
+from commands.rights_places import PLACE_ERRORS, ErasureSweep
 from commands.settings import LEDGER_KEY_FILE, Settings, SettingsInvalid, settings_of
 from consent.evidence import EVIDENCE_TYPES, EvidenceUnavailable
 from consent.evidence_index import EvidenceIndex
@@ -26,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 PAUSE_S: Final = 1.0
 
-CANNOT_GO_ON: Final = (HistoryDamaged, EvidenceUnavailable, LedgerError, SettingsInvalid, OSError)
+CANNOT_GO_ON: Final = (HistoryDamaged, EvidenceUnavailable, LedgerError, SettingsInvalid, OSError, *PLACE_ERRORS)
 """What keeps a follower from going on: it is said, and tried again; the other one goes on."""
 
 
@@ -60,7 +61,11 @@ class Keeping:
 
     settings: Settings
     _ledger: Ledger | None = field(default=None, init=False)
+    _erasures: ErasureSweep = field(init=False)
     _said: dict[str, str] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._erasures = ErasureSweep(self.settings)
 
     def round(self) -> bool:
         """Take what was archived since, then sign and publish; False where something could not go on."""
@@ -68,6 +73,7 @@ class Keeping:
         done = [
             self._tried("evidence", lambda: _taken(history, EvidenceIndex(self.settings.evidence), EVIDENCE_TYPES)),
             self._tried("ledger", lambda: self._taken_and_signed(history)),
+            self._tried("erasures", self._erasures.round),
         ]
         return all(done)
 

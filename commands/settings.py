@@ -157,7 +157,6 @@ class Settings(BaseSettings):
         """Who looked at whom; nothing can make it again."""
         return self.data / "accesses.sqlite"
 
-
     @property
     def rights(self) -> Path:
         """Requests for erasure; nothing can make it again."""

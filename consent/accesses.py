@@ -104,6 +104,18 @@ class AccessLog:
         """All accesses from a moment (ms) on, or only those that broke the glass; the latest first."""
         return self._listed("at >= ? AND broke_glass >= ?", at, broke_glass, limit=limit)
 
+    def forget(self, identities: Collection[str]) -> int:
+        """Keep that somebody looked, and forget at whom; how many looks that were."""
+        with self._connected() as connection:
+            connection.execute("PRAGMA secure_delete = ON")
+            gone = [
+                connection.execute("UPDATE access SET identity = NULL WHERE identity = ?", (identity,)).rowcount
+                for identity in identities
+            ]
+            # The log holds pages as they were.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return sum(gone)
+
     def _listed(self, where: str, *values: str | int, limit: int) -> list[Access]:
         query = f"SELECT {_COLUMNS} FROM access WHERE {where} ORDER BY at DESC, number DESC LIMIT ?"  # noqa: S608 - names of ours
         with self._connected() as connection:

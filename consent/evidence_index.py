@@ -87,22 +87,25 @@ class EvidenceIndex:
                 (stretch.epoch, stretch.partition, stretch.end),
             )
 
-    def forget(self, tombstones: Mapping[str, Position]) -> int:
-        """Let go of all evidence of identities up to their tombstones, these included; how many pieces. Overwritten."""
+    def forget(self, tombstones: Mapping[str, Position], *, repeats: Mapping[str, bytes]) -> int:
+        """Let go of all evidence of identities up to their tombstones, these included; how many pieces. Overwritten.
+
+        `repeats`: the encoded fact of each tombstone, which goes wherever else it stands.
+        """
+        gone = 0
         with self._writing() as connection:
             connection.execute("PRAGMA secure_delete = ON")
-            gone = 0
             for identity, (epoch, _, offset) in tombstones.items():
-                for table in ("act", "evidence"):
-                    gone += connection.execute(
-                        f"DELETE FROM {table} WHERE (epoch, offset) <= (?, ?)"  # noqa: S608 - names of ours
-                        " AND identity = (SELECT id FROM identity WHERE name = ?)",
-                        (epoch, offset, identity),
-                    ).rowcount * (table == "evidence")
+                found = connection.execute("SELECT id FROM identity WHERE name = ?", (identity,)).fetchone() or (None,)
+                until = (*found, epoch, offset)
+                connection.execute("DELETE FROM act WHERE identity = ? AND (epoch, offset) <= (?, ?)", until)
+                gone += connection.execute(
+                    "DELETE FROM evidence WHERE identity = ? AND ((epoch, offset) <= (?, ?) OR fact = ?)",
+                    (*until, repeats[identity]),
+                ).rowcount
                 connection.execute(
-                    "DELETE FROM identity WHERE name = ?"
-                    " AND NOT EXISTS (SELECT 1 FROM evidence WHERE evidence.identity = identity.id)",
-                    (identity,),
+                    "DELETE FROM identity WHERE id = ? AND NOT EXISTS (SELECT 1 FROM evidence WHERE identity = ?)",
+                    (*found, *found),
                 )
         with self._connected() as connection:
             # The log holds pages as they were.

@@ -159,6 +159,16 @@ class History:
             found.update(text for text in texts if PSEUDONYM.fullmatch(text))
         return found
 
+    def offsets_of(self, epoch: int, partition: int, identities: Collection[str], *, before: int) -> list[int]:
+        """The offsets below `before` of all records that are keyed by one of the identities."""
+        keys = pa.array([identity.encode() for identity in identities], pa.binary())
+        return [
+            offset
+            for batch in self._rows(epoch, partition, columns=("key",))
+            for offset in batch.filter(pc.is_in(batch.column("key"), value_set=keys)).column("offset").to_pylist()
+            if offset < before
+        ]
+
     def find(self, event_key: bytes, partition: int, *, identity: str | None = None) -> tuple[Position, Fact] | None:
         """The first fact of an event in a partition, of the named identity where one is given; None if there is none.
 

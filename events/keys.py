@@ -42,6 +42,7 @@ FAMILIES: Final = {
         Family("cap", "primary", 8 * 24 * 3600, "messages reserved for an identity"),
         Family("outreach", "primary", 90 * 24 * 3600, "outreach decisions of an identity"),
         Family("due", "primary", None, "timers by due time"),
+        Family("rights", "primary", None, "how far erasures were done in this store"),
         Family("lag", "derived", 60, "the lag a worker measured"),
         Family("lease", "derived", 30, "the processes at work on this store"),
     )

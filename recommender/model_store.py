@@ -1,7 +1,9 @@
 """The folder of models: publish, switch at once, roll back by name. What cannot be trusted is never served."""
 
+import json
 import os
 import re
+import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -77,6 +79,22 @@ class ModelStore:
         """Serve an earlier model, once it is found sound; a subclass of ArtifactInvalid otherwise."""
         self.load(name)
         self._switch(name)
+
+    def made_at(self, name: str) -> int:
+        """The snapshot (ms) that a model was last made from; -1 where no record tells."""
+        try:
+            record = json.loads((self._folder / f"{name}.record.json").read_bytes())
+            return int(record["snapshot"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return -1
+
+    def remove(self, name: str) -> None:
+        """Let go of a model that is not served, and of its record. ArtifactInvalid for the one that is."""
+        if name == self.current():
+            raise ArtifactInvalid(f"model {name} is served: switch to another one first")
+        (self._folder / f"{name}.record.json").unlink(missing_ok=True)
+        shutil.rmtree(self._folder / name, ignore_errors=True)
+        _sync_folder(self._folder)
 
     def _stands(self, name: str) -> bool:
         with suppress(ArtifactInvalid):

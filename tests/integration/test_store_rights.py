@@ -13,6 +13,7 @@ from consent.holds import Hold
 from consent.redis_act_records import RedisActRecords
 from consent.redis_faults import Client
 from consent.redis_holds import RedisHolds
+from consent.redis_rights import RedisResidue
 from embedded import resp
 from embedded.ports import LOOPBACK
 from events.position import Checkpoint, Position, Stream
@@ -141,6 +142,18 @@ async def rebuild_at_work(client: Client) -> None:
     assert await rebuild.add(PLACE, expected=None, following=Position(1, PLACE, 1), facets={ANNA: Facet()})
 
 
+async def rights_at_work(client: Client) -> None:
+    residue = RedisResidue(client)
+    await residue.reach(3)
+    assert await residue.reached() == 3
+    gone = pseudonym("app:gone")
+    await RedisDecisions(client).keep(Decision("1" * 32, gone, ("pram",), None, "general", "m", "c", NOW))
+    found = {"decision": 2, "hold": 2, "outreach": 2, "cap": 1, "due": 1, "rebuilt": 1}
+    assert await residue.found([gone, ANNA]) == found
+    assert await residue.forget([gone]) == {"decision": 1}
+    assert await residue.rewrite_files() is None
+
+
 async def test_every_adapter_works_with_the_rights_of_the_page_and_leaves_keys_as_it_says(
     client: Client, valkey: Valkey
 ) -> None:
@@ -149,6 +162,7 @@ async def test_every_adapter_works_with_the_rights_of_the_page_and_leaves_keys_a
     await suggestions_at_work(client)
     await operations_at_work(client)
     await rebuild_at_work(client)
+    await rights_at_work(client)
 
     async with Redis.from_url(valkey.url, protocol=2, decode_responses=True) as admin:
         standing: dict[str, tuple[str, int]] = {

@@ -1,0 +1,164 @@
+"""The places of one installation that people are erased from, and the sweep that goes on with what was asked for."""
+
+import asyncio
+import json
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from commands.clock import now_ms
+from commands.ledger import signers_of
+from commands.logs import known_epochs
+from commands.rights_erasure import Places, carry_out
+from commands.settings import Settings, keyring_of
+from consent.accesses import AccessesUnavailable, AccessLog
+from consent.evidence_index import EvidenceIndex
+from consent.holds import ConsentStoreUnavailable
+from consent.ledger import Ledger
+from consent.redis_rights import RedisResidue
+from consent.rights import StepName, Waiting
+from consent.rights_certificate import SURVIVORS
+from consent.rights_requests import RightsRequests, RightsUnavailable
+from events.epochs import EpochsUnreadable
+from events.history import History
+from events.log import KafkaLog, LogError
+from events.pseudonyms import Pseudonyms
+from profiles.redis_store import RedisStore
+from profiles.store import ProfileStoreError
+from recommender.artifact import ArtifactInvalid
+from recommender.model_store import ModelStore
+from streams.dead_letters import ContentsNotKept, DeadLetters, unseal
+from streams.redis_dead_letters import RedisDeadLetters
+
+_log = logging.getLogger(__name__)
+
+PLACE_ERRORS: Final = (
+    AccessesUnavailable,
+    ArtifactInvalid,
+    ConsentStoreUnavailable,
+    EpochsUnreadable,
+    LogError,
+    ProfileStoreError,
+    RightsUnavailable,
+)
+"""What a place raises that cannot be used now."""
+TRAINING_S: Final = 900.0
+TRAINED_AGAIN_S: Final = 60.0
+"""How long a training that failed is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLetters:
+    """Dead letters that can be opened; one that cannot tells nothing of anybody, and goes after 14 days."""
+
+    letters: DeadLetters
+    pseudonyms: Pseudonyms
+
+    async def forget(self, identities: Collection[str]) -> int:
+        """See `commands.rights_erasure.Letters`."""
+        gone = []
+        async for letter in self.letters.listed():
+            key = await self.letters.key_of(letter.day, make=False)
+            if key is None:
+                continue
+            with suppress(ContentsNotKept):
+                contents = unseal(letter, {letter.day: key})
+                if not self._about(contents.key, contents.value).isdisjoint(identities):
+                    gone.append(letter.id)
+        for letter_id in gone:
+            await self.letters.drop(letter_id)
+        return len(gone)
+
+    def _about(self, key: bytes | None, value: bytes | None) -> set[str]:
+        """Pseudonyms that a record is about: as it is keyed, or as an event says in clear."""
+        said: list[Any] = [(key or b"").decode("utf-8", "replace")]
+        with suppress(ValueError):  # what is no JSON is no event
+            event = json.loads(value or b"")
+            data = event.get("data") if isinstance(event, dict) else None
+            said += [event.get("subject")] if isinstance(event, dict) else []
+            said += [data.get("other")] if isinstance(data, dict) else []
+        about = {each for each in said if isinstance(each, str)}
+        for each in tuple(about):
+            with suppress(ValueError):
+                about.add(self.pseudonyms.of(each))
+        return about
+
+
+@dataclass
+class ErasureSweep:
+    """Goes on with every erasure of one installation that is not done, whatever it was stopped by."""
+
+    settings: Settings
+    _train_at: float = field(default=float("-inf"), init=False)
+    _said: dict[str, str] = field(default_factory=dict, init=False)
+
+    def round(self) -> None:
+        """Once over all that is pending. Errors of the places as they are; nothing is lost by them."""
+        if RightsRequests(self.settings.rights).pending():
+            asyncio.run(self._round())
+
+    async def _round(self) -> None:
+        async with self._places() as places:
+            for erasure in places.requests.pending():
+                waiting = await carry_out(erasure, places)
+                self._say(erasure.id, waiting)
+
+    def _say(self, request: str, waiting: dict[StepName, Waiting]) -> None:
+        said = "; ".join(f"{name}: {each.why}" for name, each in waiting.items())
+        if said and self._said.get(request) != said:
+            _log.info("erasure %s waits: %s", request, said)
+        self._said[request] = said
+
+    @asynccontextmanager
+    async def _places(self) -> AsyncIterator[Places]:
+        settings, keyring = self.settings, keyring_of(self.settings)
+        store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
+        ledger, evidence = Ledger(settings.ledger), EvidenceIndex(settings.evidence)
+        try:
+            epoch = max((each.epoch for each in await known_epochs(store)), default=1)
+            log = KafkaLog(brokers=settings.kafka, topic=settings.events_topic, epoch=epoch)
+            await log.start()
+            try:
+                yield Places(
+                    requests=RightsRequests(settings.rights),
+                    log=log,
+                    profiles=store,
+                    residue=RedisResidue(store.client),
+                    letters=KeptLetters(
+                        RedisDeadLetters(store.client), Pseudonyms(keyring.pseudonym_key, settings.region)
+                    ),
+                    history=History(settings.history),
+                    evidence=evidence,
+                    accesses=AccessLog(settings.accesses),
+                    ledger=ledger,
+                    signers=signers_of(settings),
+                    models=ModelStore(settings.models),
+                    retrain=self._retrain,
+                    survivors=lambda _at: SURVIVORS,
+                    partitions=settings.partitions,
+                    clock=now_ms,
+                    key=keyring.suppression_key,
+                )
+            finally:
+                await log.stop()
+        finally:
+            evidence.close()
+            ledger.close()
+            await store.close()
+
+    def _retrain(self) -> str | None:
+        """Make a model in a process of its own; why there is none."""
+        if time.monotonic() < self._train_at:
+            return "a training failed, and is begun again within a minute"
+        argv = [sys.executable, "-c", "import cli; cli.main()", "train", "--json", "--data", str(self.settings.data)]
+        with suppress(subprocess.TimeoutExpired):
+            ended = subprocess.run(argv, stdout=subprocess.DEVNULL, timeout=TRAINING_S, check=False)  # noqa: S603 - our own command
+            if ended.returncode == 0:
+                return None
+        self._train_at = time.monotonic() + TRAINED_AGAIN_S
+        return "the training failed; the log of this process says why"
