@@ -30,6 +30,7 @@ _GROUPS = {
     "keys": "commands.keys",
     "officer": "commands.officer",
     "ledger": "commands.ledger",
+    "rights": "commands.rights",
     "demo": "commands.demo",
 }
 """Group of commands -> the module with its `app`."""

@@ -18,6 +18,7 @@ from api import (
     outcomes,
     outreach_routes,
     preferences,
+    rights_routes,
     suggestions,
     telling_routes,
 )
@@ -67,6 +68,7 @@ def build_api(services: Services, limits: Limits | None = None) -> FastAPI:
         consents,
         notice_routes,
         preferences,
+        rights_routes,
         outcomes,
         outreach_routes,
         officer_routes,

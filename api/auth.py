@@ -123,6 +123,11 @@ ROUTES: Final[Mapping[tuple[str, str], Access]] = {
     ("GET", "/v1/officer/people/{ref}/denied"): _for(Role.PRIVACY, query=("after",)),
     ("GET", "/v1/officer/accesses"): _for(Role.PRIVACY, query=("since", "broke_glass")),
     ("GET", "/v1/officer/rates"): _for(Role.PRIVACY),
+    ("GET", "/v1/rights/people/{ref}/plan"): _for(Role.PRIVACY),
+    ("POST", "/v1/rights/people/{ref}/erasure"): _for(Role.PRIVACY),
+    ("POST", "/v1/rights/people/{ref}/rights"): _for(Role.PRIVACY, body_max=SMALL_BODY),
+    ("GET", "/v1/rights/erasures"): _for(Role.PRIVACY),
+    ("GET", "/v1/rights/erasures/{request}"): _for(Role.PRIVACY),
     ("GET", "/v1/officer/renewals"): _for(Role.PRIVACY, query=("about", "soon_days", "old_days", "start", "limit")),
 }
 """Every route there is. A marketer sees no person: neither a profile nor why somebody was left out."""

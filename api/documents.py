@@ -57,6 +57,10 @@ PRESENTED_EXAMPLES: Final[Examples] = {
     "said at the desk": {"services": ["delivery-flat-rate"], "channel": "desk", "agent": "a-12"}
 }
 SENT_EXAMPLES: Final[Examples] = {"just now": {}, "earlier": {"at": "2026-03-01T09:32:00Z"}}
+RIGHT_EXAMPLES: Final[Examples] = {
+    "a restriction": {"right": "restriction"},
+    "an objection taken back": {"right": "objection", "ended": True},
+}
 CONFIRM_EXAMPLES: Final[Examples] = {"one": {"ids": ["0123456789abcdef0123456789abcdef"]}}
 CHOICE_EXAMPLES: Final[Examples] = {
     "a yes": {"say": "given", "purpose": "profile.build", "notice": "profile/1"},

@@ -20,6 +20,7 @@ from api.refusal import Refusal
 from consent.accesses import AccessesUnavailable
 from consent.evidence import EvidenceUnavailable
 from consent.holds import ConsentStoreUnavailable
+from consent.rights_requests import RightsUnavailable
 from consent.telling import TellingUnavailable
 from consent.tokens import LinkExpired, LinkUnknown
 from events.log import LogRefused, LogUnavailable
@@ -55,6 +56,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "unknown-link": Kind(404, "The link is not one of ours", "copy it as a whole, or ask for a new one"),
     "unknown-decision": Kind(404, "The decision is not known", "it was never answered, or longer ago than it is kept"),
     "unknown-outreach": Kind(404, "The message is not known"),
+    "unknown-request": Kind(404, "The request is not known"),
     "method-not-allowed": Kind(405, "The route does not know this method"),
     "body-too-slow": Kind(408, "The body did not arrive in time", "send it again, in smaller batches"),
     "another-act": Kind(409, "Another act was recorded under this id"),
@@ -118,6 +120,7 @@ BY_EXCEPTION: Final[Mapping[type[Exception], str]] = {
     EvidenceUnavailable: "evidence-unavailable",
     AccessesUnavailable: "not-noted",
     TellingUnavailable: "not-noted",
+    RightsUnavailable: "not-noted",
     TimeoutError: "too-slow",
     ClientDisconnect: "body-too-slow",
 }

@@ -11,6 +11,7 @@ from consent.accesses import AccessLog
 from consent.evidence_index import EvidenceIndex
 from consent.notices import Notices
 from consent.recording import Recorder
+from consent.rights_requests import RightsRequests
 from consent.telling import Confirmations
 from consent.tokens import Links
 from events.admission import Admission
@@ -48,7 +49,8 @@ async def nobody_measures() -> Mapping[str, Sequence[Lag]]:
 class Services:
     """Everything the routes use.
 
-    `clock` gives ms since 1970; `decision_key` keys decision ids. `probes` are asked for readiness, by name.
+    `clock` gives ms since 1970; `decision_key` keys decision ids, `suppression_key` the hashes of the
+    erased. `probes` are asked for readiness, by name.
     `timeout_s` bounds every request.
     """
 
@@ -66,11 +68,13 @@ class Services:
     refs: Refs
     evidence: EvidenceIndex
     accesses: AccessLog
+    rights: RightsRequests
     confirmations: Confirmations
     links: Links
     notices: Notices
     clock: Callable[[], int]
     decision_key: bytes = field(repr=False)
+    suppression_key: bytes = field(repr=False)
     probes: Mapping[str, Probe] = field(default_factory=dict)
     metrics: Metrics = field(default_factory=Metrics)
     lags: Lags = nobody_measures

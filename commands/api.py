@@ -39,6 +39,7 @@ from consent.notices import Notices
 from consent.recording import Recorder
 from consent.redis_act_records import RedisActRecords
 from consent.redis_holds import RedisHolds
+from consent.rights_requests import RightsRequests
 from consent.telling import Confirmations
 from consent.tokens import Links, Tokens
 from events.admission import Admission
@@ -201,11 +202,13 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
         refs=Refs(keyring.ref_key),
         evidence=EvidenceIndex(settings.evidence),
         accesses=AccessLog(settings.accesses),
+        rights=RightsRequests(settings.rights),
         confirmations=Confirmations(path=settings.confirmations, recipients=settings.consent_recipients),
         links=Links(tokens=Tokens(keyring.link_key), public_url=settings.people_url),
         notices=Notices.load(),
         clock=now_ms,
         decision_key=keyring.decision_key,
+        suppression_key=keyring.suppression_key,
         probes={
             "store": partial(_store, store, settings.events_topic),
             "log": Recently(partial(log_probe, settings, topic_id)),

@@ -19,6 +19,7 @@ from consent.evidence_index import EvidenceIndex
 from consent.memory_holds import MemoryHolds
 from consent.notices import Notices
 from consent.recording import Recorder
+from consent.rights_requests import RightsRequests
 from consent.telling import Confirmations
 from consent.tokens import Links, Tokens
 from events import schemas
@@ -95,11 +96,13 @@ def _services(folder: Path) -> Services:
         refs=Refs(bytes(32)),
         evidence=EvidenceIndex(folder / "none"),
         accesses=AccessLog(folder / "none"),
+        rights=RightsRequests(folder / "none"),
         confirmations=Confirmations(path=folder / "none", recipients=()),
         links=Links(tokens=Tokens(bytes(32)), public_url="https://rapport.example"),
         notices=Notices.load(),
         clock=lambda: 0,
         decision_key=bytes(32),
+        suppression_key=bytes(32),
     )
 
 

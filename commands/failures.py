@@ -20,6 +20,7 @@ from consent.holds import ConsentStoreUnavailable
 from consent.ledger_entry import LedgerError
 from consent.ledger_note import NoteInvalid
 from consent.ledger_proof import ProofUnreadable
+from consent.rights_requests import RightsUnavailable
 from embedded.process import NotReady
 from embedded.supervisor import ServiceLost
 from embedded.wheels import ProgramMissing
@@ -66,6 +67,7 @@ _SAYABLE = (
     ProgramMissing,
     ProofUnreadable,
     RebuildRefused,
+    RightsUnavailable,
     ReplayUnfinished,
     ServiceLost,
     SettingsInvalid,

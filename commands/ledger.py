@@ -116,7 +116,7 @@ def prove(
     data: DataOption = None,
 ) -> None:
     """Write an entry with its proof into a file, which `rapport ledger verify` checks anywhere."""
-    earlier = None if since is None else read_checkpoint(_text(since)).size
+    earlier = None if since is None else read_checkpoint(text_of(since)).size
     with _opened(settings_of(data=data)) as ledger:
         proof = ledger.prove(entry, since=earlier)
     out.write_text(json_format.dumps(proof.written(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -132,7 +132,7 @@ def verify(
     json: JsonOption = False,
 ) -> None:
     """Hold a ledger or a proof to a key and an earlier checkpoint; status 1 when something does not fit."""
-    verifier = read_verifier(_text(Path(key)) if Path(key).is_file() else key)
+    verifier = read_verifier(text_of(Path(key)) if Path(key).is_file() else key)
     pinned = None if checkpoint is None else _pinned(checkpoint, verifier)
     if path.is_dir():
         if not (path / LEAVES).is_dir() and not (path / CHECKPOINT).exists():
@@ -202,7 +202,7 @@ def _opened(settings: Settings) -> Iterator[Ledger]:
 
 def _pinned(path: Path, verifier: Verifier) -> Checkpoint:
     try:
-        return open_checkpoint(_text(path), verifier)
+        return open_checkpoint(text_of(path), verifier)
     except NoteInvalid as error:
         raise NoteInvalid(f"{path.name}: {error}") from None
 
@@ -240,7 +240,8 @@ def _plain(told: Publication) -> dict[str, Any]:
     return {"target": told.target, "size": told.size, "at": format_time(told.at), "failure": told.failure}
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """A key, note or checkpoint in a file; LedgerMissing or NoteInvalid where there is none."""
     try:
         return _bytes(path, most=NOTE_BYTES_MAX).decode()
     except UnicodeDecodeError:

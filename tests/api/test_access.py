@@ -9,15 +9,15 @@ from api.refusal import Refusal
 from tests.api.world import Keys, World, problem
 from tests.builders import NOW
 
+NOBODYS = dict.fromkeys(("ref", "decision", "outreach", "token", "request"), "none")
+
 
 @pytest.mark.parametrize(("method", "path"), list(ROUTES))
 async def test_a_route_lets_in_the_roles_of_the_table_and_no_other(world: World, method: str, path: str) -> None:
     allowed = ROUTES[method, path].roles
 
     for role in [*Role, None]:
-        answer = await world.ask(
-            method, path.format(ref="nobody", decision="none", outreach="none", token="none"), key=role and role.value
-        )
+        answer = await world.ask(method, path.format(**NOBODYS), key=role and role.value)
 
         if allowed is None or role in allowed:
             assert answer.status_code not in {401, 403}, role
@@ -27,9 +27,7 @@ async def test_a_route_lets_in_the_roles_of_the_table_and_no_other(world: World,
 
 async def test_every_route_of_the_table_is_served(world: World) -> None:
     for method, path in ROUTES:
-        answer = await world.ask(
-            method, path.format(ref="nobody", decision="none", outreach="none", token="none"), key="admin"
-        )
+        answer = await world.ask(method, path.format(**NOBODYS), key="admin")
         assert not (answer.status_code == 404 and "no-such-route" in answer.text), (method, path)
 
 

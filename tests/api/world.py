@@ -20,6 +20,7 @@ from consent.evidence_index import EvidenceIndex
 from consent.memory_holds import MemoryHolds
 from consent.notices import Notices
 from consent.recording import Recorder
+from consent.rights_requests import RightsRequests
 from consent.telling import Confirmations
 from consent.tokens import Links, Tokens
 from events.fact import Fact
@@ -121,11 +122,13 @@ class World:
             refs=Refs(b"r" * 32),
             evidence=EvidenceIndex(folder / "evidence.sqlite"),
             accesses=AccessLog(folder / "accesses.sqlite"),
+            rights=RightsRequests(folder / "rights.sqlite"),
             confirmations=Confirmations(path=folder / "confirmed.sqlite", recipients=("crm",)),
             links=Links(tokens=Tokens(b"t" * 32), public_url="https://rapport.example"),
             notices=Notices.load(),
             clock=self.clock,
             decision_key=b"d" * 32,
+            suppression_key=b"s" * 32,
             timeout_s=HANGS_S,
         )
         self.app = build_api(self.services)
