@@ -128,7 +128,7 @@ class LeafFiles:
             self._tail = []
 
     def append(self, commitments: Sequence[bytes]) -> None:
-        """Put leaves at the end, durably; what a torn write left behind the last whole leaf goes."""
+        """Put leaves at the end, durably."""
         at = 0
         while at < len(commitments):
             first = len(self._roots) * self._leaves
@@ -136,8 +136,8 @@ class LeafFiles:
             header = self._read_header(first) or self._begin(first)
             part = commitments[at : at + self._leaves - len(self._tail)]
             with path.open("r+b") as file:
+                # What a torn write left there is less than a leaf, and goes under.
                 file.seek(len(header.line()) + len(self._tail) * COMMITMENT_BYTES)
-                file.truncate()
                 file.write(b"".join(part))
                 file.flush()
                 os.fsync(file.fileno())

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from hypothesis import HealthCheck, settings
+
 from consent.ledger import Ledger
 from consent.ledger_entry import Entry
 from consent.ledger_note import Checkpoint, make_signer, read_checkpoint
@@ -17,6 +19,8 @@ THIEF: Final = make_signer("example.com/ledger", bytes(range(1, 33)))
 """Another key under the same name."""
 
 
+unhurried: Final = settings(suppress_health_check=[HealthCheck.too_slow])
+"""For properties: how long examples take to be drawn is the machine's matter."""
 OPENED: Final[list[Ledger]] = []
 """What a test opened; closed after it."""
 

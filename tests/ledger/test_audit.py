@@ -94,6 +94,17 @@ def test_a_full_file_that_was_changed_is_named_by_its_successor(
     ]
 
 
+@pytest.mark.parametrize("junk", [b"x", b"x" * 31, b"x" * 32])
+def test_what_was_put_behind_the_leaves_of_a_full_file_is_a_finding(
+    junk: bytes, tmp_path: Path, pinned: Checkpoint
+) -> None:
+    """Though the tree is the same: a sealed file is what its successor says, to the byte."""
+    with file(tmp_path, 1).open("ab") as sealed:
+        sealed.write(junk)
+
+    assert "files" in found(tmp_path, pinned)
+
+
 @pytest.mark.parametrize("raw", [b"", b"x" * 600, b"{}\n", b"[]\n", b'{"first":0}\n'])
 def test_a_file_of_something_else_is_a_finding(raw: bytes, tmp_path: Path, pinned: Checkpoint) -> None:
     file(tmp_path, 1).write_bytes(raw)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from consent.ledger_canonical import NotCanonical, canonical
 from events.shape import INTEGER_MAX
+from tests.ledger.ledgers import unhurried
 
 VALUES = st.recursive(
     st.none()
@@ -55,6 +56,7 @@ def test_texts_are_written_as_the_standard_shows() -> None:
     )
 
 
+@unhurried
 @given(VALUES)
 def test_what_is_read_back_is_what_was_written_and_is_written_the_same(value: Any) -> None:
     written = canonical(value)

@@ -16,7 +16,7 @@ from events.history import History
 from events.memory_log import MemoryRecord
 from events.position import Position
 from tests.builders import NOW, consent, fact, facts, linked, pseudonym, purchased
-from tests.ledger.ledgers import open_ledger
+from tests.ledger.ledgers import open_ledger, unhurried
 
 ACTS = [
     consent("given", "profile.build", event_id="a"),
@@ -59,6 +59,7 @@ def test_acts_links_and_erasures_are_put_down_and_nothing_else(follower: LedgerF
     }
 
 
+@unhurried
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 6)), max_size=12))
 def test_a_stretch_that_comes_again_adds_nothing(
     tmp_path_factory: pytest.TempPathFactory, stretches: list[tuple[int, int]]
@@ -111,6 +112,7 @@ def test_an_erasure_and_both_ends_of_a_link_are_found_by_everybody_in_them(follo
     assert gone == [2, 3]
 
 
+@unhurried
 @given(facts())
 def test_every_fact_there_is_can_be_put_down(some: Fact) -> None:
     made = entry_of(Position(1, 2, 3), some)

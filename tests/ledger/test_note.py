@@ -18,7 +18,7 @@ from consent.ledger_note import (
     read_verifier,
     sign_note,
 )
-from tests.ledger.ledgers import KEY, SIGNER, THIEF
+from tests.ledger.ledgers import KEY, SIGNER, THIEF, unhurried
 from tests.servers import ROOT
 
 # golang.org/x/mod/sumdb/note
@@ -82,6 +82,7 @@ def test_a_checkpoint_of_another_ledger_does_not_count() -> None:
         open_checkpoint(sign_note(other.text(), [SIGNER]), KEY)
 
 
+@unhurried
 @given(st.data())
 def test_no_change_of_a_letter_goes_unnoticed(data: st.DataObject) -> None:
     note = sign_note(CHECKPOINT.text(), [SIGNER])

@@ -1,5 +1,6 @@
 """Checkpoints go where we cannot take them back; what does not get there is named and tried again."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -106,12 +107,11 @@ def test_a_failure_is_kept_and_tried_again_after_a_while(ledger: Ledger) -> None
 
 def test_one_target_that_fails_keeps_no_other_from_being_told(ledger: Ledger, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    witness = Witness()
-    with listening(witness):
-        gone = witness.url
-    targets: list[Target] = [FolderTarget(tmp_path / "file"), UrlTarget(gone), FolderTarget(tmp_path / "outside")]
-
-    told = publish(ledger, note_of(ledger), targets, now_ms=NOW)
+    with socket.socket() as deaf:  # the port is taken, and nobody listens
+        deaf.bind(("127.0.0.1", 0))
+        gone = UrlTarget(f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        targets: list[Target] = [FolderTarget(tmp_path / "file"), gone, FolderTarget(tmp_path / "outside")]
+        told = publish(ledger, note_of(ledger), targets, now_ms=NOW)
 
     assert [each.failure is None for each in told] == [False, False, True]
     assert "it cannot be reached" in str(told[1].failure)

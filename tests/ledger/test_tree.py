@@ -16,6 +16,7 @@ from consent.ledger_tree import (
     leaf_hash,
     root_of,
 )
+from tests.ledger.ledgers import unhurried
 
 # From the reference implementation of Certificate Transparency (google/certificate-transparency, transparency-dev).
 INPUTS = [
@@ -119,6 +120,7 @@ def test_the_root_is_the_one_that_the_standard_defines(size: int) -> None:
     assert root_of(hashes_of(size)) == defined_root(hashes_of(size))
 
 
+@unhurried
 @given(st.data(), st.integers(1, 70))
 def test_every_leaf_is_shown_and_no_other_is(data: st.DataObject, size: int) -> None:
     hashes = hashes_of(size)
@@ -134,6 +136,7 @@ def test_every_leaf_is_shown_and_no_other_is(data: st.DataObject, size: int) -> 
     assert not proof or not is_included(hashes[index], index=index, size=size, proof=proof[:-1], root=root)
 
 
+@unhurried
 @given(st.data(), st.integers(1, 70))
 def test_a_tree_continues_each_of_its_beginnings_and_no_other(data: st.DataObject, new: int) -> None:
     old = data.draw(st.integers(1, new))
