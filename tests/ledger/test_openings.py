@@ -54,6 +54,15 @@ def test_what_cannot_be_wiped_yet_is_said_and_wiped_when_it_is_asked_again(tmp_p
         assert ADA.encode() not in held
 
 
+@pytest.mark.parametrize(("pragma", "value"), [("secure_delete", 1), ("synchronous", 2), ("journal_mode", "wal")])
+def test_what_is_deleted_is_overwritten_and_what_is_written_is_durable(
+    pragma: str, value: object, tmp_path: Path
+) -> None:
+    """However SQLite was built: some builds do the first by themselves, others do not."""
+    with closing(Openings(tmp_path / OPENINGS)) as openings:
+        assert openings._ask(f"PRAGMA {pragma}") == [(value,)]
+
+
 def test_only_the_owner_may_read_them(tmp_path: Path) -> None:
     open_ledger(tmp_path).append(entries(3))
 
