@@ -106,7 +106,7 @@ def card_of(view: PersonView, *, ref: str, now: int) -> Card:
         as_of=format_time(now),
         known=view.service.latest_at > 0 or view.legal.latest_at > 0 or len(view.members) > 1,
         identities=_identities(view),
-        consents=standings(view, now=now),
+        consents=standings(view, at=now, known_at=now),
         sections={purpose: standing_of(answer) for purpose, answer in sections.items()},
         restraints=_restraints(view),
         service=_brief(view.service) if sections[SERVICE] else None,

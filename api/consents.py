@@ -16,46 +16,88 @@ from api.refusal import Refusal
 from api.services import Services
 from api.standing import Standing, standings
 from consent.recording import ActRefused, plan_act
-from events.acts import ConsentAct, ConsentGiven, ConsentRefused, ConsentRenewed, ConsentWithdrawn, Granting
+from consent.rules import Rules
+from events.acts import (
+    ConsentAct,
+    ConsentDeferred,
+    ConsentGiven,
+    ConsentInvalidated,
+    ConsentRefused,
+    ConsentRenewed,
+    ConsentRequested,
+    ConsentRevoked,
+    ConsentWithdrawn,
+    Form,
+    Granting,
+)
 from events.shape import FROM_LOG, Code, RecordId, Shape, Time
 from events.tokens import encode_token
 from profiles.person import PersonUnavailable
 from profiles.view import PersonView
 
 ACTS: Final[Mapping[str, type[ConsentAct]]] = {
+    "requested": ConsentRequested,
+    "deferred": ConsentDeferred,
     "given": ConsentGiven,
     "renewed": ConsentRenewed,
     "refused": ConsentRefused,
     "withdrawn": ConsentWithdrawn,
+    "revoked": ConsentRevoked,
+    "invalidated": ConsentInvalidated,
 }
 
 
 class Act(Shape):
     """What the person said, about which purpose, and when (now, if not said).
 
-    `act_id` makes sending it again harmless; one is made up where it is missing. A grant may have an end.
+    `act_id` makes sending it again harmless; one is made up where it is missing. A grant may have an end, and a `form`:
+    how clearly it was given, which sensitive purposes need to be told. `notice` is what was shown, as `id/version`;
+    what it said is stamped on the act. `by` is who decided, `method` how they said so.
     """
 
-    act: Literal["given", "renewed", "refused", "withdrawn"]
+    act: Literal["requested", "deferred", "given", "renewed", "refused", "withdrawn", "revoked", "invalidated"]
     purpose: Code
     at: Time | None = None
     act_id: RecordId | None = None
     expires_at: Time | None = None
+    form: Form | None = None
     jurisdiction: Code | None = None
     notice: Code | None = None
+    language: Code | None = None
+    by: Literal["subject", "guardian", "controller", "authority"] | None = None
+    method: Code | None = None
     channel: Code | None = None
     branch: Code | None = None
     agent: Code | None = None
 
     @model_validator(mode="after")
     def _only_a_grant_ends(self) -> Self:
-        if self.expires_at is not None and self.act not in ("given", "renewed"):
+        if self.is_grant:
+            return self
+        if self.expires_at is not None:
             raise ValueError("only a grant can have an end")
+        if self.form is not None:
+            raise ValueError("only a grant has a form")
         return self
 
-    def body(self, act_id: str) -> ConsentAct:
-        """The act as it goes on the log."""
+    @property
+    def is_grant(self) -> bool:
+        """Whether it allows anything."""
+        return issubclass(ACTS[self.act], Granting)
+
+    def body(self, act_id: str, *, rules: Rules, now: int) -> ConsentAct:
+        """The act as it goes on the log at `now` (ms); Refusal for a grant that lacks what it needs there.
+
+        A no is never turned away for what it names.
+        """
         said: dict[str, Any] = self.model_dump(exclude={"act", "at", "act_id"}, exclude_none=True)
+        notice = None if self.notice is None else rules.notices.by_ref(self.notice)
+        if notice is not None and self.purpose in notice.purposes:
+            said["notice_hash"] = notice.hash
+        elif self.is_grant and self.notice is not None:
+            raise Refusal("invalid", f"there is no such notice about {self.purpose}", code="unknown_notice")
+        if self.is_grant and self.form is None and rules.needs_form(self.purpose, now=now):
+            raise Refusal("invalid", f"{self.purpose} needs a form: explicit, separate or written", code="no_form")
         return ACTS[self.act].model_validate({**said, "act_id": act_id}, context=FROM_LOG)
 
 
@@ -107,9 +149,9 @@ class ConsentRoutes:
         A refusal or withdrawal denies from the moment it is acknowledged; a grant allows once it is folded.
         """
         act_id = act.act_id or secrets.token_hex(16)
-        body = act.body(act_id)
-        identities = await self._covered(ref, body, after=after)
         now = self.services.clock()
+        body = act.body(act_id, rules=self.services.persons.rules, now=now)
+        identities = await self._covered(ref, body, after=after)
         planned = plan_act(
             body,
             identities=identities,
@@ -151,7 +193,7 @@ class ConsentRoutes:
     async def standing(self, ref: Ref, after: After = None) -> Consents:
         """Every purpose with the door's answer and its reason."""
         view = await person(self.services, ref, after=after)
-        return Consents(consents=standings(view, now=view.read_at))
+        return Consents(consents=standings(view, at=view.read_at, known_at=view.read_at))
 
 
 def build(services: Services, gate: Gate) -> APIRouter:

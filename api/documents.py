@@ -50,6 +50,14 @@ CONSENT_EXAMPLES: Final[Examples] = {
         "channel": "desk",
         "agent": "a-12",
     },
+    "a yes to what was shown": {
+        "act": "given",
+        "purpose": "data.sensitive",
+        "form": "separate",
+        "notice": "sensitive/1",
+        "language": "en",
+        "method": "web-form",
+    },
     "a yes that ends": {"act": "given", "purpose": "profile.build", "expires_at": "2099-01-01T00:00:00Z"},
     "a no": {"act": "withdrawn", "purpose": "suggest.personal", "channel": "phone"},
 }

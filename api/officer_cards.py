@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from api.refs import Refs
-from api.standing import Standing, standing_of
+from api.standing import Standing, standings
 from consent.accesses import Access
 from consent.answer_figures import Figure, Report
 from consent.evidence import Evidence
-from consent.purposes import PURPOSES
 from events.pseudonyms import PSEUDONYM
 from events.shape import Shape, format_time
 from outreach.decision import Decision
@@ -190,7 +189,6 @@ def timeline(evidence: Iterable[Evidence], refs: Refs) -> tuple[EvidenceCard, ..
 
 def sense_of(view: PersonView, evidence: Iterable[Evidence], *, at: int, known_at: int, refs: Refs) -> Sense:
     """The door's answers about the person of that day (ms), with what was known of each purpose."""
-    answers = {purpose: view.permits(purpose, at=at, known_at=known_at) for purpose in PURPOSES}
     considered: dict[str, list[str]] = {}
     for piece in evidence:
         purpose = getattr(piece.fact.body, "purpose", None)
@@ -207,7 +205,7 @@ def sense_of(view: PersonView, evidence: Iterable[Evidence], *, at: int, known_a
             )
             for link in view.person.links
         ),
-        purposes={purpose: standing_of(answer) for purpose, answer in answers.items()},
+        purposes=standings(view, at=at, known_at=known_at),
         considered={purpose: tuple(dict.fromkeys(events)) for purpose, events in sorted(considered.items())},
     )
 

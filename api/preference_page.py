@@ -16,7 +16,7 @@ import yaml
 
 from consent.door import Allowed, RefusalReason, Refused
 from consent.notices import Language, Notice
-from consent.purposes import SUGGEST
+from consent.purposes import CHARACTERISTICS
 
 _FOLDER: Final = Path(__file__).with_name("pages")
 STYLE: Final = (_FOLDER / "page.css").read_text(encoding="utf-8")
@@ -72,7 +72,7 @@ def preferences_page(choices: Sequence[Choice], *, language: Language, is_saved:
     by_notice: dict[str, list[Choice]] = {}
     for choice in choices:
         by_notice.setdefault(choice.notice.ref, []).append(choice)
-    personal = next((choice.answer for choice in choices if choice.purpose == SUGGEST), None)
+    personal = next((choice.answer for choice in choices if choice.purpose == CHARACTERISTICS), None)
     parts = [
         f'<p role="status">{escape(words["saved"])}</p>' if is_saved else "",
         _paragraph(words["intro"]),

@@ -37,8 +37,9 @@ from api.services import Services
 from api.waiting import PAUSE_S
 from consent.door import Allowed, RefusalReason, Refused
 from consent.notices import Language
-from consent.purposes import PURPOSES, SUGGEST
+from consent.purposes import CHARACTERISTICS, PURPOSES
 from consent.tokens import LEAVE_PATH, PREFERENCES_PATH, VISIT_MS, can_be_left
+from events.acts import Form
 from events.shape import Code, Shape, format_time
 from events.tokens import TokenInvalid
 from profiles.view import PersonView
@@ -146,7 +147,7 @@ class PreferenceRoutes:
         async def answer(language: Language) -> Response:
             identity, said = self._visitor(token), asked(request).said
             after = ""
-            for act in self._acts(said):
+            for act in self._acts(said, language):
                 written = await self._say(identity, act)
                 # A no counts already. A yes is shown once it does.
                 after = written if written is not None and act.act == "given" else ""
@@ -188,10 +189,10 @@ class PreferenceRoutes:
             if notice is not None
         ]
 
-    def _acts(self, said: Mapping[str, str]) -> list[Act]:
+    def _acts(self, said: Mapping[str, str], language: Language) -> list[Act]:
         """What a button said, with the notice that stood beside it."""
         if said == {"say": GENERAL}:
-            return [Act(act="withdrawn", purpose=SUGGEST, channel=_PAGE)]
+            return [Act(act="withdrawn", purpose=CHARACTERISTICS, channel=_PAGE)]
         if said == {"say": NO_TO_ALL}:
             return [Act(act="withdrawn", purpose=purpose, channel=_PAGE) for purpose in CHOICES]
         try:
@@ -201,7 +202,10 @@ class PreferenceRoutes:
         notice = self.services.notices.by_ref(chosen.notice)
         if chosen.purpose not in CHOICES or notice is None or chosen.purpose not in notice.purposes:
             raise Refusal("invalid", "there is no such choice")
-        return [Act(act=chosen.say, purpose=chosen.purpose, notice=chosen.notice, channel=_PAGE)]
+        # Each purpose has buttons of its own beside its notice: a yes is to this alone.
+        form: Form | None = "separate" if chosen.say == "given" else None
+        shown = {"notice": chosen.notice, "language": language}
+        return [Act(act=chosen.say, purpose=chosen.purpose, form=form, channel=_PAGE, **shown)]
 
     async def _told(self, request: Request, answer: Callable[[Language], Awaitable[Response]]) -> Response:
         """The answer, or a page that says what is wrong."""

@@ -14,6 +14,7 @@ from api.auth import Role
 from commands.client import Client, DataOption, IdentityArgument, ReadyFileOption, client_of
 from commands.output import JsonOption, console, emit
 from consent.purposes import PURPOSES
+from events.acts import Form
 
 app = typer.Typer(name="consent", no_args_is_help=True, help="What people allow, by way of the API.")
 
@@ -34,6 +35,9 @@ AskOption = Annotated[
     SpokenLanguage | None,
     typer.Option(help="show the notice to read out first, in this language, and record that it was read"),
 ]
+FormOption = Annotated[
+    Form | None, typer.Option(help="how clearly they agreed; data.sensitive wants to be told: explicit or separate")
+]
 
 
 def _recording(act: str) -> Callable[..., None]:
@@ -46,6 +50,7 @@ def _recording(act: str) -> Callable[..., None]:
         agent: AgentOption = None,
         channel: ChannelOption = None,
         ask: AskOption = None,
+        form: FormOption = None,
         data: DataOption = None,
         ready_file: ReadyFileOption = None,
         json: JsonOption = False,
@@ -54,7 +59,8 @@ def _recording(act: str) -> Callable[..., None]:
             raise typer.BadParameter(f"no such purpose: {', '.join(unknown)}; there are {', '.join(PURPOSES)}")
         if ask is not None and agent is None:
             raise typer.BadParameter("--ask wants --agent too: whoever reads it out answers for it")
-        through = {name: text for name, text in (("agent", agent), ("channel", channel)) if text is not None}
+        told = (("agent", agent), ("channel", channel), ("form", form))
+        through = {name: text for name, text in told if text is not None}
         with client_of(data=data, ready_file=ready_file) as client:
             read_out = {} if ask is None else _read_out(client, act, purposes, language=ask)
             said = {purpose: through | read_out.get(purpose, {}) for purpose in purposes}

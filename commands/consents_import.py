@@ -26,7 +26,8 @@ from consent.grades import Grades, GradesInvalid
 from consent.import_mapping import ImportMapping, MappingInvalid
 from consent.import_plan import Plan
 from consent.imports import Importer, Row, Taken
-from consent.notices import Notices, NoticesInvalid
+from consent.notices import Notices
+from consent.versioned_data import DataInvalid
 from events.pseudonyms import Pseudonyms
 
 _COMMAND: Final = "rapport consents import"
@@ -122,7 +123,7 @@ def import_consents(
     try:
         found = _file(file, mapping, settings_of(kafka=kafka, data=data))
         plan = found.plan()
-    except (SettingsInvalid, MappingInvalid, InputUnreadable, NoticesInvalid, GradesInvalid) as error:
+    except (SettingsInvalid, MappingInvalid, InputUnreadable, DataInvalid, GradesInvalid) as error:
         fail(_COMMAND, str(error), code=2)
     if dry_run:
         _show(plan, as_json=json)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
+from consent.purposes import SENSITIVE
 from events.shape import format_time
 
 SOURCE: Final = "crm"
@@ -18,7 +19,7 @@ WHOLE: Final = (
     "model.train",
     "feedback.analyse",
     "analytics.aggregate",
-    "data.sensitive",
+    SENSITIVE,
     "outreach.email",
     "outreach.phone",
     "outreach.push",
@@ -72,7 +73,8 @@ class Diary:
     def consents(self, subject: str, purposes: Iterable[str], *, ago: int, act: str = "given") -> None:
         """The person said the same to each of the purposes."""
         for purpose in purposes:
-            self.tell(subject, f"consent.{act}", ago=ago, purpose=purpose, evidence="demo", jurisdiction="EU")
+            form = {"form": "separate"} if purpose == SENSITIVE and act == "given" else {}
+            self.tell(subject, f"consent.{act}", ago=ago, purpose=purpose, evidence="demo", jurisdiction="EU", **form)
 
     def linked(self, subject: str, *others: str, ago: int) -> None:
         """These are the same person for sure."""

@@ -1,22 +1,23 @@
 """The one door: may this person's data be used for this purpose? Closed by default.
 
 A `Subject` is what the store's person read knows of one person; it can be made by `subject_of` alone, which only the
-person read calls. `permits` answers with a reason either way. It reads no clock and no store.
+person read calls. `permits` answers with a reason either way, going by the matrix and the notices in force at the
+moment it is asked about. It reads no clock and no store.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
 
-from consent.purposes import OVERLAY_REFUSES, PURPOSES, Basis, Overlay, Purpose, basis_of
-from consent.state import NEVER_ASKED, Grant, PurposeState, joined, last_grant, outlives_noes
+from consent.matrix import EVIDENCE_GRADES, Basis, Ground
+from consent.purposes import OVERLAY_CLOSES, PURPOSES, Overlay, Purpose
+from consent.rules import Rules, shipped_rules
+from consent.state import NEVER_ASKED, Cause, Grant, PurposeState, joined, last_grant, noes_of, outlives_noes
+from consent.status import STATUS_OF_CAUSE, BasisStatus, ConsentStatus, basis_state, state_of
 
 FRESH_FOR_MS: Final = 60_000
 """A reading older than this when it is asked (by `known_at`) is stale: a decision reads the person anew."""
-
-EVIDENCE_GRADES: Final = ("demo", "imported", "recorded")
-"""How an act is proven, weakest first."""
 
 
 class RefusalReason(StrEnum):
@@ -25,15 +26,24 @@ class RefusalReason(StrEnum):
     UNKNOWN_PURPOSE = "unknown_purpose"
     UNREADABLE = "unreadable"
     STALE = "stale"
+    UNDER_ERASURE = "under_erasure"
     RESTRICTED = "restricted"
+    OBJECTED = "objected"
     SUPPRESSED = "suppressed"
     MINOR = "minor"
+    CONTRACT_ENDED = "contract_ended"
+    NO_BASIS = "no_basis"
     HELD = "held"
     NEVER_ASKED = "never_asked"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
+    REVOKED = "revoked"
+    INVALIDATED = "invalidated"
     CONFLICTING = "conflicting"
     EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    FORM = "form"
+    EVIDENCE = "evidence"
     NEEDS = "needs"
 
 
@@ -89,7 +99,8 @@ class Subject:
 
     `parts` are the verified identities; `restricting` identities are linked by half or probably only, so their noes
     and holds count and their grants do not. `jurisdiction` is EU, CN or None where it is unknown. Not `readable`:
-    something stored about the person could not be read. `read_at` is when it was read (ms).
+    something stored about the person could not be read. `read_at` is when it was read (ms). `rules` are those of the
+    installation.
     """
 
     parts: tuple[Part, ...]
@@ -98,16 +109,12 @@ class Subject:
     jurisdiction: str | None
     readable: bool
     read_at: int
+    rules: Rules = field(repr=False)
     seal: object = field(repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.seal is not _SEAL:
             raise TypeError("a subject is made by the person read through consent.door.subject_of")
-
-    def everyone(self) -> Iterator[Part]:
-        """All identities that can close a door."""
-        yield from self.parts
-        yield from self.restricting
 
 
 def subject_of(
@@ -118,6 +125,7 @@ def subject_of(
     jurisdiction: str | None = None,
     readable: bool = True,
     read_at: int,
+    rules: Rules | None = None,
 ) -> Subject:
     """The subject of one person read; for the person read alone (a house test sees to it)."""
     return Subject(
@@ -127,6 +135,7 @@ def subject_of(
         jurisdiction=jurisdiction,
         readable=readable and bool(parts),
         read_at=read_at,
+        rules=rules or shipped_rules(),
         seal=_SEAL,
     )
 
@@ -144,55 +153,91 @@ def permits(subject: Subject, purpose: str, *, at: int, known_at: int) -> Allowe
         return Refused(RefusalReason.UNREADABLE, "what is stored about the person could not be read")
     if known_at - subject.read_at > FRESH_FOR_MS:
         return Refused(RefusalReason.STALE, f"the person was read more than {FRESH_FOR_MS // 1000} s before")
-    closed = _closed(subject, known)
-    return _with_needs(subject, known, at=at, known_at=known_at) if closed is None else closed
+    return _answer(subject, known, at, known_at)
 
 
-def _closed(subject: Subject, purpose: Purpose) -> Refused | None:
-    for overlay in ("restricted", "suppressed", "minor"):
-        if overlay in subject.overlays and OVERLAY_REFUSES[overlay](purpose.name):
-            return Refused(RefusalReason(overlay), f"{purpose.name} is closed to a person who is {overlay}")
-    return None
+def status(subject: Subject, purpose: str, *, at: int, known_at: int) -> ConsentStatus | BasisStatus:
+    """The state of what the purpose rests on for this person, in the terms of DPV; KeyError for an unknown purpose.
+
+    It tells what happened; whether the purpose is open is what `permits` answers.
+    """
+    ground = subject.rules.matrix.ground(purpose, subject.jurisdiction, at=at, known_at=known_at)
+    state = combined(subject, purpose)
+    told = state_of(state, purpose=purpose, notices=subject.rules.notices, at=at, known_at=known_at)
+    if ground is None:
+        return told
+    has_objected = told in STATUS_OF_CAUSE.values() or "objected" in subject.overlays
+    ended = "contract_ended" in subject.overlays
+    return basis_state(ground.basis, has_objected=has_objected, contract_ended=ended) or told
 
 
-def _with_needs(subject: Subject, purpose: Purpose, *, at: int, known_at: int) -> Allowed | Refused:
-    answer = _on_its_own(subject, purpose, at=at, known_at=known_at)
+def _answer(subject: Subject, purpose: Purpose, at: int, known_at: int) -> Allowed | Refused:
+    if subject.overlays and (closed := _closed(subject, purpose)) is not None:
+        return closed
+    answer = _on_its_own(subject, purpose, at, known_at)
     if isinstance(answer, Refused) or not purpose.needs:
         return answer
     reasons = [answer.because]
     for need in purpose.needs:
-        needed = permits(subject, need, at=at, known_at=known_at)
+        needed = _answer(subject, PURPOSES[need], at, known_at)
         if isinstance(needed, Refused):
             return Refused(RefusalReason.NEEDS, f"{purpose.name} needs {need}: {needed.because}")
         reasons.append(needed.because)
     return Allowed(_together(reasons))
 
 
-def _on_its_own(subject: Subject, purpose: Purpose, *, at: int, known_at: int) -> Allowed | Refused:
-    basis = basis_of(purpose, subject.jurisdiction)
-    if basis in ("contract", "legal_obligation"):
-        return Allowed(Because(basis=basis))
-    answer = _folded(subject, purpose, basis, at=at, known_at=known_at)
+def _closed(subject: Subject, purpose: Purpose) -> Refused | None:
+    for overlay, closes in OVERLAY_CLOSES.items():
+        if overlay in subject.overlays and purpose.name in closes:
+            return Refused(RefusalReason(overlay), f"{purpose.name} is closed to a person who is {overlay}")
+    return None
+
+
+def _on_its_own(subject: Subject, purpose: Purpose, at: int, known_at: int) -> Allowed | Refused:
+    ground = subject.rules.matrix.ground(purpose.name, subject.jurisdiction, at=at, known_at=known_at)
+    if ground is None:
+        return Refused(RefusalReason.NO_BASIS, f"nothing said what {purpose.name} rests on")
+    if ground.needs_no_act:
+        return _FREELY[ground.basis]
+    answer = _folded(subject, purpose.name, ground, at, known_at)
     # A hold goes a moment after its fact was folded: a no that stands is told as one.
-    if any(purpose.name in part.held for part in subject.everyone()) and not _is_a_no(answer):
+    if _is_held(subject, purpose.name) and not (isinstance(answer, Refused) and answer.because in _A_NO):
         return Refused(RefusalReason.HELD, f"a no to {purpose.name} is on its way")
     return answer
 
 
-def _folded(subject: Subject, purpose: Purpose, basis: Basis, *, at: int, known_at: int) -> Allowed | Refused:
-    state = combined(subject, purpose.name)
-    if basis == "legitimate_interest" and state.no is None:
-        return Allowed(Because(basis=basis))
+def _is_held(subject: Subject, purpose: str) -> bool:
+    for part in subject.parts:
+        if purpose in part.held:
+            return True
+    return any(purpose in part.held for part in subject.restricting)
+
+
+def _folded(subject: Subject, purpose: str, ground: Ground, at: int, known_at: int) -> Allowed | Refused:
+    state = combined(subject, purpose)
+    if ground.stands_until_a_no and state.no is None:
+        return _FREELY[ground.basis]
     grant = last_grant(state, at=at, known_at=known_at)
     if grant is None or not outlives_noes(grant, state):
-        return _said_no(state, grant, purpose.name)
+        return _said_no(state, grant, purpose)
     if grant.expires_at and at >= grant.expires_at:
-        return Refused(RefusalReason.EXPIRED, f"the grant of {purpose.name} has expired")
-    return Allowed(Because(basis=basis, relied_on=(grant.key,), evidence=grant.evidence))
+        return Refused(RefusalReason.EXPIRED, f"the grant of {purpose} has expired")
+    if subject.rules.notices.superseding(purpose, grant.notice, at=at, known_at=known_at) is not None:
+        return Refused(RefusalReason.SUPERSEDED, f"what {purpose} means has changed since it was agreed to")
+    if (lacking := _lacking(subject, grant, ground, purpose)) is not None:
+        return lacking
+    return Allowed(Because(basis=ground.basis, relied_on=(grant.key,), evidence=grant.evidence))
 
 
-def _is_a_no(answer: Allowed | Refused) -> bool:
-    return isinstance(answer, Refused) and answer.because in {RefusalReason.REFUSED, RefusalReason.WITHDRAWN}
+def _lacking(subject: Subject, grant: Grant, ground: Ground, purpose: str) -> Refused | None:
+    """What a grant that stands does not have, and would need here."""
+    if grant.form < ground.form:
+        return Refused(RefusalReason.FORM, f"{purpose} takes {ground.form.name.lower()} consent here")
+    if grant.evidence not in ground.grades:
+        return Refused(RefusalReason.EVIDENCE, f"the proof of the grant of {purpose} is too weak")
+    if not grant.by_guardian and "minor" in subject.overlays:
+        return Refused(RefusalReason.MINOR, f"a minor's {purpose} takes a guardian's consent")
+    return None
 
 
 def combined(subject: Subject, purpose: str) -> PurposeState:
@@ -200,8 +245,8 @@ def combined(subject: Subject, purpose: str) -> PurposeState:
     if len(subject.parts) == 1 and not subject.restricting:
         return subject.parts[0].states.get(purpose, NEVER_ASKED)
     said = [part.states.get(purpose, NEVER_ASKED) for part in subject.parts]
-    noes = [part.states.get(purpose, NEVER_ASKED) for part in subject.restricting]
-    return joined((*said, *(PurposeState(no=state.no, no_received_at=state.no_received_at) for state in noes)))
+    noes = [noes_of(part.states.get(purpose, NEVER_ASKED)) for part in subject.restricting]
+    return joined((*said, *noes))
 
 
 def _said_no(state: PurposeState, grant: Grant | None, purpose: str) -> Refused:
@@ -209,15 +254,24 @@ def _said_no(state: PurposeState, grant: Grant | None, purpose: str) -> Refused:
         return Refused(RefusalReason.NEVER_ASKED, f"nobody agreed to {purpose}")
     if grant is not None and (grant.effective_at >= state.no.effective_at or grant.received_at >= state.no_received_at):
         return Refused(RefusalReason.CONFLICTING, f"a yes and a no to {purpose} contradict each other in time")
-    reason = RefusalReason.WITHDRAWN if state.no.withdrawn else RefusalReason.REFUSED
-    return Refused(reason, f"a no to {purpose} stands")
+    return Refused(_REASON_OF[state.no.cause], f"a no to {purpose} stands")
+
+
+_FREELY: Final[Mapping[Basis, Allowed]] = {
+    basis: Allowed(Because(basis=basis)) for basis in ("contract", "legal_obligation", "legitimate_interest", "switch")
+}
+"""The answers that rest on no act."""
+_REASON_OF: Final[Mapping[Cause, RefusalReason]] = {cause: RefusalReason[cause.name] for cause in Cause}
+_A_NO: Final = frozenset(_REASON_OF.values())
+"""Reasons that tell of a no on record."""
 
 
 def _together(reasons: list[Because]) -> Because:
-    keys = tuple(dict.fromkeys(key for reason in reasons for key in reason.relied_on))
-    grades = [reason.evidence for reason in reasons if reason.evidence is not None]
-    return Because(basis=reasons[0].basis, relied_on=keys, evidence=min(grades, key=_grade, default=None))
-
-
-def _grade(evidence: str) -> int:
-    return EVIDENCE_GRADES.index(evidence) if evidence in EVIDENCE_GRADES else -1
+    keys: list[bytes] = []
+    grades: list[str | None] = []
+    for reason in reasons:
+        if reason.relied_on:
+            keys += [key for key in reason.relied_on if key not in keys]
+            grades.append(reason.evidence)
+    weakest = next((grade for grade in EVIDENCE_GRADES if grade in grades), None)
+    return Because(basis=reasons[0].basis, relied_on=tuple(keys), evidence=weakest)

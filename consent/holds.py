@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from consent.purposes import PURPOSES
-from events.acts import ConsentRefused, ConsentWithdrawn
+from events.acts import Closing
 from events.fact import Fact, encode_fact
 
 
@@ -42,7 +42,7 @@ class Hold:
 
 def hold_of(fact: Fact) -> Hold | None:
     """The hold a fact asks for; None unless it is a no about a purpose there is, since only that is ever folded."""
-    if not isinstance(fact.body, ConsentRefused | ConsentWithdrawn) or fact.body.purpose not in PURPOSES:
+    if not isinstance(fact.body, Closing) or fact.body.purpose not in PURPOSES:
         return None
     return Hold(
         identity=fact.identity,

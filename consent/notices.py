@@ -4,8 +4,6 @@ A version that changes what was agreed to is *material*: whoever agreed to an ol
 changes words alone is *editorial*. An act names its notice as `id/version`.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,22 +11,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-import yaml
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from consent.purposes import PURPOSES
-from events.fact import describe
+from consent.versioned_data import DataInvalid, content_hash, parse_data, read_data, shaped
 from events.shape import Code, Shape, Time
 
 DEFAULT_NOTICES: Final = Path(__file__).with_name("notices.yaml")
-NOTICES_BYTES_MAX: Final = 4 * 1024 * 1024
 
 Language = Literal["en", "zh"]
 NoticeId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-
-
-class NoticesInvalid(ValueError):
-    """The notices contradict themselves or are none; the text names the place."""
 
 
 class Wording(Shape):
@@ -64,8 +56,7 @@ class Notice(Shape):
     @cached_property
     def hash(self) -> str:
         """SHA-256 (64 hex digits) over everything the version says, in canonical JSON."""
-        said = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(said.encode()).hexdigest()
+        return content_hash(self)
 
     def wording(self, language: Language) -> Wording:
         """The notice as a person reads it."""
@@ -84,33 +75,20 @@ class Notices:
 
     @classmethod
     def load(cls, path: Path = DEFAULT_NOTICES) -> Self:
-        """The notices in a YAML file; NoticesInvalid with the place otherwise."""
-        try:
-            raw = path.read_bytes()
-        except OSError as error:
-            raise NoticesInvalid(f"{path}: {error.strerror or error}") from error
-        return cls.parse(raw, name=path.name)
+        """The notices in a YAML file; DataInvalid with the place otherwise."""
+        return cls.parse(read_data(path), name=path.name)
 
     @classmethod
     def parse(cls, raw: bytes, *, name: str = "notices") -> Self:
         """The notices in YAML bytes; `name` stands in front of what is wrong with them."""
-        if len(raw) > NOTICES_BYTES_MAX:
-            raise NoticesInvalid(f"{name}: more than {NOTICES_BYTES_MAX} bytes")
-        try:
-            content = yaml.safe_load(raw)
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-            raise NoticesInvalid(f"{name}: not YAML: {error}") from error
-        return cls.of(content, name=name)
+        return cls.of(parse_data(raw, name=name), name=name)
 
     @classmethod
     def of(cls, content: Any, *, name: str = "notices") -> Self:
         """The notices in parsed YAML or JSON."""
-        try:
-            versions = _File.model_validate(content).notices
-        except ValidationError as error:
-            raise NoticesInvalid(f"{name}: {describe(error)}") from None
+        versions = shaped(_File, content, name=name).notices
         if problems := list(_problems(versions)):
-            raise NoticesInvalid(f"{name}: {'; '.join(problems[:5])}")
+            raise DataInvalid(f"{name}: {'; '.join(problems[:5])}")
         return cls(tuple(sorted(versions, key=lambda notice: (notice.id, notice.version))))
 
     def find(self, notice_id: str, version: int) -> Notice | None:

@@ -1,15 +1,14 @@
-"""The purposes there are, what each rests on in each jurisdiction, and which data needs which."""
+"""The purposes there are, and which data needs which. What each rests on is data of its own: `consent.matrix`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
-
-Basis = Literal["consent", "contract", "legal_obligation", "legitimate_interest"]
 
 SERVICE: Final = "service.fulfil"
 LEGAL: Final = "legal.records"
 PROFILE: Final = "profile.build"
 SUGGEST: Final = "suggest.personal"
+CHARACTERISTICS: Final = "suggest.characteristics"
 TRAIN: Final = "model.train"
 FEEDBACK: Final = "feedback.analyse"
 ANALYTICS: Final = "analytics.aggregate"
@@ -17,34 +16,37 @@ SENSITIVE: Final = "data.sensitive"
 SHARE: Final = "share.third_party"
 OUTREACH_CHANNELS: Final = ("email", "sms", "phone", "push", "inapp", "wechat", "post")
 
+ALWAYS_OPEN: Final = frozenset({SERVICE, LEGAL})
+"""Purposes that no act opens or closes: the contract's and the law's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purpose:
-    """A purpose with its basis per jurisdiction, and the purposes that must be allowed as well."""
+    """A purpose, with the purposes that must be allowed as well.
+
+    `version` rises when it comes to mean something else, which takes a material change of its notice too. `dpv` is the
+    term of the W3C Data Privacy Vocabulary, `data` what it uses of a person, in DPV's or our own words.
+    """
 
     name: str
-    basis: Mapping[str, Basis]
+    dpv: str
+    data: tuple[str, ...]
     needs: tuple[str, ...] = ()
+    version: int = 1
 
 
-class MatrixInvalid(ValueError):
-    """The table of purposes contradicts a rule of law it has to keep."""
+class PurposesInvalid(ValueError):
+    """The purposes contradict themselves."""
 
 
 def purposes_table(purposes: tuple[Purpose, ...]) -> dict[str, Purpose]:
-    """The purposes by name; MatrixInvalid where a basis does not exist in a jurisdiction or a need is unknown."""
+    """The purposes by name; PurposesInvalid where one is named twice, or a need is unknown or leads in a circle."""
     table = {purpose.name: purpose for purpose in purposes}
+    if len(table) != len(purposes):
+        raise PurposesInvalid("a purpose is named twice")
     for purpose in purposes:
-        if purpose.basis.get("CN") == "legitimate_interest":
-            raise MatrixInvalid(f"{purpose.name}: China's law knows no legitimate interest (PIPL 13)")
-        if purpose.name == SENSITIVE and set(purpose.basis.values()) != {"consent"}:
-            raise MatrixInvalid(f"{SENSITIVE}: sensitive data rests on explicit consent alone")
-        if not {"EU", "CN"} <= purpose.basis.keys():
-            raise MatrixInvalid(f"{purpose.name}: a basis for EU and for CN has to be named")
         if missing := [need for need in purpose.needs if need not in table]:
-            raise MatrixInvalid(f"{purpose.name}: needs unknown purposes {', '.join(missing)}")
-        if len(table) != len(purposes):
-            raise MatrixInvalid("a purpose is named twice")
+            raise PurposesInvalid(f"{purpose.name}: needs unknown purposes {', '.join(missing)}")
     for purpose in purposes:
         _refuse_circle(purpose, table, on_the_way=())
     return table
@@ -52,52 +54,65 @@ def purposes_table(purposes: tuple[Purpose, ...]) -> dict[str, Purpose]:
 
 def _refuse_circle(purpose: Purpose, table: Mapping[str, Purpose], *, on_the_way: tuple[str, ...]) -> None:
     if purpose.name in on_the_way:
-        raise MatrixInvalid(f"{purpose.name}: needs itself by way of {', '.join(on_the_way)}")
+        raise PurposesInvalid(f"{purpose.name}: needs itself by way of {', '.join(on_the_way)}")
     for need in purpose.needs:
         _refuse_circle(table[need], table, on_the_way=(*on_the_way, purpose.name))
 
 
-def basis_of(purpose: Purpose, jurisdiction: str | None) -> Basis:
-    """What the purpose rests on there; an unknown jurisdiction takes the strictest of all rows."""
-    if jurisdiction is not None and jurisdiction in purpose.basis:
-        return purpose.basis[jurisdiction]
-    return max(purpose.basis.values(), key=_STRICTNESS.index)
-
-
-_STRICTNESS: Final = ("contract", "legal_obligation", "legitimate_interest", "consent")
-
-
-def _everywhere(basis: Basis) -> dict[str, Basis]:
-    return {"EU": basis, "CN": basis}
-
-
 PURPOSES: Final = purposes_table(
     (
-        Purpose(name=SERVICE, basis=_everywhere("contract")),
-        Purpose(name=LEGAL, basis=_everywhere("legal_obligation")),
-        Purpose(name=PROFILE, basis=_everywhere("consent")),
-        Purpose(name=SUGGEST, basis=_everywhere("consent"), needs=(PROFILE,)),
-        Purpose(name=TRAIN, basis=_everywhere("consent")),
-        Purpose(name=FEEDBACK, basis=_everywhere("consent")),
-        Purpose(name=ANALYTICS, basis={"EU": "legitimate_interest", "CN": "consent"}),
-        Purpose(name=SENSITIVE, basis=_everywhere("consent")),
-        Purpose(name=SHARE, basis=_everywhere("consent")),
+        Purpose(
+            name=SERVICE,
+            dpv="dpv:FulfilmentOfContractualObligation",
+            data=("orders", "deliveries", "contacts", "cases", "payments"),
+        ),
+        Purpose(name=LEGAL, dpv="dpv:LegalCompliance", data=("consents", "restrictions", "age")),
+        Purpose(name=PROFILE, dpv="dpv:Personalisation", data=("purchases", "contacts", "described attributes")),
+        Purpose(
+            name=SUGGEST,
+            dpv="dpv:ProvidePersonalisedRecommendations",
+            data=("the profile", "answers to suggestions"),
+            needs=(PROFILE, CHARACTERISTICS),
+        ),
+        Purpose(name=CHARACTERISTICS, dpv="dpv:Personalisation", data=("personal characteristics",)),
+        Purpose(name=TRAIN, dpv="dpv:ResearchAndDevelopment", data=("purchases", "answers to suggestions")),
+        Purpose(name=FEEDBACK, dpv="dpv:ImproveExistingProductsAndServices", data=("what a person wrote",)),
+        Purpose(name=ANALYTICS, dpv="dpv:ServiceUsageAnalytics", data=("orders", "contacts", "scores")),
+        Purpose(
+            name=SENSITIVE,
+            dpv="dpv:Personalisation",
+            data=("dpv:SensitivePersonalData: children, health, origin, belief",),
+        ),
+        Purpose(name=SHARE, dpv="dpv:DataSharing", data=("what is named when it is asked",)),
         *(
-            Purpose(name=f"outreach.{channel}", basis=_everywhere("consent"), needs=(SUGGEST,))
+            Purpose(
+                name=f"outreach.{channel}",
+                dpv="dpv:DirectMarketing",
+                data=("the address", "the profile"),
+                needs=(SUGGEST,),
+            )
             for channel in OUTREACH_CHANNELS
         ),
     )
 )
 
-Overlay = Literal["restricted", "suppressed", "minor"]
+Overlay = Literal["restricted", "suppressed", "minor", "objected", "under_erasure", "contract_ended"]
 """What closes purposes whatever was agreed to."""
 
-OVERLAY_REFUSES: Final[Mapping[Overlay, Callable[[str], bool]]] = {
-    "restricted": lambda purpose: purpose not in {SERVICE, LEGAL},
-    "suppressed": lambda purpose: purpose.startswith("outreach."),
-    "minor": lambda purpose: purpose in {SUGGEST, TRAIN} or purpose.startswith("outreach."),
+_TO_OFFER: Final = frozenset({SUGGEST, *(f"outreach.{channel}" for channel in OUTREACH_CHANNELS)})
+
+OVERLAY_CLOSES: Final[Mapping[Overlay, frozenset[str]]] = {
+    "under_erasure": frozenset(PURPOSES.keys() - {LEGAL}),
+    "restricted": frozenset(PURPOSES.keys() - ALWAYS_OPEN),
+    "objected": frozenset({*_TO_OFFER, ANALYTICS}),
+    "suppressed": frozenset(_TO_OFFER - {SUGGEST}),
+    "minor": frozenset({*_TO_OFFER, TRAIN}),
+    "contract_ended": frozenset({SERVICE}),
 }
-"""Overlay -> tells whether it closes a purpose."""
+"""Overlay -> the purposes it closes, those that close most first.
+
+A minor's other purposes open by a guardian's consent alone; see `consent.door`.
+"""
 
 ATTRIBUTE_PURPOSES: Final[Mapping[str, str]] = {
     "language": SERVICE,
@@ -106,6 +121,9 @@ ATTRIBUTE_PURPOSES: Final[Mapping[str, str]] = {
     "minor": LEGAL,
     "suppressed": LEGAL,
     "restricted": LEGAL,
+    "objected": LEGAL,
+    "under_erasure": LEGAL,
+    "contract_ended": LEGAL,
     "children": SENSITIVE,
     "baby": SENSITIVE,
     "health": SENSITIVE,
@@ -144,10 +162,14 @@ EVENT_PURPOSES: Final[Mapping[str, str]] = {
     "identity.unlinked": SERVICE,
     "identity.related": SERVICE,
     "identity.described": PROFILE,
+    "consent.requested": LEGAL,
+    "consent.deferred": LEGAL,
     "consent.given": LEGAL,
     "consent.renewed": LEGAL,
     "consent.refused": LEGAL,
     "consent.withdrawn": LEGAL,
+    "consent.revoked": LEGAL,
+    "consent.invalidated": LEGAL,
     "rights.erased": LEGAL,
     "rights.refolded": LEGAL,
 }

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from consent.act_records import ActRecord, ActRecords
 from consent.holds import ConsentStoreUnavailable, Holds, hold_of
 from consent.purposes import PURPOSES
-from events.acts import ConsentAct, Granting
+from events.acts import Closing, ConsentAct, Granting
 from events.admission import AHEAD_MAX_MS, Admitted, event_key, payload_digest
 from events.fact import Fact, FactUndecodable, decode_fact, encode_fact
 from events.log import EventLog, LogError
@@ -90,7 +90,7 @@ def plan_act(
         event_key=key,
         digest=digest,
         partition=partition_of(key, partitions),
-        restricts=not isinstance(body, Granting),
+        restricts=isinstance(body, Closing),
         made_at=received_at,
         facts=tuple(map(encode_fact, facts)),
     )

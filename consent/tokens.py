@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from consent.purposes import PURPOSES
+from consent.purposes import ALWAYS_OPEN, PURPOSES
 from events.pseudonyms import PSEUDONYM
 from events.sealed_text import NotSealedHere, SealedText
 
@@ -110,8 +110,7 @@ class Links:
 
 def can_be_left(purpose: str) -> bool:
     """Tell whether a person's no counts for the purpose: neither contract nor law goes on without asking them."""
-    known = PURPOSES.get(purpose)
-    return known is not None and not set(known.basis.values()) <= {"contract", "legal_obligation"}
+    return purpose in PURPOSES and purpose not in ALWAYS_OPEN
 
 
 def _packed(content: Leave | Visit) -> bytes:

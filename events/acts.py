@@ -1,4 +1,8 @@
-"""Consent acts: given, refused, withdrawn, renewed; and the rights types reserved for later."""
+"""Consent acts: asked, deferred, given, renewed, refused, withdrawn, revoked, invalidated; and the rights types.
+
+The fields are those of ISO/IEC TS 27560 that belong to one act; what belongs to the purpose, the notice or the
+controller stands with those. `consent.consent_record` puts them together.
+"""
 
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -6,24 +10,54 @@ from pydantic import Field, StringConstraints
 
 from events.shape import Body, Code, IdentityText, RecordId, Time
 
+Form = Literal["implied", "expressed", "explicit", "separate", "written"]
+"""How clearly somebody agreed, weakest first. `separate`: to this alone, beside nothing else (PIPL 14, 23, 29)."""
+
 
 class ConsentAct(Body):
     """One act about one purpose.
 
     `act_id` is shared by the facts of one act that covers several identities; `evidence` grades how it is proven.
+    `notice` is what the person was shown, as `id/version`, and `notice_hash` what it said then; `language` is the one
+    it was read in. `by` is whoever decided, `method` how they said so (a form, a call, a letter).
     """
 
     purpose: Code
     act_id: RecordId | None = None
     jurisdiction: Code | None = None
     notice: Code | None = None
+    notice_hash: Code | None = None
+    language: Code | None = None
     evidence: Literal["recorded", "imported", "demo"] = "recorded"
+    by: Literal["subject", "guardian", "controller", "authority"] = "subject"
+    method: Code | None = None
+
+
+class Asking(ConsentAct):
+    """The person was asked and has not decided. It changes no answer; it tells that they were asked."""
 
 
 class Granting(ConsentAct):
-    """An act that allows, until `expires_at` where that is given."""
+    """An act that allows, until `expires_at` where that is given. A guardian (`by`) agrees for a minor."""
 
     expires_at: Time | None = None
+    form: Form = "expressed"
+
+
+class Closing(ConsentAct):
+    """An act that closes the purpose, at once and until a later grant."""
+
+
+class ConsentRequested(Asking):
+    """The person was shown a notice and asked."""
+
+    event_type: ClassVar[str] = "consent.requested"
+
+
+class ConsentDeferred(Asking):
+    """The person put the question aside without an answer; that is neither a yes nor a no."""
+
+    event_type: ClassVar[str] = "consent.deferred"
 
 
 class ConsentGiven(Granting):
@@ -38,16 +72,28 @@ class ConsentRenewed(Granting):
     event_type: ClassVar[str] = "consent.renewed"
 
 
-class ConsentRefused(ConsentAct):
+class ConsentRefused(Closing):
     """The person was asked and said no."""
 
     event_type: ClassVar[str] = "consent.refused"
 
 
-class ConsentWithdrawn(ConsentAct):
+class ConsentWithdrawn(Closing):
     """The person took an agreement back."""
 
     event_type: ClassVar[str] = "consent.withdrawn"
+
+
+class ConsentRevoked(Closing):
+    """We, or somebody else who is not the person, ended an agreement."""
+
+    event_type: ClassVar[str] = "consent.revoked"
+
+
+class ConsentInvalidated(Closing):
+    """An authority, a court or an audit found that an agreement never was a valid one."""
+
+    event_type: ClassVar[str] = "consent.invalidated"
 
 
 class Erased(Body):

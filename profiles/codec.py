@@ -1,6 +1,7 @@
 """Facets as bytes: the format stands first; older blobs are lifted when read, newer ones refused.
 
-Format 1 was the bare MessagePack array; since format 2 the array is compressed (`profiles.compression`).
+Format 1 was the bare MessagePack array; since format 2 the array is compressed (`profiles.compression`). Format 3 knows
+of a no who said it and how, where there was a mark of withdrawal before.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +17,19 @@ from profiles.store import BLOBS_MAX, CommitTooHeavy
 Lifts = Mapping[int, Callable[[list[Any]], list[Any]]]
 """Format -> the step that turns the decoded array of that format into the next one."""
 
-LIFTS: Final[Lifts] = {1: lambda fields: [2, *fields[1:]]}
+
+def _with_causes(fields: list[Any]) -> list[Any]:
+    lifted = [3, *fields[1:]]
+    if len(lifted) > 2:
+        lifted[2] = {purpose: _with_cause(*state) for purpose, state in lifted[2].items()}
+    return lifted
+
+
+def _with_cause(grants: Any = (), no: Any = None, *rest: Any) -> list[Any]:
+    return [grants, None if no is None else [*no[:3], int(no[3])], *rest]
+
+
+LIFTS: Final[Lifts] = {1: lambda fields: [2, *fields[1:]], 2: _with_causes}
 
 
 class FacetUnreadable(ValueError):

@@ -11,7 +11,7 @@ import msgspec
 
 from consent.state import PurposeState
 
-FACET_FORMAT: Final = 2
+FACET_FORMAT: Final = 3
 CELLS_MAX: Final = 16
 LINES_MAX: Final = 24
 """Order lines kept per order."""

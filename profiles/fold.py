@@ -6,9 +6,9 @@ from typing import Any, Final, Literal, NamedTuple
 
 from msgspec.structs import replace
 
-from consent.purposes import FEEDBACK, LEGAL, PROFILE, PURPOSES, SENSITIVE, SERVICE
-from consent.state import NEVER_ASKED, Grant, No, PurposeState, opens, with_grant, with_no
-from events.acts import ConsentAct, ConsentWithdrawn, Erased, Granting, Refolded
+from consent.purposes import ALWAYS_OPEN, FEEDBACK, LEGAL, PROFILE, PURPOSES, SENSITIVE, SERVICE
+from consent.state import NEVER_ASKED, opens, with_act
+from events.acts import ConsentAct, Erased, Refolded
 from events.fact import Fact
 from events.identity import Linked, Related, Unlinked
 from events.shape import Body
@@ -46,7 +46,6 @@ _FEW: Final = RECORDS_MAX // 40
 """Events that cannot fill a facet: the richest, a description, adds 32 attributes."""
 
 _ACTS: Final = frozenset(name for name, body in BODIES.items() if issubclass(body, ConsentAct))
-_ALWAYS_OPEN: Final = frozenset({SERVICE, LEGAL})
 
 Fate = Literal["applied", "repeated", "conflict", "full", "unknown_purpose"]
 
@@ -143,25 +142,11 @@ def _refolded(facet: Facet, fact: Fact, body: Refolded) -> Folded:
 
 def _with_act(facet: Facet, fact: Fact, act: ConsentAct) -> Changes:
     state = facet.consents.get(act.purpose, NEVER_ASKED)
-    consents = {**facet.consents, act.purpose: _act_joined(state, fact, act)}
-    if act.purpose not in _SECTIONS or opens(consents, PURPOSES[act.purpose], received_at=fact.received_at):
+    consents = {**facet.consents, act.purpose: with_act(state, fact, act)}
+    if act.purpose not in _SECTIONS or opens(consents, act.purpose, received_at=fact.received_at):
         return {"consents": consents}
     # The purpose is closed: what was kept for it goes at once.
     return {"consents": consents, _SECTIONS[act.purpose][0]: None}
-
-
-def _act_joined(state: PurposeState, fact: Fact, act: ConsentAct) -> PurposeState:
-    if isinstance(act, Granting):
-        grant = Grant(
-            received_at=fact.received_at,
-            effective_at=fact.effective_at,
-            expires_at=act.expires_at or 0,
-            key=fact.event_key,
-            evidence=act.evidence,
-        )
-        return with_grant(state, grant)
-    withdrawn = isinstance(act, ConsentWithdrawn)
-    return with_no(state, No(fact.effective_at, fact.received_at, fact.event_key, withdrawn))
 
 
 def _with_link(facet: Facet, fact: Fact, body: Linked | Unlinked) -> Changes:
@@ -182,8 +167,8 @@ def _with_deltas(facet: Facet, fact: Fact, _body: Body) -> Changes:
     for purpose in dict.fromkeys(delta.purpose for delta in added):
         name, make = _SECTIONS[purpose]
         section: Section | None = getattr(facet, name)
-        if section is None or purpose not in _ALWAYS_OPEN:
-            if not opens(facet.consents, PURPOSES[purpose], received_at=fact.received_at):
+        if section is None or purpose not in ALWAYS_OPEN:
+            if not opens(facet.consents, purpose, received_at=fact.received_at):
                 continue
             section = section or make()
         sections[name] = _with_added(section, [each for each in added if each.purpose == purpose], fact.occurred_at)

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from consent.door import Allowed, Refused
-from consent.purposes import FIELD_PURPOSES, PROFILE, PURPOSES, SENSITIVE, attribute_purpose, category_purpose
+from consent.purposes import FIELD_PURPOSES, PROFILE, SENSITIVE, attribute_purpose, category_purpose
 from consent.state import opens
 from events.acts import ConsentAct, Erased, Refolded
 from events.fact import Fact
@@ -102,7 +102,7 @@ def permitted_by(facts: Facts, permit: Permit) -> Iterator[Permitted]:
         usable = frozenset(
             field
             for field in permit.fields[person]
-            if opens(consents, PURPOSES[field], received_at=fact.received_at)
+            if opens(consents, field, received_at=fact.received_at)
             and position > permit.closed.get((fact.identity, field), _BEFORE)
         )
         body = _redacted(fact.body, usable)
@@ -164,9 +164,9 @@ def _replayed(facts: Facts) -> _Replayed:
             continue
         facet = facets[fact.identity] = fold(known, fact).facet
         if isinstance(fact.body, ConsentAct) and facet is not known:
-            purpose = PURPOSES[fact.body.purpose]
+            purpose = fact.body.purpose
             if not opens(facet.consents, purpose, received_at=fact.received_at):
-                closed[fact.identity, purpose.name] = position
+                closed[fact.identity, purpose] = position
         if isinstance(fact.body, Erased) and facet is not known:
             erased[fact.identity] = (position, fact.received_at)
     return facets, closed, erased

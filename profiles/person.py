@@ -1,10 +1,11 @@
 """Reading one person: hop by hop along the links, accepted only if no link changed meanwhile."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from consent.holds import Holds
+from consent.rules import Rules, shipped_rules
 from events.partitioning import partition_of
 from profiles.codec import FacetUnreadable
 from profiles.facet import Edge, Facet
@@ -67,14 +68,15 @@ class StoreFacets:
 
 @dataclass(frozen=True, slots=True)
 class PersonReader:
-    """Reads persons from a source of facets."""
+    """Reads persons from a source of facets; what may be done with them goes by `rules`."""
 
     source: FacetSource
+    rules: Rules = field(default_factory=shipped_rules)
 
     async def read(self, identity: str, *, now: int) -> PersonView:
         """The person an identity (a pseudonym) belongs to, as of now (ms); PersonUnavailable says why there is none."""
         person, loaded = await self._settled(identity)
-        return view_of(identity, person, loaded, read_at=now)
+        return view_of(identity, person, loaded, read_at=now, rules=self.rules)
 
     async def preview(self, one: str, other: str, *, now: int) -> Change:
         """What a verified link between two identities would change; nothing is written."""

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from consent.door import Allowed, Part, Refused, Subject, permits, subject_of
-from consent.purposes import FEEDBACK, PROFILE, SENSITIVE, Overlay
+from consent.door import Allowed, Part, Refused, Subject, permits, status, subject_of
+from consent.purposes import FEEDBACK, OVERLAY_CLOSES, PROFILE, SENSITIVE
+from consent.rules import Rules
+from consent.status import BasisStatus, ConsentStatus
 from profiles.cases import is_open_complaint
 from profiles.facet import (
     Attribute,
@@ -30,7 +32,6 @@ EEA: Final = frozenset(
     "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK".split()  # noqa: SIM905 - thirty codes read better as words
 )
 """Countries (ISO 3166-1 alpha-2) whose law is the GDPR."""
-OVERLAYS: Final[tuple[Overlay, ...]] = ("restricted", "suppressed", "minor")
 
 S = TypeVar("S", bound=Section)
 G = TypeVar("G", AttributeSection, FeedbackSection)
@@ -110,6 +111,10 @@ class PersonView:
         """The door's answer for this person; times in ms."""
         return permits(self.subject, purpose, at=at, known_at=known_at)
 
+    def status(self, purpose: str, *, at: int, known_at: int) -> ConsentStatus | BasisStatus:
+        """The state of what the purpose rests on for this person; times in ms. KeyError for an unknown purpose."""
+        return status(self.subject, purpose, at=at, known_at=known_at)
+
     def attributes(self, purpose: str, *, at: int, known_at: int) -> Gated[AttributeSection]:
         """Described attributes kept for `profile.build` or `data.sensitive`, if the door lets them be used."""
         section = {PROFILE: self._build, SENSITIVE: self._sensitive}[purpose]
@@ -122,8 +127,13 @@ class PersonView:
         return Gated(self._feedback if answer else None, answer)
 
 
-def view_of(identity: str, person: Component, loaded: Mapping[str, Loaded], *, read_at: int) -> PersonView:
-    """The view of a person whose members and restricting identities have all been loaded."""
+def view_of(
+    identity: str, person: Component, loaded: Mapping[str, Loaded], *, read_at: int, rules: Rules | None = None
+) -> PersonView:
+    """The view of a person whose members and restricting identities have all been loaded.
+
+    `rules` are those of the installation; None: those that come with the program.
+    """
     members = [loaded[member].facet for member in person.members]
     everyone = [loaded[each].facet for each in (*person.members, *person.restricting)]
     service = _merged(members, lambda facet: facet.service, ServiceSection)
@@ -132,9 +142,10 @@ def view_of(identity: str, person: Component, loaded: Mapping[str, Loaded], *, r
     subject = subject_of(
         parts=tuple(_part(member, loaded) for member in person.members),
         restricting=tuple(_part(each, loaded) for each in person.restricting),
-        overlays=frozenset(overlay for overlay in OVERLAYS if overlay in flags),
+        overlays=frozenset(overlay for overlay in OVERLAY_CLOSES if overlay in flags),
         jurisdiction=_jurisdiction(members),
         read_at=read_at,
+        rules=rules,
     )
     return PersonView(
         identity=identity,

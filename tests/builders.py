@@ -15,6 +15,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from pydantic import BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
+from consent.purposes import SENSITIVE
 from events.admission import Admission, Admitted, Door, event_key, payload_digest
 from events.fact import Fact
 from events.feedback import SCORE_RANGE
@@ -135,8 +136,13 @@ def _halves(event_type: str, identity: str, other: str, rest: Mapping[str, Any])
     )
 
 
-def consent(act: Literal["given", "renewed", "refused", "withdrawn"], purpose: str, **rest: Any) -> Fact:
-    """A consent act about one purpose."""
+Said = Literal["requested", "deferred", "given", "renewed", "refused", "withdrawn", "revoked", "invalidated"]
+
+
+def consent(act: Said, purpose: str, **rest: Any) -> Fact:
+    """A consent act about one purpose; a yes is as clear as a sensitive purpose takes it."""
+    if act in {"given", "renewed"} and purpose == SENSITIVE:
+        rest.setdefault("form", "separate")
     return fact(f"consent.{act}", purpose=purpose, **rest)
 
 

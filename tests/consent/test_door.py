@@ -1,8 +1,9 @@
 """The door: closed unless an act, a contract or the law opens it, and it says why."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -21,25 +22,29 @@ from consent.door import (
     subject_of,
 )
 from consent.purposes import (
+    ALWAYS_OPEN,
     ANALYTICS,
+    CHARACTERISTICS,
     FEEDBACK,
     LEGAL,
     OUTREACH_CHANNELS,
+    OVERLAY_CLOSES,
     PROFILE,
     PURPOSES,
     SENSITIVE,
     SERVICE,
     SHARE,
     SUGGEST,
-    TRAIN,
     Overlay,
 )
+from consent.rules import shipped_rules
 from consent.state import Grant, PurposeState
-from tests.consent.test_states import ACTS, Act, key_of, state_after
+from tests.consent.test_states import ACTS, NO_KINDS, Act, key_of, state_after
 
 NOW = 1_000
 EMAIL = f"outreach.{OUTREACH_CHANNELS[0]}"
-ALWAYS = {SERVICE, LEGAL}
+UNASKED = {SERVICE, LEGAL, CHARACTERISTICS}
+"""Open to a person who never said anything: contract, law, and the switch that nobody turned."""
 YES: Act = ("given", 10, 10)
 NO: Act = ("withdrawn", 20, 20)
 LATER_YES: Act = ("given", 30, 30)
@@ -84,7 +89,7 @@ def test_without_a_record_only_the_contract_and_the_law_are_served(
     states: Mapping[str, PurposeState], jurisdiction: str | None
 ) -> None:
     who = subject(Part("app:a", states), jurisdiction=jurisdiction)
-    assert open_purposes(who) == ALWAYS | ({ANALYTICS} if jurisdiction == "EU" else set())
+    assert open_purposes(who) == UNASKED | ({ANALYTICS} if jurisdiction == "EU" else set())
     assert reason(asked(who, PROFILE)) is RefusalReason.NEVER_ASKED
 
 
@@ -138,8 +143,8 @@ def test_a_yes_for_later_or_not_yet_heard_of_does_not_open() -> None:
 
 
 def test_one_purpose_agreed_to_opens_no_other() -> None:
-    for purpose in PURPOSES.keys() - ALWAYS - {ANALYTICS}:
-        opened = open_purposes(subject(Part("app:a", {purpose: state_after([YES])}))) - ALWAYS - {ANALYTICS}
+    for purpose in PURPOSES.keys() - UNASKED - {ANALYTICS}:
+        opened = open_purposes(subject(Part("app:a", {purpose: state_after([YES])}))) - UNASKED - {ANALYTICS}
         assert opened == ({purpose} if not PURPOSES[purpose].needs else set())
 
 
@@ -157,6 +162,7 @@ def test_a_subject_is_not_made_by_hand() -> None:
             jurisdiction="EU",
             readable=True,
             read_at=NOW,
+            rules=shipped_rules(),
             seal=object(),
         )
 
@@ -188,25 +194,36 @@ def test_an_answer_names_every_act_it_rests_on_and_the_weakest_proof() -> None:
     assert asked(who, LEGAL) == Allowed(Because(basis="legal_obligation"))
 
 
-def test_an_unknown_grade_of_proof_is_the_weakest() -> None:
+def test_an_unknown_grade_of_proof_proves_nothing() -> None:
     odd = PurposeState(grants=(Grant(10, 10, 0, b"odd", "hearsay"),))
-    answer = asked(subject(Part("app:a", {PROFILE: odd, SUGGEST: state_after([YES])})), SUGGEST)
-    assert isinstance(answer, Allowed)
-    assert answer.because.evidence == "hearsay"
+    assert reason(asked(subject(Part("app:a", {PROFILE: odd})), PROFILE)) is RefusalReason.EVIDENCE
 
 
-CLOSED_BY = {
-    "restricted": PURPOSES.keys() - ALWAYS,
-    "suppressed": {f"outreach.{channel}" for channel in OUTREACH_CHANNELS},
-    "minor": {SUGGEST, TRAIN, *(f"outreach.{channel}" for channel in OUTREACH_CHANNELS)},
+MESSAGES = {f"outreach.{channel}" for channel in OUTREACH_CHANNELS}
+CLOSED_BY: Mapping[Overlay, Collection[str]] = {
+    "under_erasure": PURPOSES.keys() - {LEGAL},
+    "restricted": PURPOSES.keys() - {SERVICE, LEGAL},
+    "objected": {SUGGEST, ANALYTICS, *MESSAGES},
+    "suppressed": MESSAGES,
+    "minor": PURPOSES.keys() - {SERVICE, LEGAL, CHARACTERISTICS, ANALYTICS},
+    "contract_ended": {SERVICE},
 }
 
 
-@pytest.mark.parametrize("overlay", ["restricted", "suppressed", "minor"])
+def test_there_is_no_overlay_that_closes_nothing() -> None:
+    assert CLOSED_BY.keys() == OVERLAY_CLOSES.keys() == set(get_args(Overlay))
+
+
+@pytest.mark.parametrize("overlay", sorted(CLOSED_BY))
 def test_an_overlay_closes_its_purposes_whatever_was_agreed_to(overlay: Overlay) -> None:
     who = subject(everything(), overlays=frozenset({overlay}))
     assert open_purposes(who) == PURPOSES.keys() - CLOSED_BY[overlay]
     assert {reason(asked(who, purpose)) for purpose in CLOSED_BY[overlay]} == {RefusalReason(overlay)}
+
+
+def test_of_two_overlays_the_one_that_closes_more_is_told() -> None:
+    who = subject(everything(), overlays=frozenset({"minor", "under_erasure"}))
+    assert reason(asked(who, SUGGEST)) is RefusalReason.UNDER_ERASURE
 
 
 def test_legitimate_interest_needs_no_yes_and_bears_no_no() -> None:
@@ -236,7 +253,7 @@ def test_a_hold_that_outlives_the_fold_of_its_no_does_not_hide_that_the_no_stand
 
 def test_a_hold_closes_legitimate_interest_and_never_the_contract() -> None:
     who = subject(Part("app:a", {}, frozenset(PURPOSES)))
-    assert open_purposes(who) == ALWAYS
+    assert open_purposes(who) == ALWAYS_OPEN
     assert reason(asked(who, ANALYTICS)) is RefusalReason.HELD
 
 
@@ -286,7 +303,7 @@ def test_a_merge_never_opens_what_no_identity_had_open(
 def test_a_person_of_many_identities_is_answered_like_one_who_said_it_all_on_one(
     parts: list[list[Act]], restricting: list[list[Act]], at: int
 ) -> None:
-    noes = [act for acts in restricting for act in acts if act[0] in {"refused", "withdrawn"}]
+    noes = [act for acts in restricting for act in acts if act[0] in NO_KINDS]
     one = subject_saying([[act for acts in parts for act in acts] + noes], [])
     many = subject_saying(parts, restricting)
     assert combined(many, PROFILE) == combined(one, PROFILE)

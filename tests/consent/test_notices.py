@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from consent.notices import DEFAULT_NOTICES, NOTICES_BYTES_MAX, Notices, NoticesInvalid
+from consent.notices import DEFAULT_NOTICES, Notices
 from consent.purposes import PROFILE, PURPOSES, SUGGEST, TRAIN
+from consent.versioned_data import FILE_BYTES_MAX, DataInvalid
 from events.shape import parse_time
 
 JUNE, JULY, AUGUST = "2026-06-01T00:00:00Z", "2026-07-01T00:00:00Z", "2026-08-01T00:00:00Z"
@@ -148,15 +149,15 @@ def test_an_agreement_to_another_notice_of_the_same_purpose_is_untouched() -> No
     ],
 )
 def test_notices_that_contradict_themselves_are_refused_with_the_place(content: Any, complaint: str) -> None:
-    with pytest.raises(NoticesInvalid, match=complaint):
+    with pytest.raises(DataInvalid, match=complaint):
         Notices.of(content)
 
 
 def test_a_file_that_is_missing_too_large_or_no_yaml_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NoticesInvalid, match=r"absent\.yaml"):
+    with pytest.raises(DataInvalid, match=r"absent\.yaml"):
         Notices.load(tmp_path / "absent.yaml")
-    with pytest.raises(NoticesInvalid, match="more than"):
-        Notices.parse(b"x" * (NOTICES_BYTES_MAX + 1))
+    with pytest.raises(DataInvalid, match="more than"):
+        Notices.parse(b"x" * (FILE_BYTES_MAX + 1))
     for raw in (b"{", b"\xff\xfe\xfd", b"[" * 100_000):
-        with pytest.raises(NoticesInvalid):
+        with pytest.raises(DataInvalid):
             Notices.parse(raw)

@@ -6,13 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consent.matrix import JURISDICTIONS, Matrix
 from consent.purposes import (
     ATTRIBUTE_PURPOSES,
+    CHARACTERISTICS,
     EVENT_PURPOSES,
     FEEDBACK,
     FIELD_PURPOSES,
     LEGAL,
     OUTREACH_CHANNELS,
+    OVERLAY_CLOSES,
     PROFILE,
     PURPOSES,
     SENSITIVE,
@@ -20,10 +23,9 @@ from consent.purposes import (
     SERVICE,
     SUGGEST,
     TRAIN,
-    MatrixInvalid,
     Purpose,
+    PurposesInvalid,
     attribute_purpose,
-    basis_of,
     category_purpose,
     purposes_table,
 )
@@ -37,46 +39,29 @@ from profiles.traits.table import TRAITS
 from tests.builders import NOW, consent, fact, facts
 from tests.servers import ROOT
 
-CONSENT = {"EU": "consent", "CN": "consent"}
+
+def purpose(name: str, *needs: str) -> Purpose:
+    return Purpose(name=name, dpv="dpv:Purpose", data=("something",), needs=needs)
 
 
 @pytest.mark.parametrize(
     ("purposes", "complaint"),
     [
-        ((Purpose(name="a", basis={"EU": "consent", "CN": "legitimate_interest"}),), "no legitimate interest"),
-        ((Purpose(name=SENSITIVE, basis={"EU": "contract", "CN": "consent"}),), "explicit consent alone"),
-        ((Purpose(name="a", basis={"EU": "consent"}),), "for EU and for CN"),
-        ((Purpose(name="a", basis=CONSENT, needs=("b",)),), "unknown purposes b"),  # type: ignore[arg-type]
-        ((Purpose(name="a", basis=CONSENT), Purpose(name="a", basis=CONSENT)), "named twice"),  # type: ignore[arg-type]
-        (
-            (
-                Purpose(name="a", basis=CONSENT, needs=("b",)),  # type: ignore[arg-type]
-                Purpose(name="b", basis=CONSENT, needs=("a",)),  # type: ignore[arg-type]
-            ),
-            "needs itself",
-        ),
+        ((purpose("a", "b"),), "unknown purposes b"),
+        ((purpose("a"), purpose("a")), "named twice"),
+        ((purpose("a", "b"), purpose("b", "a")), "needs itself"),
+        ((purpose("a", "a"),), "needs itself"),
     ],
 )
-def test_a_table_against_the_law_or_itself_is_refused_when_it_is_made(
+def test_purposes_that_contradict_themselves_are_refused_when_they_are_listed(
     purposes: tuple[Purpose, ...], complaint: str
 ) -> None:
-    with pytest.raises(MatrixInvalid, match=complaint):
+    with pytest.raises(PurposesInvalid, match=complaint):
         purposes_table(purposes)
 
 
-def test_no_purpose_of_ours_rests_on_legitimate_interest_in_china() -> None:
-    assert all(purpose.basis["CN"] != "legitimate_interest" for purpose in PURPOSES.values())
-
-
-@pytest.mark.parametrize("jurisdiction", [None, "US", "", "eu"])
-def test_an_unknown_jurisdiction_takes_the_strictest_row(jurisdiction: str | None) -> None:
-    purpose = Purpose(name="a", basis={"EU": "legitimate_interest", "CN": "consent"})
-    assert basis_of(purpose, jurisdiction) == "consent"
-    assert basis_of(purpose, "EU") == "legitimate_interest"
-
-
 def test_suggestions_need_the_profile_and_messages_need_suggestions() -> None:
-    assert PURPOSES[SUGGEST].needs == (PROFILE,)
+    assert PURPOSES[SUGGEST].needs == (PROFILE, CHARACTERISTICS)
     assert all(PURPOSES[f"outreach.{channel}"].needs == (SUGGEST,) for channel in OUTREACH_CHANNELS)
 
 
@@ -153,15 +138,18 @@ def test_what_tells_of_children_health_or_origin_is_sensitive() -> None:
 
 def test_the_reference_page_names_every_purpose_and_every_field_with_one() -> None:
     page = (ROOT / "docs" / "reference" / "purposes.md").read_text(encoding="utf-8")
-    for purpose in PURPOSES.values():
-        bases = " | ".join(purpose.basis[place].replace("_", " ") for place in ("EU", "CN"))
-        needs = ", ".join(f"`{need}`" for need in purpose.needs) or "-"
-        assert f"| `{purpose.name}` | {bases} | {needs} |" in page
+    rows = Matrix.load().versions[0].rows
+    for each in PURPOSES.values():
+        bases = " | ".join(rows[each.name][place].replace("_", " ") for place in JURISDICTIONS)
+        needs = ", ".join(f"`{need}`" for need in each.needs) or "-"
+        assert f"| `{each.name}` | {bases} | {needs} |" in page
     for (event_type, field), purpose_name in FIELD_PURPOSES.items():
         assert f"| `{event_type}` | `{field}` | `{purpose_name}` |" in page
     for event_type, purpose_name in EVENT_PURPOSES.items():
         assert f"| `{event_type}` | `{purpose_name}` |" in page
     for attribute, purpose_name in ATTRIBUTE_PURPOSES.items():
         assert f"| `{attribute}` | `{purpose_name}` |" in page
+    for overlay in OVERLAY_CLOSES:
+        assert f"| `{overlay}` |" in page
     for category in SENSITIVE_CATEGORIES:
         assert f"`{category}`" in page

@@ -8,10 +8,12 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.purposes import PROFILE, PURPOSES
+from consent.purposes import ALWAYS_OPEN, PROFILE, PURPOSES
 from consent.state import (
     GRANTS_MAX,
     NEVER_ASKED,
+    Cause,
+    Form,
     Grant,
     No,
     PurposeState,
@@ -35,8 +37,8 @@ def applied(state: PurposeState, act: Act) -> PurposeState:
     kind, effective_at, received_at, *end = act
     if kind in {"given", "renewed"}:
         expires_at = end[0] if end else 0
-        return with_grant(state, Grant(effective_at, received_at, expires_at, key_of(act)))
-    return with_no(state, No(effective_at, received_at, key_of(act), kind == "withdrawn"))
+        return with_grant(state, Grant(effective_at, received_at, expires_at, key_of(act), form=Form.SEPARATE))
+    return with_no(state, No(effective_at, received_at, key_of(act), Cause[kind.upper()]))
 
 
 def state_after(acts: Sequence[Act]) -> PurposeState:
@@ -51,9 +53,10 @@ def answers(state: PurposeState) -> list[bool]:
     return [standing_grant(state, at=at) is not None for at in range(-1, 9)]
 
 
+NO_KINDS: Final = frozenset({"refused", "withdrawn", "revoked", "invalidated"})
 TIMES: Final = st.integers(0, 6)
 GRANTS: Final = st.tuples(st.sampled_from(["given", "renewed"]), TIMES, TIMES, TIMES)
-NOES: Final = st.tuples(st.sampled_from(["refused", "withdrawn"]), TIMES, TIMES)
+NOES: Final = st.tuples(st.sampled_from(sorted(NO_KINDS)), TIMES, TIMES)
 ACTS: Final = st.lists(GRANTS | NOES, max_size=6)
 
 
@@ -64,7 +67,7 @@ def allowed_by_the_rule(acts: Sequence[Act], at: int) -> bool:
         return False
     effective_at, received_at, _ = max(yeses)
     ends = [end for effective, received, end in yeses if (effective, received) == (effective_at, received_at)]
-    noes = [act for act in acts if act[0] in {"refused", "withdrawn"}]
+    noes = [act for act in acts if act[0] in NO_KINDS]
     is_later = all(effective_at > no[1] and received_at > no[2] for no in noes)
     return is_later and all(end == 0 or at < end for end in ends)
 
@@ -122,7 +125,7 @@ def test_forgetting_old_grants_never_opens_anything(acts: list[Act]) -> None:
 
 @given(ACTS, st.integers(-1, 8))
 def test_knowing_less_only_refuses_more_of_what_a_grant_opened(acts: list[Act], known_at: int) -> None:
-    known = [act for act in acts if act[0] in {"refused", "withdrawn"} or act[2] <= known_at]
+    known = [act for act in acts if act[0] in NO_KINDS or act[2] <= known_at]
     for at in range(-1, 9):
         past = standing_grant(state_after(acts), at=at, known_at=known_at)
         assert past == standing_grant(state_after(known), at=at)
@@ -152,8 +155,7 @@ def test_of_many_grants_the_last_in_effect_are_kept() -> None:
 
 
 def test_a_section_opens_by_an_act_alone_and_the_contract_s_always() -> None:
-    for purpose in PURPOSES.values():
-        is_contract = set(purpose.basis.values()) <= {"contract", "legal_obligation"}
-        assert opens({}, purpose, received_at=1) == is_contract
-        assert opens({purpose.name: state_after([("given", 1, 1)])}, purpose, received_at=1)
-    assert not opens({PROFILE: state_after([("given", 1, 1, 3)])}, PURPOSES[PROFILE], received_at=3)
+    for purpose in PURPOSES:
+        assert opens({}, purpose, received_at=1) == (purpose in ALWAYS_OPEN)
+        assert opens({purpose: state_after([("given", 1, 1)])}, purpose, received_at=1)
+    assert not opens({PROFILE: state_after([("given", 1, 1, 3)])}, PROFILE, received_at=3)

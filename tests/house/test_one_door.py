@@ -21,7 +21,7 @@ READS_THE_STATE = {
 
 IMPORTS_THE_STATE = {
     "profiles/facet.py": {"PurposeState"},
-    "profiles/fold.py": {"NEVER_ASKED", "Grant", "No", "PurposeState", "opens", "with_grant", "with_no"},
+    "profiles/fold.py": {"NEVER_ASKED", "opens", "with_act"},
     "profiles/permitted.py": {"opens"},
 }
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from api.auth import Role
 from commands.client import Client, client_of
+from consent.purposes import SENSITIVE
 from embedded.process import running
 from embedded.service import Service
 from recommender.suggestion import BUCKET_MS
@@ -50,7 +51,8 @@ class Desk:
         """The person says something about purposes; what was said is folded when this returns."""
         ref = self.client.ref(identity)
         for purpose in purposes:
-            said = self.client.act(ref, act, purpose)
+            form = {"form": "separate"} if act == "given" and purpose == SENSITIVE else {}
+            said = self.client.act(ref, act, purpose, said=form)
             if said["after"] is not None:
                 self.client.consents(ref, after=said["after"])
 

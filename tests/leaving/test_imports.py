@@ -64,6 +64,8 @@ def test_a_row_becomes_an_event_that_admission_takes() -> None:
         "evidence": "imported",
         "channel": "crm-import",
         "notice": "messages/1",
+        "by": "subject",
+        "form": "expressed",
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from consent.notices import Notices
 from consent.purposes import PROFILE, SUGGEST
 from events.shape import format_time
 from tests.api.world import problem
@@ -20,12 +21,16 @@ def events(cards: list[dict[str, Any]]) -> list[str]:
 
 
 async def test_the_history_is_a_timeline_with_both_times_and_the_evidence_of_each_act(desk: Desk) -> None:
-    given = await desk.says("given", PROFILE, channel="desk", agent="a-12", notice="n-1", at=format_time(NOW - DAY))
+    given = await desk.says(
+        "given", PROFILE, channel="desk", agent="a-12", notice="profile/1", at=format_time(NOW - DAY)
+    )
     desk.now += HOUR
     await desk.says("withdrawn", PROFILE, channel="phone")
 
     told = await desk.told("history")
 
+    shown = Notices.load().find("profile", 1)
+    assert shown is not None
     first, second = told["timeline"]
     assert (first["type"], second["type"]) == ("consent.given", "consent.withdrawn")
     assert (first["effective_at"], first["received_at"]) == (format_time(NOW - DAY), format_time(NOW))
@@ -34,7 +39,8 @@ async def test_the_history_is_a_timeline_with_both_times_and_the_evidence_of_eac
         "agent": "a-12",
         "purpose": PROFILE,
         "act_id": given["act_id"],
-        "notice": "n-1",
+        "notice": "profile/1",
+        "notice_hash": shown.hash,
     }
     assert second["position"].startswith("1.")
     assert len(told["read_to"]) == 1

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.purposes import FEEDBACK, PROFILE, PURPOSES, SENSITIVE
-from consent.state import GRANTS_MAX, Grant, No, PurposeState
+from consent.state import GRANTS_MAX, Asked, Cause, Form, Grant, No, PurposeState
 from events.fact import Fact
 from profiles import facet as shapes
 from profiles.codec import LIFTS, FacetUnreadable, decode_facet, encode_facet, encode_facets
@@ -42,6 +42,7 @@ from profiles.store import CommitTooHeavy
 from tests.builders import DAY, NOW, complaint, consent, fact, linked, money
 
 HERE: Final = Path(__file__).parent
+KEY: Final = b"\xff" * 8
 FORMAT_PAGE: Final = HERE / f"facet_format_{FACET_FORMAT}.txt"
 
 
@@ -49,7 +50,10 @@ def said() -> list[Fact]:
     """One life that leaves something in every section."""
     line = {"item": "milk", "category": "dairy", "quantity": 2, "amount": 199}
     return [
-        *(consent("given", purpose, at=NOW - DAY, event_id=purpose) for purpose in (PROFILE, SENSITIVE, FEEDBACK)),
+        *(
+            fact("consent.given", purpose=purpose, at=NOW - DAY, event_id=purpose)
+            for purpose in (PROFILE, SENSITIVE, FEEDBACK)
+        ),
         consent("refused", "model.train", at=NOW - DAY, event_id="no"),
         fact("transaction.purchased", event_id="e-1", order_id="o-1", total=money(398), lines=[line], channel="app"),
         fact("service.delivery_step", event_id="e-2", at=NOW + 1, order_id="o-1", step="delivered"),
@@ -97,7 +101,7 @@ def described(kind: type[msgspec.Struct]) -> str:
 
 def stored_shapes() -> list[type[msgspec.Struct]]:
     kept = [each for each in vars(shapes).values() if isinstance(each, type) and issubclass(each, msgspec.Struct)]
-    return sorted({*kept, PurposeState, Grant, No}, key=lambda kind: kind.__name__)
+    return sorted({*kept, PurposeState, Asked, Grant, No}, key=lambda kind: kind.__name__)
 
 
 def test_no_field_of_a_facet_changes_without_another_format() -> None:
@@ -124,6 +128,30 @@ def test_what_is_compressed_is_written_as_it_was() -> None:
     assert decompress(encode_facet(folded())) == decompress(golden(FACET_FORMAT))
 
 
+@pytest.mark.parametrize("facet", [[2], [2, b""], [2, b"", {}], [2, b"", {"x": []}], [2, b"", {"x": [[], None]}]])
+def test_a_short_facet_of_an_older_format_is_lifted_too(facet: list[Any]) -> None:
+    assert decode_facet(blob_of(facet)).format == FACET_FORMAT
+
+
+@pytest.mark.parametrize(("was", "cause"), [(False, Cause.REFUSED), (True, Cause.WITHDRAWN)])
+def test_an_older_no_is_still_told_from_a_withdrawal(was: bool, cause: Cause) -> None:  # noqa: FBT001
+    lifted = decode_facet(blob_of([2, b"", {PROFILE: [[], [5, 6, KEY, was], 6]}]))
+    assert lifted.consents == {PROFILE: PurposeState((), No(5, 6, KEY, cause), 6)}
+
+
+@pytest.mark.parametrize("no", [[5], [5, 6, KEY], [5, 6, KEY, "yes"], [5, 6, KEY, 9], "no", 1])
+def test_an_older_no_that_is_damaged_makes_the_facet_unreadable(no: Any) -> None:
+    with pytest.raises(FacetUnreadable):
+        decode_facet(blob_of([2, b"", {PROFILE: [[], no, 6]}]))
+
+
+@pytest.mark.parametrize("form", [-1, 5, 99])
+def test_a_form_of_consent_that_is_not_known_makes_the_facet_unreadable(form: int) -> None:
+    grant = [5, 6, 0, KEY, "recorded", "", form]
+    with pytest.raises(FacetUnreadable):
+        decode_facet(blob_of([3, b"", {PROFILE: [[grant], None, -1]}]))
+
+
 def test_fields_added_at_the_end_have_their_defaults_in_older_blobs() -> None:
     older = Facet(*msgspec.structs.astuple(folded())[:4])
     assert decode_facet(blob_of(fields(folded())[:4])) == older
@@ -139,9 +167,11 @@ def test_a_format_that_is_not_known_is_refused_by_its_number(version: int, write
 
 
 def test_a_facet_under_a_dictionary_of_tomorrow_is_refused_by_its_number() -> None:
-    tomorrow = zstandard.train_dictionary(1024, [encode_facet(folded())[: 100 + n] for n in range(400)], dict_id=3)
+    tomorrow = zstandard.train_dictionary(
+        1024, [encode_facet(folded())[: 100 + n] for n in range(400)], dict_id=FACET_FORMAT + 1
+    )
     blob = zstandard.ZstdCompressor(dict_data=tomorrow).compress(msgspec.msgpack.encode(folded()))
-    with pytest.raises(FacetUnreadable, match="format 3 is not known"):
+    with pytest.raises(FacetUnreadable, match=f"format {FACET_FORMAT + 1} is not known"):
         decode_facet(blob)
 
 
@@ -195,7 +225,6 @@ HEAVIEST_MB: Final = 30
 """As docs/reference/redis-format.md says."""
 
 BIG: Final = 2**53
-KEY: Final = b"\xff" * 8
 CODE: Final = "c" * 64
 ID: Final = "i" * 96
 PSEUDONYM_SIZED: Final = "n" * 51
@@ -217,10 +246,11 @@ def heaviest() -> Facet:
     case = Case(opened, opened, (cell(),) * CELLS_MAX, codes, codes, (cell(),) * CELLS_MAX)
     words = Words(cell("\U0001f642" * (2 * 8000 + 1)))
     act = cell(LinkAct("verified", CODE, BIG))
-    grants = (Grant(BIG, BIG, BIG, KEY),) * GRANTS_MAX
+    grants = (Grant(BIG, BIG, BIG, KEY, "imported", CODE, Form.WRITTEN, by_guardian=True, renewed=True),) * GRANTS_MAX
+    said = PurposeState(grants, No(BIG, BIG, KEY, Cause.WITHDRAWN), BIG, Asked(BIG, BIG, KEY, deferred=True))
     return Facet(
         recent=b"\xff" * 12 * KNOWN_MAX,
-        consents=dict.fromkeys(PURPOSES, PurposeState(grants, No(BIG, BIG, KEY, withdrawn=True), BIG)),
+        consents=dict.fromkeys(PURPOSES, said),
         edges={f"{PSEUDONYM_SIZED}{number}": Edge((act,) * CELLS_MAX) for number in range(EDGES_MAX)},
         relations={
             f"contact_of from {PSEUDONYM_SIZED}{number}": Relation(cell(value=False)) for number in range(EDGES_MAX)
