@@ -4,7 +4,6 @@ Both are facts like others, folded at their place on the log by the owner of the
 """
 
 import base64
-import binascii
 from collections.abc import Sequence
 from typing import Final
 
@@ -43,7 +42,7 @@ def replacement(facet: Facet, body: Refolded) -> Facet | None:
     """
     try:
         anew = decode_facet(base64.b64decode(body.facet, validate=True))
-    except binascii.Error as error:
+    except ValueError as error:  # not base64, or not even ASCII
         raise FacetUnreadable("the facet that was folded anew cannot be read") from error
     return anew if _entries(facet.recent) <= _entries(anew.recent) else None
 
