@@ -6,7 +6,7 @@ is, and `after` waits for a write. Whoever looks at a person says what for, and 
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
@@ -25,16 +25,16 @@ from api.officer_cards import (
     access_card,
     denied_of,
     identity_card,
-    rates_of,
     relied_on,
     renewal_card,
     sense_of,
     timeline,
 )
+from api.officer_rates import RatesOfTheDay
 from api.refs import REF_CHARACTERS_MAX
 from api.refusal import Refusal
 from api.services import Services
-from consent.answer_figures import DAY_MS, day_before, last_answers, report_of
+from consent.answer_figures import DAY_MS
 from consent.evidence import Evidence
 from consent.evidence_index import EvidenceReading
 from consent.purposes import PURPOSES
@@ -59,6 +59,7 @@ class OfficerRoutes:
     """What only a privacy key may ask."""
 
     services: Services
+    day: RatesOfTheDay = field(default_factory=RatesOfTheDay)
 
     def mount(self, router: APIRouter) -> None:
         """Add the routes."""
@@ -175,9 +176,7 @@ class OfficerRoutes:
 
     async def rates(self) -> Rates:
         """By purpose, channel and notice, of all that was known when the day (UTC) began."""
-        before = day_before(self.services.clock())
-        answers = await asyncio.to_thread(last_answers, self.services.evidence, before=before)
-        return rates_of(report_of(answers, before=before))
+        return await asyncio.to_thread(self.day.rates, self.services.evidence, now=self.services.clock())
 
     async def renewals(
         self,

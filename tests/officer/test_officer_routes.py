@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from api.officer_rates import KEPT_MS
 from consent.notices import Notices
 from consent.purposes import PROFILE, SUGGEST
+from events.fact import Fact
 from events.shape import format_time
 from tests.api.world import problem
 from tests.builders import DAY, HOUR, NOW, consent, linked, pseudonym, unlinked
@@ -223,6 +225,35 @@ async def test_rates_are_told_without_a_person_and_of_yesterday(desk: Desk) -> N
     assert told["figures"] == [
         {"purpose": PROFILE, "channel": "web", "notice": None, "people": {"given": 10}, "share_agreeing": 1.0}
     ]
+
+
+async def test_rates_are_counted_anew_after_a_while_and_on_the_next_day(desk: Desk) -> None:
+    def said(first: int) -> list[Fact]:
+        return [consent("given", PROFILE, identity=f"app:{n}", at=NOW - DAY) for n in range(first, first + 10)]
+
+    async def people() -> list[int]:
+        desk.follow()
+        return [each["people"]["given"] for each in (await desk.told("rates", None))["figures"]]
+
+    await desk.happened(*said(0))
+    first = await people()
+    await desk.happened(*said(10))
+    desk.now += KEPT_MS - 1
+    soon = await people()
+    desk.now += 1
+    later = await people()
+    await desk.happened(*said(20))
+    desk.now = (NOW // DAY + 1) * DAY
+    assert (first, soon, later, await people()) == ([10], [10], [20], [30])
+
+
+async def test_rates_of_yesterday_are_not_told_past_midnight(desk: Desk) -> None:
+    desk.now = (NOW // DAY + 1) * DAY - 1
+    desk.follow()
+    before = (await desk.told("rates", None))["before"]
+    desk.now += 1
+
+    assert (await desk.told("rates", None))["before"] == format_time(desk.now) != before
 
 
 async def test_whom_to_ask_again_is_listed_page_by_page_each_person_once(desk: Desk) -> None:
