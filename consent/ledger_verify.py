@@ -58,11 +58,14 @@ def audit(folder: Path, *, key: Verifier, pinned: Checkpoint | None) -> Audit:
     done.signed = signed.size if signed else None
     roots = _Roots({each.size for each in (signed, pinned) if each})
     openings = _openings(folder / OPENINGS, done)
+    reasons: set[int] = set()
     try:
         for read in _files(folder / LEAVES, done):
             roots.take(read)
             if openings is not None:
-                _compare(read.file, openings, done)
+                reasons |= _compare(read.file, openings, done)
+        if openings is not None:
+            _look_up(reasons, openings, done)
     except LedgerDamaged as error:
         _find(done, "files", str(error))
     finally:
@@ -135,18 +138,27 @@ def _files(folder: Path, done: Audit) -> Iterator[_Read]:
         expected = file.follower(root)
 
 
-def _compare(file: SegmentFile, openings: Openings, done: Audit) -> None:
-    """Hold the openings of a file's leaves to them."""
-    first = file.header.first
+def _compare(file: SegmentFile, openings: Openings, done: Audit) -> set[int]:
+    """Hold the openings of a file's leaves to them; the entries for whose sake some were destroyed."""
+    first, reasons = file.header.first, set()
     kept = openings.kept(first, first + len(file.commitments))
     for leaf, commitment in enumerate(file.commitments, start=first):
         salt, payload, destroyed_by = kept.get(leaf, (None, None, None))
         if type(salt) is bytes and type(payload) is bytes and commitment_of(salt=salt, payload=payload) == commitment:
             done.opened += 1
-        elif destroyed_by is not None and salt is None and payload is None:
+        elif type(destroyed_by) is int and salt is None and payload is None:
             done.destroyed += 1
+            reasons.add(destroyed_by)
         else:
             _find(done, "opening", f"leaf {leaf} has no opening that it stands for, and none that was destroyed")
+    return reasons
+
+
+def _look_up(reasons: set[int], openings: Openings, done: Audit) -> None:
+    for reason in sorted(reasons):
+        salt, _, _ = openings.kept(reason, reason + 1).get(reason, (None, None, None))
+        if salt is None:
+            _find(done, "opening", f"openings were destroyed for entry {reason}, which is not there")
 
 
 def _hold(checkpoint: Checkpoint, what: str, roots: _Roots, done: Audit) -> None:

@@ -168,6 +168,16 @@ def test_an_opening_that_was_changed_is_a_finding(change: str, tmp_path: Path, p
     assert done.opened == COUNT - 1
 
 
+@pytest.mark.parametrize("reason", [4, COUNT, -1, "because", None])
+def test_an_opening_that_was_destroyed_for_no_entry_is_a_finding(
+    reason: object, tmp_path: Path, pinned: Checkpoint
+) -> None:
+    with openings(tmp_path) as db:
+        db.execute("UPDATE openings SET salt = NULL, payload = NULL, destroyed_by = ? WHERE leaf = 4", (reason,))
+
+    assert found(tmp_path, pinned) == {"opening"}
+
+
 def test_openings_that_swapped_places_are_a_finding(tmp_path: Path, pinned: Checkpoint) -> None:
     with openings(tmp_path) as db:
         for before, after in [(3, -1), (4, 3), (-1, 4)]:
