@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from consent.evidence_index import EvidenceIndex
-from consent.holds import HoldName
+from consent.holds import HoldName, hold_of
 from consent.purposes import PURPOSES
-from events.acts import ConsentRefused, ConsentWithdrawn
-from events.fact import Fact, decode_fact
+from events.fact import decode_fact
 
 BUSY_S: Final = 5.0
 IDS_MAX: Final = 1000
@@ -110,14 +109,8 @@ class Confirmations:
 def _noes(values: Iterable[bytes]) -> Iterator[tuple[str, int]]:
     """The id of each no and when it was received, in that order."""
     for fact in map(decode_fact, values):
-        if (name := _name(fact)) is not None:
-            yield telling_id(name), fact.received_at
-
-
-def _name(fact: Fact) -> HoldName | None:
-    if not isinstance(fact.body, ConsentRefused | ConsentWithdrawn) or fact.body.purpose not in PURPOSES:
-        return None
-    return HoldName(fact.identity, fact.body.purpose, fact.event_key)
+        if (hold := hold_of(fact)) is not None:
+            yield telling_id(hold.name), fact.received_at
 
 
 def _left(noes: Iterable[tuple[str, int]], confirmed: Collection[str]) -> Unconfirmed:

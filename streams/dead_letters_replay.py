@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, Protocol
 
 from consent.holds import Holds
-from events.acts import ConsentRefused, ConsentWithdrawn
+from events.acts import Closing
 from events.admission import parse_json
 from events.fact import Fact, FactUndecodable, decode_fact, encode_fact
 from events.partitioning import partition_of
@@ -207,7 +207,7 @@ def no_in(contents: Contents) -> Fact | None:
         fact = decode_fact(contents.value)
     except FactUndecodable:
         return None
-    return fact if isinstance(fact.body, ConsentRefused | ConsentWithdrawn) else None
+    return fact if isinstance(fact.body, Closing) else None
 
 
 def under_its_own_id(no: Fact) -> Fact:

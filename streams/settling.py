@@ -10,14 +10,15 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 
 from consent.holds import HoldName
-from events.acts import ConsentRefused, ConsentWithdrawn
+from events.acts import Closing
 from events.fact import Fact
 from events.position import Stream
+from events.vocabulary import BODIES
 from profiles.store import EntryKind, OutboxEntry
 from streams.dead_letters import DeadLetter, decode_letter
 from streams.relay import Settle
 
-_NOES: Final = frozenset({ConsentRefused.event_type, ConsentWithdrawn.event_type})
+_NOES: Final = frozenset(name for name, body in BODIES.items() if issubclass(body, Closing))
 
 T_contra = TypeVar("T_contra", contravariant=True)
 
@@ -49,7 +50,7 @@ def settlers(*, letters: Settles[DeadLetter], holds: Settles[HoldName]) -> dict[
 def encode_release(fact: Fact) -> bytes | None:
     """A no was folded: the hold it was waiting behind can go. None for any other fact."""
     # By its name: to ask for the class of a pydantic object is dear, and every fact is asked.
-    if fact.type not in _NOES or not isinstance(fact.body, ConsentRefused | ConsentWithdrawn):
+    if fact.type not in _NOES or not isinstance(fact.body, Closing):
         return None
     return msgspec.msgpack.encode(HoldName(fact.identity, fact.body.purpose, fact.event_key))
 

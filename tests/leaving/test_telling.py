@@ -11,9 +11,11 @@ from consent.holds import HoldName, hold_of
 from consent.memory_holds import MemoryHolds
 from consent.purposes import OUTREACH_CHANNELS, PURPOSES
 from consent.telling import Confirmations, stopped_by, telling_id, telling_of
+from events.acts import Closing
 from events.fact import Fact
 from events.memory_log import MemoryLog
 from events.position import Checkpoint, Stream
+from events.vocabulary import BODIES
 from profiles.memory_store import MemoryStore
 from profiles.store import Commit, OutboxEntry
 from streams.consent_relay import ConsentRelay
@@ -21,7 +23,7 @@ from streams.memory_dead_letters import MemoryDeadLetters
 from streams.relay import PublishFailed, Relay
 from streams.settling import decode_release, encode_release, settlers
 from tests.api.world import problem
-from tests.builders import DAY, NOW, PARTITIONS, admitted, consent, linked, pseudonym
+from tests.builders import DAY, NOW, PARTITIONS, admitted, consent, fact, linked, pseudonym
 from tests.officer.desk import Desk
 from tests.streams.memory_settling import SettledHolds, SettledLetters
 
@@ -116,6 +118,19 @@ def test_a_no_that_is_told_twice_is_the_same_bytes_and_another_one_has_another_i
 @pytest.mark.parametrize("word", [pseudonym("app:42"), "app"])
 def test_what_is_told_names_the_identity_in_the_key_alone(word: str) -> None:
     assert word.encode() not in telling_of(name_of(NO))
+
+
+@pytest.mark.parametrize("act", [name for name, body in BODIES.items() if issubclass(body, Closing)])
+def test_whatever_places_a_hold_is_told_and_lets_it_go(act: str) -> None:
+    closing = fact(act, purpose=PURPOSE)
+
+    assert decode_release(encode_release(closing) or b"") == name_of(closing)
+
+
+@pytest.mark.parametrize("act", ["given", "renewed", "requested", "deferred"])
+def test_what_places_no_hold_is_not_told(act: str) -> None:
+    assert hold_of(said := fact(f"consent.{act}", purpose=PURPOSE)) is None
+    assert encode_release(said) is None
 
 
 def test_a_no_stops_whatever_needs_the_purpose() -> None:
