@@ -1,0 +1,107 @@
+"""What is mutated: all that decides whether data may be used, and every function in which the door is asked."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from tests.house.tree import ROOT, product
+from tests.mutants.mutations import Mutation, asks_the_door, mutations
+
+WHOLE: Final = (
+    "consent/door.py",
+    "consent/state.py",
+    "consent/purposes.py",
+    "consent/holds.py",
+    "consent/recording.py",
+)
+"""Modules in which everything is a gate."""
+
+BESIDE: Final[Mapping[str, frozenset[str]]] = {
+    "profiles/view.py": frozenset({"OVERLAYS", "view_of", "_part", "_flags", "_stands", "_jurisdiction", "_law_of"}),
+    "profiles/permitted.py": frozenset({"permit_at", "_redacted", "_is_usable", "_views", "_is_known"}),
+    "profiles/fold.py": frozenset({"_act_joined", "_ALWAYS_OPEN"}),
+    "recommender/personal.py": frozenset({"PersonalFacts.__post_init__", "_without_sensitive_lines", "_redacted"}),
+    "recommender/funnel.py": frozenset({"_consented"}),
+    "recommender/choices.py": frozenset({"without_sensitive"}),
+    "outreach/guard.py": frozenset({"unreachable", "guard", "_withheld"}),
+    "outreach/claiming.py": frozenset({"Claims._against"}),
+}
+"""Module -> what in it is a gate without asking the door itself: it makes the subject, or acts on an answer."""
+
+TESTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "consent/door.py": ("tests/consent/test_door.py",),
+    "consent/state.py": ("tests/consent/test_states.py", "tests/consent/test_door.py", "tests/profiles/test_fold.py"),
+    "consent/purposes.py": ("tests/consent/test_purposes.py", "tests/consent/test_door.py"),
+    "consent/holds.py": ("tests/consent/test_recording.py", "tests/api/test_consents.py"),
+    "consent/recording.py": ("tests/consent/test_recording.py",),
+    "profiles/view.py": ("tests/profiles/test_view.py", "tests/recommender/test_suggest.py"),
+    "profiles/permitted.py": ("tests/profiles/test_permitted.py", "tests/recommender/test_training.py"),
+    "profiles/fold.py": ("tests/profiles/test_fold.py",),
+    "profiles/preview.py": ("tests/profiles/test_view_preview.py",),
+    "profiles/renewal.py": ("tests/officer/test_renewal.py",),
+    "profiles/traits/table.py": ("tests/profiles/test_traits.py", "tests/api/test_customers.py"),
+    "recommender/reading.py": ("tests/recommender/test_suggest.py", "tests/recommender/test_noninterference.py"),
+    "recommender/personal.py": ("tests/recommender/test_suggest.py", "tests/recommender/test_noninterference.py"),
+    "recommender/funnel.py": ("tests/recommender/test_suggest.py", "tests/recommender/test_stories.py"),
+    "recommender/choices.py": ("tests/recommender/test_training.py",),
+    "outreach/guard.py": ("tests/outreach/test_guard.py", "tests/outreach/test_deciding.py"),
+    "outreach/assessment.py": ("tests/outreach/test_deciding.py",),
+    "outreach/occasions.py": ("tests/outreach/test_deciding.py",),
+    "outreach/claiming.py": ("tests/outreach/test_claiming.py",),
+    "api/card.py": ("tests/api/test_customers.py",),
+    "api/standing.py": ("tests/api/test_consents.py", "tests/api/test_customers.py"),
+    "api/preferences.py": ("tests/leaving/test_page.py", "tests/leaving/test_preferences.py"),
+    "api/outreach_routes.py": ("tests/api/test_outreach.py",),
+    "api/officer_cards.py": ("tests/officer/test_officer_routes.py",),
+}
+"""Module -> the tests that speak of it, the quickest to tell first."""
+
+
+class Mutant(NamedTuple):
+    """A mutation of a module as it was read; `tests` are the files that should tell."""
+
+    module: str
+    source: str
+    mutation: Mutation
+    tests: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Module and change."""
+        return f"{self.module} {self.mutation.name}"
+
+
+def all_mutants() -> list[Mutant]:
+    """Every mutant of every gate, as the source is now."""
+    return list(_all())
+
+
+def chosen(mutants: Iterable[Mutant], *, seed: int, count: int) -> list[Mutant]:
+    """So many of them by chance; while the source changes elsewhere, the choice stays as it is."""
+
+    def place(mutant: Mutant) -> bytes:
+        return hashlib.blake2b(f"{seed} {mutant.name}".encode(), digest_size=8).digest()
+
+    return sorted(mutants, key=place)[:count]
+
+
+def _all() -> Iterator[Mutant]:
+    for source in product():
+        asking = asks_the_door(source.text)
+        gates = asking | BESIDE.get(source.name, frozenset())
+        if source.name not in WHOLE and not gates:
+            continue
+
+        def is_gate(scope: str, name: str = source.name, gates: frozenset[str] = frozenset(gates)) -> bool:
+            return name in WHOLE or scope in gates
+
+        tests = TESTS.get(source.name) or _tests_of(source.name)
+        for mutation in mutations(source.text, scopes=is_gate):
+            yield Mutant(source.name, source.text, mutation, tests)
+
+
+def _tests_of(module: str) -> tuple[str, ...]:
+    """Of a module that stands in no row: the tests named after it, else all of its room."""
+    room, _, rest = module.partition("/")
+    named = f"tests/{room}/test_{rest.rpartition('/')[2]}"
+    return (named if (ROOT / named).exists() else f"tests/{room}",)
