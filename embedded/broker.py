@@ -37,6 +37,8 @@ def broker_service(*, port: int, log: Path | None = None, name: str = "broker") 
         environment={"PATH": os.defpath},
         log=log,
         ready=functools.partial(answers, LOOPBACK, port),
+        # It answers at once, but for a machine that has other things to do.
+        ready_timeout_s=120.0,
     )
 
 

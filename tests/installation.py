@@ -76,7 +76,7 @@ class Installation:
         """One command, run to its end."""
         argv = [sys.executable, "-c", "import cli; cli.main()", *words]
         return subprocess.run(
-            argv, env=dict(self.environment), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+            argv, env=dict(self.environment), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
         )
 
     def send(self, events: Sequence[Mapping[str, Any] | bytes], *, source: str | None = None) -> None:

@@ -54,7 +54,7 @@ def test_every_bad_event_ends_as_the_table_says_and_the_worker_goes_on(installat
     topic = installation.settings.intake_topic()
     with installation.worker():
         installation.send([*(case.sent or b"" for case in sent), LOUD])
-        until(lambda: installation.done(topic) == len(sent) + 1, within_s=90, what="the intake at its end")
+        until(lambda: installation.done(topic) >= len(sent) + 1, within_s=90, what="the intake at its end")
         expected = Counter(case.intake for case in sent if case.intake != ADMITTED) + Counter(["not_json"])
         until(lambda: len(letters(installation, topic)) == expected.total(), what="the letters")
         installation.send([event("service.visited", subject="app:after", place="shop")])
@@ -127,11 +127,14 @@ async def test_a_no_in_a_conflict_is_replayed_by_commands_that_die_and_run_at_on
 
     def replayed_at_once() -> bool:
         commands = [started(installation) for _ in range(2)]
-        outcomes = [json.loads(command.communicate(timeout=60)[0])["letters"] for command in commands]
+        outcomes = [json.loads(command.communicate(timeout=120)[0])["letters"] for command in commands]
         assert {outcome for each in outcomes for outcome in each.values()} <= {"applied", "gone"}
         return not letters(installation)
 
+    await installation.append([event("service.visited", subject="app:2", place="shop")])
     with installation.worker():
-        until(replayed_at_once, within_s=90, what="no letter left")
+        # A replay waits for a worker that keeps up, not for one that starts.
+        until(lambda: installation.facet("app:2").service.touch, what="a worker at work")
+        until(replayed_at_once, within_s=240, what="no letter left")
     assert await holds.of([name]) == {name: frozenset()}
     assert installation.facet("app:1").consents["profile.build"].no_received_at == NOW

@@ -14,6 +14,7 @@ from itertools import count
 from typing import Any, Protocol, Self, TypeVar
 
 from embedded.ports import LOOPBACK
+from tests.waiting import HANGS_S
 
 CHUNK = 64 * 1024
 
@@ -109,7 +110,7 @@ class Proxy:
         async def acting() -> Any:
             return act(*words)
 
-        return asyncio.run_coroutine_threadsafe(acting(), self.loop).result(timeout=10)
+        return asyncio.run_coroutine_threadsafe(acting(), self.loop).result(timeout=HANGS_S)
 
     def _turn(self, weather: Weather) -> None:
         self.weather = weather
@@ -208,7 +209,7 @@ class Proxies:
     def __exit__(self, *_: object) -> None:
         self._run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=HANGS_S)
         self._loop.close()
 
     def open(self, *, target: int, port: int = 0, tap: Tap | None = None) -> Proxy:
@@ -229,4 +230,4 @@ class Proxies:
         await asyncio.gather(*others, return_exceptions=True)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=20)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=HANGS_S)

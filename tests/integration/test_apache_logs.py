@@ -35,7 +35,7 @@ def workers(installation: Installation) -> Iterator[list[Process]]:
         running = [started.enter_context(installation.worker(app)) for app in APPS]
         installation.send(orders(40))
         until(lambda: folded(installation) == 40, within_s=60, what="forty orders folded")
-        until(lambda: archived(installation) == 40, what="forty facts archived")
+        until(lambda: archived(installation) >= 40, what="forty facts archived")
         yield running
 
 
@@ -68,7 +68,7 @@ def test_offsets_that_compaction_took_are_stepped_over_and_counted(installation:
     until(is_compacted, within_s=90, what="the cleaner of the log")
     with installation.worker():
         end = end_of(installation, intake)
-        until(lambda: installation.done(intake) == end, within_s=60, what="the intake at its end")
+        until(lambda: installation.done(intake) >= end, within_s=60, what="the intake at its end")
         until(lambda: "hold no record" in installation.log_of(), what="the gaps told")
     assert 3 <= folded(installation) < 100
     assert installation.stopped() == {}
@@ -84,7 +84,7 @@ async def test_what_a_transaction_took_back_is_never_folded_and_its_markers_are_
         await transact(installation, orders(10, first=10), commit=True)
         until(lambda: folded(installation) == 20, within_s=60, what="what was committed")
         end = end_of(installation, intake)
-        until(lambda: installation.done(intake) == end, what="the checkpoint behind the last marker")
+        until(lambda: installation.done(intake) >= end, what="the checkpoint behind the last marker")
     assert end > 30
     assert folded(installation) == 20
 
@@ -134,7 +134,7 @@ async def test_what_the_log_lost_and_history_holds_is_folded_from_history(instal
     settings, events = installation.settings, installation.settings.events_topic
     with installation.worker("history"):
         await installation.append(orders(100))
-        until(lambda: archived(installation) == 100, within_s=60, what="a hundred facts archived")
+        until(lambda: archived(installation) >= 100, within_s=60, what="a hundred facts archived")
     for (_, partition), bound in log_bounds(settings.brokers, [events]).items():
         cut(settings, events, partition=partition, before=bound.end)
 
@@ -192,14 +192,14 @@ def test_adopting_a_log_of_facts_made_anew_leaves_the_intake_where_it_was(instal
     with installation.worker(), installation.worker("history"):
         installation.send(orders(40))
         until(lambda: folded(installation) == 40, within_s=60, what="forty orders folded")
-        until(lambda: archived(installation) == 40, what="forty facts archived")
-        until(lambda: installation.done(intake) == 40, what="the intake at its end")
+        until(lambda: archived(installation) >= 40, what="forty facts archived")
+        until(lambda: installation.done(intake) >= 40, what="the intake at its end")
     make_anew(settings, settings.events_topic)
     assert installation.rapport("log", "adopt").returncode == 0
     with installation.worker():
         installation.send(orders(10, first=40))
         until(lambda: folded(installation) == 50, within_s=60, what="fifty orders folded")
-        until(lambda: installation.done(intake) == 50, what="the intake at its end")
+        until(lambda: installation.done(intake) >= 50, what="the intake at its end")
     assert end_of(installation, settings.events_topic) == 10
 
 

@@ -142,7 +142,7 @@ def test_facts_that_only_history_has_are_folded_before_the_next_log(
         worked(made, orders(20), total=20)
         with made.worker("history"):
             asyncio.run(made.append(orders(30, first=20)))
-            until(lambda: archived(made) == 50, what="all facts in history")
+            until(lambda: archived(made) >= 50, what="all facts in history")
         assert folded(made) == 20
 
     with on_a_new_log(tmp_path, store, place) as made:

@@ -82,7 +82,7 @@ def test_a_complaint_of_yesterday_is_a_task_and_a_breach_and_a_killed_worker_cha
     installation.send(complaints(people, at=yesterday))
     with installation.worker():
         until(
-            lambda: installation.done(installation.settings.intake_topic()) == 140,
+            lambda: installation.done(installation.settings.intake_topic()) >= 140,
             within_s=60,
             what="the intake at its end",
         )
@@ -105,7 +105,7 @@ def test_a_timer_that_comes_due_is_decided_on(installation: Installation) -> Non
     with installation.worker():
         installation.send([said("service.visited", subject="app:2", at=now_ms(), place="shop")])
         until(
-            lambda: installation.done(installation.settings.intake_topic()) == 1,
+            lambda: installation.done(installation.settings.intake_topic()) >= 1,
             within_s=60,
             what="a worker that has begun",
         )
@@ -173,7 +173,7 @@ def test_a_third_purchase_is_offered_to_once_though_all_is_sent_twice(installati
     ]
     with installation.worker():
         installation.send([*agreed, awake], source="crm")
-        until(lambda: installation.done() == 4, within_s=60, what="the consents folded")
+        until(lambda: installation.done() >= 4, within_s=60, what="the consents folded")
         installation.send([*orders, *orders])
         until(lambda: len(messages(installation)) == 1, what="the message")
         until(lambda: installation.done() >= 10, what="all folded")
