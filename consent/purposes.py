@@ -25,7 +25,7 @@ class Purpose:
     """A purpose, with the purposes that must be allowed as well.
 
     `version` rises when it comes to mean something else, which takes a material change of its notice too. `dpv` is the
-    term of the W3C Data Privacy Vocabulary, `data` what it uses of a person, in DPV's or our own words.
+    nearest term of the W3C Data Privacy Vocabulary, `data` what it uses of a person, in our own words.
     """
 
     name: str
@@ -80,10 +80,10 @@ PURPOSES: Final = purposes_table(
         Purpose(name=ANALYTICS, dpv="dpv:ServiceUsageAnalytics", data=("orders", "contacts", "scores")),
         Purpose(
             name=SENSITIVE,
-            dpv="dpv:Personalisation",
-            data=("dpv:SensitivePersonalData: children, health, origin, belief",),
+            dpv="dpv:Purpose",
+            data=("children", "health", "origin", "belief"),
         ),
-        Purpose(name=SHARE, dpv="dpv:DataSharing", data=("what is named when it is asked",)),
+        Purpose(name=SHARE, dpv="dpv:Purpose", data=("what is named when it is asked",)),
         *(
             Purpose(
                 name=f"outreach.{channel}",

@@ -37,7 +37,7 @@ from consent.purposes import (
     SUGGEST,
     Overlay,
 )
-from consent.rules import shipped_rules
+from consent.rules import Rules, shipped_rules
 from consent.state import Grant, PurposeState
 from tests.consent.test_states import ACTS, NO_KINDS, Act, key_of, state_after
 
@@ -64,8 +64,16 @@ def subject(
     restricting: tuple[Part, ...] = (),
     overlays: frozenset[Overlay] = frozenset(),
     jurisdiction: str | None = "EU",
+    rules: Rules | None = None,
 ) -> Subject:
-    return subject_of(parts=parts, restricting=restricting, overlays=overlays, jurisdiction=jurisdiction, read_at=NOW)
+    return subject_of(
+        parts=parts,
+        restricting=restricting,
+        overlays=overlays,
+        jurisdiction=jurisdiction,
+        read_at=NOW,
+        rules=rules,
+    )
 
 
 def asked(who: Subject, purpose: str, *, at: int = NOW, known_at: int = NOW) -> Allowed | Refused:

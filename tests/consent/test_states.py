@@ -12,6 +12,7 @@ from consent.purposes import ALWAYS_OPEN, PROFILE, PURPOSES
 from consent.state import (
     GRANTS_MAX,
     NEVER_ASKED,
+    Asked,
     Cause,
     Form,
     Grant,
@@ -21,6 +22,7 @@ from consent.state import (
     last_grant,
     opens,
     standing_grant,
+    with_asked,
     with_grant,
     with_no,
 )
@@ -37,7 +39,10 @@ def applied(state: PurposeState, act: Act) -> PurposeState:
     kind, effective_at, received_at, *end = act
     if kind in {"given", "renewed"}:
         expires_at = end[0] if end else 0
-        return with_grant(state, Grant(effective_at, received_at, expires_at, key_of(act), form=Form.SEPARATE))
+        grant = Grant(effective_at, received_at, expires_at, key_of(act), form=Form.SEPARATE, renewed=kind == "renewed")
+        return with_grant(state, grant)
+    if kind in {"requested", "deferred"}:
+        return with_asked(state, Asked(effective_at, received_at, key_of(act), deferred=kind == "deferred"))
     return with_no(state, No(effective_at, received_at, key_of(act), Cause[kind.upper()]))
 
 
