@@ -22,11 +22,10 @@ from commands.replay_input import Input, InputUnreadable, Line
 from commands.replay_terminal import tell
 from commands.sending import Asked, fail, send
 from commands.settings import Settings, SettingsInvalid, keyring_of, settings_of
-from consent.grades import Grades, GradesInvalid
 from consent.import_mapping import ImportMapping, MappingInvalid
 from consent.import_plan import Plan
 from consent.imports import Importer, Row, Taken
-from consent.notices import Notices
+from consent.rules import Rules
 from consent.versioned_data import DataInvalid
 from events.pseudonyms import Pseudonyms
 
@@ -123,7 +122,7 @@ def import_consents(
     try:
         found = _file(file, mapping, settings_of(kafka=kafka, data=data))
         plan = found.plan()
-    except (SettingsInvalid, MappingInvalid, InputUnreadable, DataInvalid, GradesInvalid) as error:
+    except (SettingsInvalid, MappingInvalid, InputUnreadable, DataInvalid) as error:
         fail(_COMMAND, str(error), code=2)
     if dry_run:
         _show(plan, as_json=json)
@@ -152,8 +151,7 @@ def _file(path: Path, mapping: Path, settings: Settings) -> ConsentFile:
     importer = Importer(
         mapping=read,
         pseudonyms=Pseudonyms(keyring_of(settings).pseudonym_key, settings.region),
-        notices=Notices.load(),
-        grades=Grades.load(),
+        rules=Rules.load(),
         now=now_ms(),
     )
     return ConsentFile(path=path, importer=importer)

@@ -82,6 +82,10 @@ class Acting(Shape):
     expires_at: From | None = None
     channel: From | None = None
     notice: From | None = None
+    language: From | None = None
+    method: From | None = None
+    by: From | None = None
+    form: From | None = None
     jurisdiction: From | None = None
     branch: From | None = None
     agent: From | None = None

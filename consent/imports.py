@@ -6,16 +6,15 @@ has an id of its content alone, so a row imported again, wherever it stands by t
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
-from consent.grades import Grades
 from consent.import_mapping import Acting, From, ImportMapping
-from consent.notices import Notices
 from consent.purposes import PURPOSES
+from consent.rules import Rules
 from consent.tokens import can_be_left
 from events.admission import AHEAD_MAX_MS
 from events.fact import describe
@@ -29,6 +28,7 @@ NOTHING_SAID: Final = "skip"
 UNPROVEN: Final = "none"
 ACTS: Final = ("given", "renewed", "refused", "withdrawn")
 GRANTS: Final = ("given", "renewed")
+CODES: Final = ("channel", "notice", "language", "method", "by", "jurisdiction", "branch", "agent")
 
 Row = Mapping[str, str]
 
@@ -61,13 +61,16 @@ class _Refusal(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Importer:
-    """Reads rows by a mapping. `now` (ms) is when they are received; `pseudonyms` keys the ids of events."""
+    """Reads rows by a mapping. `now` (ms) is when they are received; `pseudonyms` keys the ids of events.
+
+    `is_erased` tells of a pseudonym whether it was erased: such a person is taken up by what they do, not by a file.
+    """
 
     mapping: ImportMapping
     pseudonyms: Pseudonyms
-    notices: Notices
-    grades: Grades
+    rules: Rules
     now: int
+    is_erased: Callable[[str], bool] = lambda _pseudonym: False
 
     def verdicts(self, row: Row) -> Iterator[Verdict]:
         """One verdict for each act of the mapping."""
@@ -90,14 +93,17 @@ class Importer:
         data = {
             "purpose": purpose,
             "evidence": GRADE,
-            **self._codes(acting, row, purpose),
+            **self._codes(acting, row, purpose, act),
             **self._end(acting, row, act, at=at),
         }
         try:
             BODIES[f"consent.{act}"].model_validate(data)
         except ValidationError as error:
             raise _Refusal("bad_data", describe(error)) from None
-        return Taken(act, purpose, self._event(self._identity(acting, row), act, at=at, data=data))
+        identity = self._identity(acting, row)
+        if self.is_erased(self.pseudonyms.of(identity)):
+            raise _Refusal("erased", "identity: it was erased here since, and is not taken up again by a file")
+        return Taken(act, purpose, self._event(identity, act, at=at, data=data))
 
     def _purpose(self, acting: Acting, row: Row, act: str) -> str:
         purpose = _word(acting.purpose, row, "purpose")
@@ -110,22 +116,24 @@ class Importer:
         proof = None if acting.evidence is None else _word(acting.evidence, row, "evidence")
         if proof == UNPROVEN:
             raise _Refusal("no_evidence", "evidence: nothing proves this yes")
-        if not self.grades.accepts(purpose, GRADE):
+        ground = self.rules.matrix.ground(purpose, None, at=self.now, known_at=self.now)
+        if ground is None or GRADE not in ground.grades:
             raise _Refusal("evidence_not_enough", f"{purpose}: a yes may not rest on another system's word")
         return purpose
 
-    def _codes(self, acting: Acting, row: Row, purpose: str) -> dict[str, str]:
+    def _codes(self, acting: Acting, row: Row, purpose: str, act: str) -> dict[str, str]:
         found: dict[str, str] = {}
-        for name in ("channel", "notice", "jurisdiction", "branch", "agent"):
+        for name in (*CODES, "form") if act in GRANTS else CODES:
             said = getattr(acting, name)
             text = None if said is None else _word(said, row, name, required=False)
             if text:
                 found[name] = text
-        notice = found.get("notice")
-        if notice is not None:
-            told = self.notices.by_ref(notice)
-            if told is None or purpose not in told.purposes:
-                raise _Refusal("unknown_notice", "notice: there is no such notice of this purpose")
+        told = self.rules.notices.by_ref(found.get("notice", ""))
+        if told is not None and purpose in told.purposes:
+            found["notice_hash"] = told.hash
+        elif found.pop("notice", None) is not None and act in GRANTS:
+            # A no counts whatever it names.
+            raise _Refusal("unknown_notice", "notice: there is no such notice of this purpose")
         return found
 
     def _end(self, acting: Acting, row: Row, act: str, *, at: int) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What the rows of another system's file become, and what is refused."""
 
 import json
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -9,12 +10,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.grades import GRADES, Grades, GradesInvalid
 from consent.import_mapping import ImportMapping, MappingInvalid
 from consent.import_plan import Plan
 from consent.imports import Importer, Refused, Skipped, Taken, Verdict
-from consent.notices import Notices
-from consent.purposes import PURPOSES
+from consent.matrix import DEFAULT_MATRIX, Matrix
+from consent.rules import Rules, shipped_rules
 from events.admission import Door, EventRefused
 from events.shape import parse_time
 from profiles.facet import Facet
@@ -22,16 +22,16 @@ from profiles.fold import fold
 from tests.builders import ADMISSION, DAY, NOW, PSEUDONYMS, consent, pseudonym, raw
 from tests.leaving.crm import MAPPING, mapping
 
+MATRIX = DEFAULT_MATRIX.read_text(encoding="utf-8")
 CRM = Door(name="intake bound to crm", source="crm")
 ANNA = {"E-Mail": "Anna@Example.test", "Newsletter": "yes", "Newsletter since": "01.03.2024", "Proof": "paper"}
 
 
-def importer(content: dict[str, Any] | None = None, *, now: int = NOW, grades: Grades | None = None) -> Importer:
+def importer(content: dict[str, Any] | None = None, *, now: int = NOW, rules: Rules | None = None) -> Importer:
     return Importer(
         mapping=ImportMapping.parse(yaml.safe_dump(content).encode() if content else MAPPING.encode()),
         pseudonyms=PSEUDONYMS,
-        notices=Notices.load(),
-        grades=grades or Grades.load(),
+        rules=rules or shipped_rules(),
         now=now,
     )
 
@@ -57,6 +57,8 @@ def test_a_row_becomes_an_event_that_admission_takes() -> None:
 
     assert not isinstance(facts, EventRefused)
     [admitted] = facts
+    told = shipped_rules().notices.by_ref("messages/1")
+    assert told is not None
     assert admitted.fact.identity == pseudonym("email:anna@example.test")
     assert admitted.fact.occurred_at == parse_time("2024-03-01T00:00:00+01:00")
     assert admitted.fact.body.model_dump(exclude_none=True) == {
@@ -64,6 +66,7 @@ def test_a_row_becomes_an_event_that_admission_takes() -> None:
         "evidence": "imported",
         "channel": "crm-import",
         "notice": "messages/1",
+        "notice_hash": told.hash,
         "by": "subject",
         "form": "expressed",
     }
@@ -111,8 +114,7 @@ def test_an_id_is_made_under_the_installation_s_key() -> None:
     other = Importer(
         mapping=importer().mapping,
         pseudonyms=type(PSEUDONYMS)(key=b"the key of another", region="DE"),
-        notices=Notices.load(),
-        grades=Grades.load(),
+        rules=shipped_rules(),
         now=NOW,
     )
     one, another = first(ANNA), next(other.verdicts(ANNA))
@@ -178,6 +180,26 @@ def test_a_no_needs_no_evidence(act: str) -> None:
     for purpose in ("model.train", "data.sensitive"):
         verdict = first({**LONG, "act": act, "purpose": purpose, "proof": ""}, content=content)
         assert isinstance(verdict, Taken), verdict
+
+
+@pytest.mark.parametrize("notice", ["training/99", "feedback/1"])
+def test_a_no_counts_whatever_notice_it_names(notice: str) -> None:
+    content = acting(notice={"column": "notice"})
+
+    verdict = first({**LONG, "act": "withdrawn", "notice": notice}, content=content)
+
+    assert isinstance(verdict, Taken)
+    assert "notice" not in verdict.event["data"]
+
+
+def test_whoever_was_erased_is_not_taken_up_again_by_a_file() -> None:
+    erased = replace(importer(), is_erased={pseudonym("email:anna@example.test")}.__contains__)
+
+    verdict = next(erased.verdicts(ANNA))
+
+    assert isinstance(verdict, Refused)
+    assert verdict.code == "erased"
+    assert isinstance(next(erased.verdicts({**ANNA, "E-Mail": "bo@example.test"})), Taken)
 
 
 def test_a_grant_keeps_its_end() -> None:
@@ -286,43 +308,24 @@ def test_a_plan_that_takes_other_rows_is_another_one() -> None:
     assert len({plan_of(ANNA, refused), plan_of(refused, ANNA), plan_of(ANNA, ANNA), plan_of(ANNA)}) == 3
 
 
-def test_the_policy_says_which_evidence_is_enough() -> None:
-    grades = Grades.load()
+def test_what_another_system_s_word_is_enough_for_is_said_by_the_matrix() -> None:
+    strict = MATRIX.replace("data.sensitive: [recorded, demo]", "outreach.email: [recorded]")
+    rules = Rules(Matrix.parse(strict.encode()), shipped_rules().notices)
 
-    assert grades.accepts("outreach.email", "imported")
-    assert not grades.accepts("data.sensitive", "imported")
-    assert not grades.accepts("share.third_party", "imported")
-    assert all(grades.accepts(purpose, "recorded") for purpose in PURPOSES)
-    assert not any(grades.accepts(purpose, "hearsay") for purpose in PURPOSES)
-
-
-def test_a_stricter_policy_refuses_more() -> None:
-    strict = Grades(default=frozenset({"recorded"}))
-
-    verdict = first(ANNA, grades=strict)
+    verdict = first(ANNA, rules=rules)
 
     assert isinstance(verdict, Refused)
     assert verdict.code == "evidence_not_enough"
+    assert isinstance(first({**ANNA, "Newsletter": "no"}, rules=rules), Taken)
 
 
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        ("default: [hearsay]", "grade hearsay"),
-        ("default: []", "default"),
-        ("{default: [recorded], purposes: {world.domination: [recorded]}}", "purpose world.domination"),
-        ("{default: [recorded], purposes: {data.sensitive: [rumour]}}", "grade rumour"),
-        ("purposes: {}", "default"),
-        ("[", "not YAML"),
-    ],
-)
-def test_a_policy_that_names_what_there_is_not_is_refused(tmp_path: Any, content: str, problem: str) -> None:
-    path = tmp_path / "grades.yaml"
-    path.write_text(content)
+def test_how_clearly_somebody_agreed_belongs_to_a_yes_alone() -> None:
+    content = acting(form={"column": "how"}, language={"value": "zh"}, method={"value": "letter"})
 
-    with pytest.raises(GradesInvalid, match=problem):
-        Grades.load(path)
+    yes, no = (first({**LONG, "act": act, "how": "separate"}, content=content) for act in ("given", "withdrawn"))
 
-
-def test_the_grades_are_those_an_act_can_have() -> None:
-    assert {"recorded", "imported"} <= GRADES
+    assert isinstance(yes, Taken)
+    assert isinstance(no, Taken)
+    assert (yes.event["data"]["form"], yes.event["data"]["language"]) == ("separate", "zh")
+    assert "form" not in no.event["data"]
+    assert no.event["data"]["method"] == "letter"
