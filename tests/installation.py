@@ -135,7 +135,7 @@ class Installation:
 
     def log_of(self, app: str = "profiles") -> str:
         """What an app's workers wrote to their log."""
-        return (self.settings.data / f"{app}.log").read_text()
+        return (self.settings.data / f"{app}.log").read_text(errors="replace")
 
     def _client(self) -> redis.Redis:
         return redis.Redis.from_url(self.settings.redis)

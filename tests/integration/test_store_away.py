@@ -30,7 +30,7 @@ def test_a_store_that_is_away_for_seconds_costs_nothing_but_time(installation: I
         made.send(orders(MORE, first=ORDERS))  # so that there is work left, however far it came
         log = settings.data / "profiles.log"
         # It has tried for more than four seconds by then.
-        until(lambda: "again in 5.0 s" in log.read_text(), what="the last try but one")
+        until(lambda: "again in 5.0 s" in log.read_text(errors="replace"), what="the last try but one")
         running.enter_context(embedded_store(tmp_path / "store", port=store.port))
 
         until(lambda: folded(made) == ORDERS + MORE, within_s=60, what="all orders")

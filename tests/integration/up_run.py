@@ -34,7 +34,7 @@ class Up:
 
     @property
     def said(self) -> str:
-        return self.output.read_text()
+        return self.output.read_text(errors="replace")
 
     def ready(self) -> dict[str, Any]:
         """The ready file, once it is there."""

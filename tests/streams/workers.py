@@ -65,7 +65,7 @@ class Worker:
     @property
     def log(self) -> str:
         """What it said on stderr."""
-        return self.errors.read_text()
+        return self.errors.read_text(errors="replace")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to stop; the exit status."""
