@@ -25,7 +25,7 @@ from consent.ledger_entry import LedgerError
 from consent.ledger_follower import fact_id
 from consent.ledger_note import open_checkpoint, read_verifier
 from consent.ledger_proof import Proof
-from consent.notices import Notices
+from consent.rules import shipped_rules
 from events.position import Position
 from events.pseudonyms import Pseudonyms
 from profiles.at_time import person_at
@@ -67,7 +67,7 @@ def export(
             read_to=[Position(*place, end) for place, end in sorted(evidence.ends().items())],
             made_at=now,
             controller=stated,
-            notices=Notices.load(),
+            rules=shipped_rules(),
         )
         pieces = evidence.everything() if members is None else _pieces(evidence.of(members))
         with _proofs(settings) as prove:

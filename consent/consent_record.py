@@ -11,19 +11,8 @@ import yaml
 from pydantic import Field, StringConstraints, ValidationError
 
 from consent.evidence import Evidence
-from consent.notices import Notices
-from consent.purposes import (
-    ANALYTICS,
-    FEEDBACK,
-    LEGAL,
-    OUTREACH_CHANNELS,
-    PROFILE,
-    SENSITIVE,
-    SERVICE,
-    SHARE,
-    SUGGEST,
-    TRAIN,
-)
+from consent.purposes import PURPOSES
+from consent.rules import Rules
 from events.acts import ConsentAct, Granting
 from events.fact import describe
 from events.shape import Shape, format_time
@@ -49,19 +38,31 @@ STATES: Final[Mapping[str, str]] = {
 }
 """Event type -> the state of consent it indicates."""
 
-PURPOSE_TERMS: Final[Mapping[str, str]] = {
-    SERVICE: "dpv:FulfilmentOfContractualObligation",
-    LEGAL: "dpv:LegalCompliance",
-    PROFILE: "dpv:Personalisation",
-    SUGGEST: "dpv:ProvidePersonalisedRecommendations",
-    TRAIN: "dpv:ResearchAndDevelopment",
-    FEEDBACK: "dpv:ImproveExistingProductsAndServices",
-    ANALYTICS: "dpv:ServiceUsageAnalytics",
-    SENSITIVE: "dpv:Purpose",
-    SHARE: "dpv:Purpose",
-    **{f"outreach.{channel}": "dpv:DirectMarketing" for channel in OUTREACH_CHANNELS},
+FORMS: Final[Mapping[str, str]] = {
+    "implied": "dpv:ImpliedConsent",
+    "expressed": "dpv:ExpressedConsent",
+    "explicit": "dpv:ExplicitlyExpressedConsent",
+    "separate": "dpv:ExplicitlyExpressedConsent",
+    "written": "dpv:ExplicitlyExpressedConsent",
 }
-"""Purpose -> the broader term of the vocabulary."""
+"""How clearly somebody agreed -> the type of consent."""
+
+DECIDERS: Final[Mapping[str, str]] = {
+    "subject": "dpv:DataSubject",
+    "guardian": "dpv:GuardianOfDataSubject",
+    "controller": "dpv:DataController",
+    "authority": "dpv:Authority",
+}
+"""Who decided -> the entity."""
+
+BASES: Final[Mapping[str, str]] = {
+    "consent": "dpv:Consent",
+    "switch": "dpv:Consent",
+    "legitimate_interest": "dpv:LegitimateInterest",
+    "contract": "dpv:Contract",
+    "legal_obligation": "dpv:LegalObligation",
+}
+"""What the purpose rested on where and when the act was done -> the legal basis."""
 
 MANDATORY: Final[Mapping[str, str]] = {
     "schema version": "dct:conformsTo",
@@ -76,7 +77,7 @@ MANDATORY: Final[Mapping[str, str]] = {
     "recipient third parties": "dpv:hasRecipient",
     "retention period and storage locations": "dpv:hasStorageCondition",
     "withdrawal method": "dpv:hasConsentControl",
-    "event state": "dpv:hasConsentStatus",
+    "event type and state": "dpv:hasConsentStatus",
     "event time": "dpv:isIndicatedAtTime",
     "validity duration": "dpv:hasDuration",
     "entity id": "dpv:isIndicatedBy",
@@ -99,7 +100,6 @@ class Controller(Shape):
     address: Words | None = None
     jurisdiction: Words | None = None
     withdrawal: Words | None = None
-    personal_data: Annotated[tuple[Words, ...], Field(max_length=64)] = ()
     recipients: Annotated[tuple[Words, ...], Field(max_length=64)] = ()
     storage_locations: Annotated[tuple[Words, ...], Field(max_length=64)] = ()
     retention: Words | None = None
@@ -120,11 +120,12 @@ class Controller(Shape):
             raise ControllerInvalid(f"{path}: not YAML") from error
 
 
-def consent_record(piece: Evidence, *, controller: Controller, notices: Notices) -> dict[str, Any]:
+def consent_record(piece: Evidence, *, controller: Controller, rules: Rules) -> dict[str, Any]:
     """The record of an act; TypeError for evidence that is none. The subject is a pseudonym, as everywhere."""
     fact, act = piece.fact, piece.fact.body
     if not isinstance(act, ConsentAct):
         raise TypeError(f"{fact.type} is no act of consent")
+    jurisdiction = act.jurisdiction or controller.jurisdiction
     told = {
         "@id": f"rapport:act:{piece.position}",
         "@type": "dpv:ConsentRecord",
@@ -132,9 +133,9 @@ def consent_record(piece: Evidence, *, controller: Controller, notices: Notices)
         "dct:conformsTo": SCHEMA,
         "dpv:hasDataSubject": {"@id": f"rapport:subject:{fact.identity}"},
         "dpv:hasDataController": _controller(controller),
-        "dpv:hasJurisdiction": act.jurisdiction or controller.jurisdiction,
-        "dpv:hasLegalBasis": "dpv:Consent",
-        "dpv:hasNotice": _notice(act, notices),
+        "dpv:hasJurisdiction": jurisdiction,
+        "dpv:hasLegalBasis": _basis(piece, act, rules, jurisdiction),
+        "dpv:hasNotice": _notice(act, rules),
         "dpv:hasProcess": _process(act, controller),
         "dpv:hasConsentControl": _control(controller),
         "dpv:hasConsentStatus": _status(piece, act),
@@ -154,16 +155,25 @@ def not_stated(record: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _status(piece: Evidence, act: ConsentAct) -> dict[str, Any]:
-    expires_at = act.expires_at if isinstance(act, Granting) else None
-    until = {"@type": "dpv:UntilTimeDuration", "rdf:value": format_time(expires_at)} if expires_at else None
+    types = [STATES[piece.fact.type]]
+    duration: dict[str, Any] | None = None
+    if isinstance(act, Granting):
+        types.append(FORMS[act.form])
+        until = act.expires_at
+        duration = (
+            {"@type": "dpv:UntilTimeDuration", "rdf:value": format_time(until)}
+            if until
+            else {"@type": "dpv:UntilEventDuration", "rdf:value": "withdrawal, or a notice that changes what it means"}
+        )
     status = {
-        "@type": STATES[piece.fact.type],
+        "@type": types,
+        "rapport:form": act.form if isinstance(act, Granting) else None,
         "dpv:isIndicatedAtTime": format_time(piece.fact.effective_at),
-        # Who says something at a desk is the person; whoever typed it in is named beside.
-        "dpv:isIndicatedBy": "dpv:DataSubject",
+        "dpv:isIndicatedBy": DECIDERS[act.by],
         "rapport:recordedBy": act.agent,
-        "dpv:hasIndicationMethod": act.channel,
-        "dpv:hasDuration": until or {"@type": "dpv:EndlessDuration"},
+        "dpv:hasIndicationMethod": act.method or act.channel,
+        # What is no yes stands until there is one.
+        "dpv:hasDuration": duration or {"@type": "dpv:UntilEventDuration", "rdf:value": "a later yes"},
     }
     return _stated(status)
 
@@ -172,15 +182,25 @@ def _process(act: ConsentAct, controller: Controller) -> dict[str, Any]:
     places = {"@type": "dpv:StorageLocation", "dpv:hasLocation": list(controller.storage_locations)}
     kept = {"@type": "dpv:StorageDuration", "dpv:hasDuration": controller.retention}
     stored = [places] * bool(controller.storage_locations) + [kept] * bool(controller.retention)
-    purpose = {"@id": f"rapport:purpose:{act.purpose}", "skos:broader": PURPOSE_TERMS.get(act.purpose, "dpv:Purpose")}
+    known = PURPOSES.get(act.purpose)
     process = {
         "@type": "dpv:Process",
-        "dpv:hasPurpose": purpose,
-        "dpv:hasPersonalData": list(controller.personal_data),
+        "dpv:hasPurpose": _stated(
+            {"@id": f"rapport:purpose:{act.purpose}", "skos:broader": None if known is None else known.dpv}
+        ),
+        "dpv:hasPersonalData": list(() if known is None else known.data),
         "dpv:hasRecipient": list(controller.recipients),
         "dpv:hasStorageCondition": stored if len(stored) == 2 else None,
     }
     return _stated(process)
+
+
+def _basis(piece: Evidence, act: ConsentAct, rules: Rules, jurisdiction: str | None) -> str | None:
+    if act.purpose not in PURPOSES:
+        return None
+    at, known_at = piece.fact.effective_at, piece.fact.received_at
+    ground = rules.matrix.ground(act.purpose, jurisdiction, at=at, known_at=known_at)
+    return None if ground is None else BASES[ground.basis]
 
 
 def _controller(controller: Controller) -> dict[str, Any] | None:
@@ -194,12 +214,17 @@ def _control(controller: Controller) -> dict[str, Any] | None:
     return {"@type": "dpv:WithdrawConsent", "dpv:isExercisedAt": controller.withdrawal}
 
 
-def _notice(act: ConsentAct, notices: Notices) -> dict[str, Any] | None:
+def _notice(act: ConsentAct, rules: Rules) -> dict[str, Any] | None:
     if act.notice is None:
         return None
-    known = notices.by_ref(act.notice)
-    said = {"@type": "dpv:ConsentNotice", "dct:identifier": act.notice}
-    return said if known is None else {**said, "rapport:sha256": known.hash}
+    known = rules.notices.by_ref(act.notice)
+    said = {
+        "@type": "dpv:ConsentNotice",
+        "dct:identifier": act.notice,
+        "dct:language": act.language,
+        "rapport:sha256": act.notice_hash or (None if known is None else known.hash),
+    }
+    return _stated(said)
 
 
 def _stated(said: Mapping[str, Any]) -> dict[str, Any]:

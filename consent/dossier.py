@@ -17,7 +17,7 @@ from consent.consent_record import CONTEXT, Controller, consent_record, not_stat
 from consent.evidence import Evidence
 from consent.ledger_note import Checkpoint, NoteInvalid, Signer, Verifier, open_note, sign_note
 from consent.ledger_proof import Proof, ProofUnreadable, fault_of, read_proof
-from consent.notices import Notices
+from consent.rules import Rules
 from events.acts import ConsentAct
 from events.position import Position
 from events.shape import format_time
@@ -58,7 +58,7 @@ class About:
     read_to: Sequence[Position]
     made_at: int
     controller: Controller
-    notices: Notices
+    rules: Rules
 
 
 def write_dossier(
@@ -86,7 +86,7 @@ def write_dossier(
             table.writerow(_row(piece))
             counts["pieces"] += 1
             if isinstance(piece.fact.body, ConsentAct):
-                record = consent_record(piece, controller=about.controller, notices=about.notices)
+                record = consent_record(piece, controller=about.controller, rules=about.rules)
                 missing |= not_stated(record)
                 records.write(f"{',' if counts['records'] else ''}\n{json.dumps(record, ensure_ascii=False)}")
                 counts["records"] += 1
@@ -97,7 +97,7 @@ def write_dossier(
         records.write("\n]}\n")
     _write(
         folder / NOTICES,
-        [notice.model_dump(mode="json") | {"sha256": notice.hash} for notice in about.notices.versions],
+        [notice.model_dump(mode="json") | {"sha256": notice.hash} for notice in about.rules.notices.versions],
     )
     manifest = {
         "format": FORMAT,

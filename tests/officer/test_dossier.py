@@ -7,13 +7,15 @@ import random
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from consent.consent_record import (
+    BASES,
+    DECIDERS,
+    FORMS,
     MANDATORY,
-    PURPOSE_TERMS,
     STATES,
     Controller,
     ControllerInvalid,
@@ -26,9 +28,10 @@ from consent.ledger import Ledger
 from consent.ledger_follower import LedgerFollower, fact_id
 from consent.ledger_note import Checkpoint, Signer, make_signer, open_checkpoint, sign_note
 from consent.ledger_proof import Proof
-from consent.notices import Notices
+from consent.matrix import Basis
 from consent.purposes import PROFILE, PURPOSES, SUGGEST
-from events.acts import ConsentAct
+from consent.rules import shipped_rules
+from events.acts import ConsentAct, Granting
 from events.fact import Fact
 from events.position import Position
 from events.shape import format_time
@@ -38,20 +41,20 @@ from tests.officer.evidence_world import placed, stretches
 
 SIGNER = make_signer("tests.example/ledger", b"s" * 32)
 OTHER = make_signer("tests.example/ledger", b"o" * 32)
-NOTICES = Notices.load()
+RULES = shipped_rules()
 FULL = Controller(
     name="Example SE",
     contact="privacy@example.com",
     address="1 Example Street",
     jurisdiction="DE",
     withdrawal="https://example.com/leave",
-    personal_data=("purchases",),
     recipients=("Example SE",),
     storage_locations=("EU",),
     retention="P3Y",
 )
+GUARDED: Any = {"agent": "a-1", "by": "guardian", "method": "letter", "form": "separate", "language": "de"}
 HISTORY: Sequence[Fact] = (
-    consent("given", PROFILE, at=NOW, expires_at=NOW + 90 * DAY, notice="profile/1", channel="web", agent="a-1"),
+    consent("given", PROFILE, at=NOW, expires_at=NOW + 90 * DAY, notice="profile/1", channel="web", **GUARDED),
     consent("withdrawn", SUGGEST, at=NOW + DAY, source="=cmd()"),
     *linked("app:42", "card:7", at=NOW),
     fact("identity.described", attributes={"restricted": True}, at=NOW + 2 * DAY),
@@ -68,7 +71,7 @@ def about(controller: Controller = FULL) -> About:
         read_to=[Position(1, 0, 7)],
         made_at=NOW + 3 * DAY,
         controller=controller,
-        notices=NOTICES,
+        rules=RULES,
     )
 
 
@@ -226,8 +229,8 @@ def test_the_records_are_json_ld_with_one_for_each_act(folder: Path) -> None:
 
     assert set(graph["@context"]) >= {"dpv", "dct"}
     assert [each["dpv:hasConsentStatus"]["@type"] for each in graph["@graph"]] == [
-        "dpv:ConsentGiven",
-        "dpv:ConsentWithdrawn",
+        ["dpv:ConsentGiven", "dpv:ExplicitlyExpressedConsent"],
+        ["dpv:ConsentWithdrawn"],
     ]
 
 
@@ -238,42 +241,57 @@ def test_without_acts_the_records_are_an_empty_list(tmp_path: Path) -> None:
     assert faults(tmp_path / "none") == []
 
 
-def test_every_act_and_every_purpose_has_a_term() -> None:
-    acts = {name for name, body in BODIES.items() if issubclass(body, ConsentAct)}
+def test_every_act_form_decider_and_basis_has_a_term() -> None:
+    acts = {name: body for name, body in BODIES.items() if issubclass(body, ConsentAct)}
+    fields = Granting.model_fields
 
-    assert acts <= STATES.keys()
-    assert PURPOSES.keys() <= PURPOSE_TERMS.keys()
+    assert acts.keys() == STATES.keys()
+    assert set(get_args(fields["form"].annotation)) == FORMS.keys()
+    assert set(get_args(fields["by"].annotation)) == DECIDERS.keys()
+    assert set(get_args(Basis)) == BASES.keys()
+
+
+@pytest.mark.parametrize("purpose", sorted(PURPOSES))
+@pytest.mark.parametrize("event_type", sorted(STATES))
+def test_every_act_about_every_purpose_has_a_record_with_the_mandatory_fields(event_type: str, purpose: str) -> None:
+    said = fact(event_type, purpose=purpose, notice="profile/1", language="zh")
+    piece = Evidence(Position(1, 2, 3), said)
+    record = consent_record(piece, controller=FULL, rules=RULES)
+
+    assert not_stated(record) == frozenset()
+    assert record["dpv:hasProcess"]["dpv:hasPurpose"]["skos:broader"] == PURPOSES[purpose].dpv
+    assert record["dpv:hasLegalBasis"] in BASES.values()
 
 
 def test_a_record_says_who_what_when_on_which_notice_and_for_how_long() -> None:
-    record = consent_record(pieces()[0], controller=FULL, notices=NOTICES)
-    notice = NOTICES.by_ref("profile/1")
+    record = consent_record(pieces()[0], controller=FULL, rules=RULES)
+    notice = RULES.notices.by_ref("profile/1")
 
     assert notice is not None
     assert record["dpv:hasDataSubject"] == {"@id": f"rapport:subject:{pseudonym('app:42')}"}
     assert record["dpv:hasNotice"]["rapport:sha256"] == notice.hash
     assert record["dpv:hasProcess"]["dpv:hasPurpose"]["@id"] == f"rapport:purpose:{PROFILE}"
     assert record["dpv:hasConsentStatus"] == {
-        "@type": "dpv:ConsentGiven",
+        "@type": ["dpv:ConsentGiven", "dpv:ExplicitlyExpressedConsent"],
+        "rapport:form": "separate",
         "dpv:isIndicatedAtTime": format_time(NOW),
-        "dpv:isIndicatedBy": "dpv:DataSubject",
+        "dpv:isIndicatedBy": "dpv:GuardianOfDataSubject",
         "rapport:recordedBy": "a-1",
-        "dpv:hasIndicationMethod": "web",
+        "dpv:hasIndicationMethod": "letter",
         "dpv:hasDuration": {"@type": "dpv:UntilTimeDuration", "rdf:value": format_time(NOW + 90 * DAY)},
     }
 
 
 def test_what_nobody_stated_is_named_and_not_made_up(tmp_path: Path) -> None:
-    full = consent_record(pieces()[0], controller=FULL, notices=NOTICES)
-    bare = consent_record(pieces()[1], controller=Controller(), notices=NOTICES)
+    full = consent_record(pieces()[0], controller=FULL, rules=RULES)
+    bare = consent_record(pieces()[1], controller=Controller(), rules=RULES)
 
-    assert not_stated(full) == {"language"}
+    assert not_stated(full) == frozenset()
     assert not_stated(bare) == {
         "language",
         "pii controllers",
         "jurisdiction",
         "privacy notice",
-        "pii type",
         "recipient third parties",
         "retention period and storage locations",
         "withdrawal method",

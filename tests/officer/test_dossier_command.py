@@ -46,9 +46,11 @@ def facts_of(settings: Settings) -> list[Fact]:
     admission = Admission(pseudonyms=Pseudonyms(keyring.pseudonym_key, settings.region), partitions=settings.partitions)
     found = []
     for said in (
-        event("consent.given", purpose=PROFILE, notice="profile/1"),
+        event("consent.given", purpose=PROFILE, notice="profile/1", language="en"),
         event("identity.linked", other="card:8899", strength="verified", reason="tests"),
-        event("consent.withdrawn", purpose=PROFILE, notice="profile/1", subject="card:8899", at=NOW + DAY),
+        event(
+            "consent.withdrawn", purpose=PROFILE, notice="profile/1", language="en", subject="card:8899", at=NOW + DAY
+        ),
         event("consent.given", purpose=PROFILE, subject="app:other-89"),
     ):
         taken = admission.admit_parsed(said, door=Door(name="tests", source="crm"), received_at=NOW + DAY)
@@ -79,7 +81,7 @@ def test_every_command_of_the_how_to_works_one_after_the_other(office: Office) -
 
     told = json.loads((office.folder / "dossier-42" / "manifest.json").read_text())
     assert (told["pieces"], told["records"], told["proofs"], told["without_proof"]) == (4, 2, 4, [])
-    assert told["not_stated"] == ["language"]
+    assert told["not_stated"] == []
     assert json.loads((office.folder / "everybody" / "manifest.json").read_text())["pieces"] == 5
 
 
