@@ -8,6 +8,7 @@ from commands.lease import LayoutLeft
 from commands.ledger import LedgerMissing
 from commands.logs import LogNotFollowed
 from commands.rebuild_fold import RebuildRefused
+from commands.rights_rectifying import NotRectified
 from commands.settings import SettingsInvalid
 from commands.tour import TourBroken
 from commands.train_input import HistoryBehind
@@ -60,6 +61,7 @@ _SAYABLE = (
     LogNotFollowed,
     NoKept,
     NotReady,
+    NotRectified,
     NotStarted,
     NoteInvalid,
     PortTaken,

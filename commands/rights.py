@@ -12,10 +12,15 @@ from commands.client import Client, DataOption, Document, IdentityArgument, Read
 from commands.ledger import text_of
 from commands.officer import ReasonOption, WhatForOption
 from commands.output import JsonOption, console, emit
+from commands.rights_access import access
+from commands.rights_rectify import rectify
 from consent.ledger_note import read_verifier
 from consent.rights_certificate import read_certificate
 
 app = typer.Typer(name="rights", no_args_is_help=True, help="What a person may ask of us, by way of the API.")
+
+app.command()(access)
+app.command()(rectify)
 
 _PRIVACY: Final = Role.PRIVACY
 

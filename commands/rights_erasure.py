@@ -180,6 +180,9 @@ async def _models(_erasure: Erasure, places: Places, done: Steps) -> Outcome:
 
 
 async def _certified(erasure: Erasure, places: Places, done: Steps) -> Outcome:
+    # A message that was being decided while the person was erased may have left a note of that.
+    if await places.residue.forget(erasure.identities) and (why := await places.residue.rewrite_files()):
+        return Waiting(why)
     now = places.clock()
     finished = Erasure(**{name: getattr(erasure, name) for name in Erasure.__slots__} | {"done": done})
     certificate = certificate_of(

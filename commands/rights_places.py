@@ -16,6 +16,7 @@ from commands.ledger import signers_of
 from commands.logs import known_epochs
 from commands.rights_erasure import Places, carry_out
 from commands.settings import Settings, keyring_of
+from commands.up_services import environment
 from consent.accesses import AccessesUnavailable, AccessLog
 from consent.evidence_index import EvidenceIndex
 from consent.holds import ConsentStoreUnavailable
@@ -155,9 +156,10 @@ class ErasureSweep:
         """Make a model in a process of its own; why there is none."""
         if time.monotonic() < self._train_at:
             return "a training failed, and is begun again within a minute"
-        argv = [sys.executable, "-c", "import cli; cli.main()", "train", "--json", "--data", str(self.settings.data)]
+        argv = [sys.executable, "-c", "import cli; cli.main()", "train", "--json"]
+        told = environment(self.settings)
         with suppress(subprocess.TimeoutExpired):
-            ended = subprocess.run(argv, stdout=subprocess.DEVNULL, timeout=TRAINING_S, check=False)  # noqa: S603 - our own command
+            ended = subprocess.run(argv, env=told, stdout=subprocess.DEVNULL, timeout=TRAINING_S, check=False)  # noqa: S603 - our own command
             if ended.returncode == 0:
                 return None
         self._train_at = time.monotonic() + TRAINED_AGAIN_S

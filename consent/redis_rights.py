@@ -70,6 +70,13 @@ class RedisResidue:
                 counts[family] += len(members) or 1
         return counts
 
+    async def names_of(self, family: str, identities: Collection[str]) -> list[str]:
+        """The last part of the keys of a family, outside partitions, whose value names one of the identities."""
+        begins = f"{global_key(family)}:".encode()
+        with faults():
+            found = [key async for name, key, _ in self._naming(identities) if name == family]
+        return [key.removeprefix(begins).decode() for key in found if key.startswith(begins)]
+
     async def forget(self, identities: Collection[str]) -> Mapping[str, int]:
         """See `StoreResidue`."""
         counts: Counter[str] = Counter()

@@ -1,0 +1,85 @@
+"""`rapport rights access`: all we hold of one person, from the data folder and the store, in one ZIP."""
+
+import asyncio
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from commands.client import IdentityArgument
+from commands.clock import now_ms
+from commands.officer_dossier import AT_THE_MACHINE
+from commands.output import JsonOption, console, emit
+from commands.rights_bundle import Held, bundle_of, write_bundle
+from commands.settings import Settings, keyring_of, settings_of
+from consent.accesses import Access, AccessLog
+from consent.evidence_index import EvidenceIndex
+from consent.redis_holds import RedisHolds
+from consent.redis_rights import RedisResidue
+from events.history import History
+from events.partitioning import partition_of
+from events.pseudonyms import Pseudonyms
+from outreach.redis_records import RedisRecords
+from profiles.person import PersonReader
+from profiles.redis_facets import RedisFacets
+from profiles.redis_store import RedisStore
+from recommender.decisions import Decision
+from recommender.redis_decisions import FAMILY as SUGGESTIONS
+from recommender.redis_decisions import RedisDecisions
+
+LOOKS_MAX: Final = 100_000
+
+
+def access(
+    identity: IdentityArgument,
+    out: Annotated[Path, typer.Option(help="the ZIP to write")],
+    *,
+    what_for: Annotated[str, typer.Option("--for", help="what you look for; noted")] = "request",
+    redis: Annotated[str | None, typer.Option(help="URL of the store")] = None,
+    data: Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Write all we hold of a person into one ZIP: of every identity that is verified as theirs."""
+    settings = settings_of(redis=redis, data=data)
+    who = Pseudonyms(keyring_of(settings).pseudonym_key, settings.region).of(identity)
+    look = Access(now_ms(), AT_THE_MACHINE, "privacy", "access bundle", who, what_for, "", broke_glass=False)
+    AccessLog(settings.accesses).note(look)
+    files = bundle_of(asyncio.run(_held(settings, who)))
+    write_bundle(out, files)
+    if json:
+        emit({name: len(raw) for name, raw in files.items()})
+    else:
+        console.print(f"{len(files)} files in {out}: hand it to nobody but the person")
+
+
+async def _held(settings: Settings, who: str) -> Held:
+    now, partitions = now_ms(), settings.partitions
+    store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=partitions)
+    try:
+        holds = RedisHolds(store.client, partitions=partitions)
+        persons = PersonReader(RedisFacets(store.client, holds, partitions=partitions))
+        view = await persons.read(who, now=now)
+        history = History(settings.history)
+        homes = {partition_of(member.encode(), partitions) for member in view.members}
+        with EvidenceIndex(settings.evidence).reading() as evidence:
+            pieces = [piece for found in evidence.of(view.members).values() for piece in found]
+        return Held(
+            view=view,
+            facts=[pair for pair in history.facts(partitions=homes) if pair[1].identity in view.members],
+            evidence=pieces,
+            suggestions=await _suggestions(store, view.members),
+            messages=await RedisRecords(store.client, partitions=partitions).decisions_of(view.members),
+            looks=AccessLog(settings.accesses).of(view.members, limit=LOOKS_MAX),
+            made_at=now,
+        )
+    finally:
+        await store.close()
+
+
+async def _suggestions(store: RedisStore, members: Collection[str]) -> list[Decision]:
+    """Those that were answered in the last 30 days, by id; nothing lists them by person."""
+    decisions = RedisDecisions(store.client)
+    names = await RedisResidue(store.client).names_of(SUGGESTIONS, members)
+    found = [await decisions.get(name) for name in sorted(names)]
+    return [each for each in found if each is not None]
