@@ -1,4 +1,4 @@
-"""How people answer: per purpose, channel and notice, how many gave, refused and withdrew.
+"""How people answer: per purpose, channel and notice, how many gave, refused and withdrew, or were only asked.
 
 Nothing below a threshold may be learned, neither from one figure nor from the difference of two. So every figure that
 is told is a whole multiple of the threshold, rounded down, totals are sums of what is told, and there is one report a
@@ -18,7 +18,7 @@ _LAST_ANSWERS: Final = """
 SELECT purpose, channel, notice, said, count(*) FROM (
     SELECT act.purpose, act.channel, act.notice, act.said, row_number() OVER (
         PARTITION BY act.purpose, identity.household
-        ORDER BY act.effective_at DESC, act.received_at DESC, act.grants, act.epoch DESC, act.offset DESC
+        ORDER BY act.said IN ('requested', 'deferred'), act.effective_at DESC, act.received_at DESC, act.grants, act.epoch DESC, act.offset DESC
     ) AS place
     FROM act JOIN identity ON identity.id = act.identity WHERE act.received_at < ?
 ) WHERE place = 1 GROUP BY purpose, channel, notice, said

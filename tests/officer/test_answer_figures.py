@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from consent.answer_figures import DAY_MS, LEAST, Answers, Report, day_before, last_answers, report_of
 from consent.purposes import PROFILE, SUGGEST
 from events.fact import Fact
-from tests.builders import DAY, HOUR, NOW, consent, linked
+from tests.builders import DAY, HOUR, NOW, consent, fact, linked
 from tests.officer.evidence_world import index_of
 
 SAID = ("given", "refused", "withdrawn")
@@ -50,6 +50,17 @@ def test_on_a_tie_the_no_counts(tmp_path: Path) -> None:
     tie = [consent("given", PROFILE), consent("refused", PROFILE)]
 
     assert answered(tmp_path, *tie) == answered(tmp_path / "again", *reversed(tie)) == {(PROFILE, None, "refused"): 1}
+
+
+@pytest.mark.parametrize("asking", ["requested", "deferred"])
+def test_being_asked_counts_only_for_whoever_never_decided(tmp_path: Path, asking: str) -> None:
+    asked = fact(f"consent.{asking}", purpose=PROFILE, at=NOW + HOUR)
+    other = fact(f"consent.{asking}", purpose=PROFILE, identity="app:1")
+
+    assert answered(tmp_path, consent("given", PROFILE), asked, other) == {
+        (PROFILE, None, "given"): 1,
+        (PROFILE, None, asking): 1,
+    }
 
 
 def test_what_was_heard_of_later_is_not_in_the_report(tmp_path: Path) -> None:

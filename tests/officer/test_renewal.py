@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from consent.door import RefusalReason
 from consent.purposes import LEGAL, PROFILE, SUGGEST
 from events.fact import Fact
 from profiles.at_time import person_at
-from profiles.renewal import Renewal, renewal_of
+from profiles.renewal import ENDED, Renewal, renewal_of
 from tests.builders import DAY, NOW, consent, fact, linked, pseudonym
 from tests.officer.evidence_world import evidence_in, index_of
 
@@ -83,6 +84,10 @@ def test_it_is_told_where_the_person_may_be_written_to(tmp_path: Path) -> None:
 
     assert found is not None
     assert found.may_write == ("email",)
+
+
+def test_what_ends_an_agreement_without_a_no_are_reasons_of_the_door() -> None:
+    assert set(RefusalReason) >= ENDED
 
 
 def test_being_listed_allows_nothing(tmp_path: Path) -> None:
