@@ -18,7 +18,8 @@ _LAST_ANSWERS: Final = """
 SELECT purpose, channel, notice, said, count(*) FROM (
     SELECT act.purpose, act.channel, act.notice, act.said, row_number() OVER (
         PARTITION BY act.purpose, identity.household
-        ORDER BY act.said IN ('requested', 'deferred'), act.effective_at DESC, act.received_at DESC, act.grants, act.epoch DESC, act.offset DESC
+        ORDER BY act.said IN ('requested', 'deferred'), act.effective_at DESC, act.received_at DESC, act.grants,
+            act.epoch DESC, act.offset DESC
     ) AS place
     FROM act JOIN identity ON identity.id = act.identity WHERE act.received_at < ?
 ) WHERE place = 1 GROUP BY purpose, channel, notice, said
