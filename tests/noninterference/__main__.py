@@ -6,7 +6,7 @@ from typing import Final
 
 from tests.noninterference.harness import KINDS, compared
 
-LONG: Final = {"answers": 100_000, "fields": 10_000, "messages": 10_000, "artifacts": 2_000}
+LONG: Final = {"answers": 100_000, "fields": 10_000, "messages": 10_000, "artifacts": 2_000, "processes": 200}
 """Pairs of each kind in the long run."""
 
 

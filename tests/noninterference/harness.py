@@ -10,6 +10,7 @@ from tests.noninterference.artifacts import drawn_training_pair
 from tests.noninterference.messages import drawn_message_pair
 from tests.noninterference.pairs import CHANNELS, Answers, Pair, answers, card, drawn_field_pair, drawn_pair
 from tests.noninterference.people import People
+from tests.noninterference.processes import drawn_process_pair
 
 Both = tuple[str, Answers, Answers]
 """What the two worlds differ in, and what came out of each."""
@@ -83,5 +84,6 @@ KINDS: Final[Mapping[str, Callable[[Random], Both]]] = {
     "fields": _fields,
     "messages": drawn_message_pair,
     "artifacts": _artifact,
+    "processes": drawn_process_pair,
 }
 """Kind of pair -> how one is drawn and what both worlds answer."""

@@ -17,10 +17,10 @@ class People:
     """All identities that the facts are about or name; each view is made once."""
 
     def __init__(self, facts: Iterable[Fact], *, held: Held, at: int = NOW) -> None:
-        facets: dict[str, Facet] = {}
-        for each in facts:
-            facets[each.identity] = fold(facets.get(each.identity, Facet()), each).facet
-        self.facets = facets
+        self.facts = tuple(facts)
+        self.facets: dict[str, Facet] = {}
+        for each in self.facts:
+            self.facets[each.identity] = fold(self.facets.get(each.identity, Facet()), each).facet
         self._held = held
         self._at = at
         self._views: dict[str, PersonView] = {}
