@@ -33,7 +33,7 @@ def read_topics(brokers: list[str], topics: Collection[str]) -> Records:
                 found[Partition(*place)] += [Read(r.offset, r.timestamp, r.key, r.value) for r in records]
             return all(_at_end(consumer, place) for place in places)
 
-        until(is_read, within_s=300, what="the topics read to their ends")
+        until(is_read, within_s=1800, what="the topics read to their ends")
         return found
     finally:
         consumer.close()
