@@ -13,9 +13,11 @@ from commands.clock import now_ms
 from commands.ledger import DEFAULT_NAME, make_key, signers_of
 from commands.rights_places import PLACE_ERRORS, ErasureSweep
 from commands.settings import LEDGER_KEY_FILE, Settings, SettingsInvalid, settings_of
+from consent.accesses import AccessesUnavailable, AccessLog
 from consent.evidence import EVIDENCE_TYPES, EvidenceUnavailable
 from consent.evidence_index import EvidenceIndex
 from consent.ledger import Ledger
+from consent.ledger_accesses import put_down
 from consent.ledger_entry import LedgerError
 from consent.ledger_follower import LEDGER_TYPES, LedgerFollower
 from consent.ledger_publish import publish, target_of
@@ -27,7 +29,15 @@ _log = logging.getLogger(__name__)
 
 PAUSE_S: Final = 1.0
 
-CANNOT_GO_ON: Final = (HistoryDamaged, EvidenceUnavailable, LedgerError, SettingsInvalid, OSError, *PLACE_ERRORS)
+CANNOT_GO_ON: Final = (
+    AccessesUnavailable,
+    HistoryDamaged,
+    EvidenceUnavailable,
+    LedgerError,
+    SettingsInvalid,
+    OSError,
+    *PLACE_ERRORS,
+)
 """What keeps a follower from going on: it is said, and tried again; the other one goes on."""
 
 
@@ -72,10 +82,18 @@ class Keeping:
         history = History(self.settings.history)
         done = [
             self._tried("evidence", lambda: _taken(history, EvidenceIndex(self.settings.evidence), EVIDENCE_TYPES)),
+            self._tried("accesses", self._accesses_put_down),
             self._tried("ledger", lambda: self._taken_and_signed(history)),
             self._tried("erasures", self._erasures.round),
         ]
         return all(done)
+
+    def _accesses_put_down(self) -> None:
+        accesses = AccessLog(self.settings.accesses)
+        if accesses.path.exists():
+            ledger, self._ledger = self._ledger or Ledger(self.settings.ledger), None
+            put_down(accesses, ledger)
+            self._ledger = ledger
 
     def _taken_and_signed(self, history: History) -> None:
         # Opened anew after a failure: what is on disk is looked at again.

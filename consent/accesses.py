@@ -4,11 +4,11 @@ This is primary: nothing else can make it again. It holds pseudonyms and what th
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 REASON_MIN: Final = 10
 """Characters that breaking the glass has to be explained with, at least."""
@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS access (
 );
 CREATE INDEX IF NOT EXISTS access_identity ON access (identity, at);
 CREATE INDEX IF NOT EXISTS access_at ON access (at);
+CREATE TABLE IF NOT EXISTS put_down (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL);
 """
 _COLUMNS: Final = "at, key, role, what, identity, purpose, reason, broke_glass"
 
@@ -104,6 +105,22 @@ class AccessLog:
         """All accesses from a moment (ms) on, or only those that broke the glass; the latest first."""
         return self._listed("at >= ? AND broke_glass >= ?", at, broke_glass, limit=limit)
 
+    def not_put_down(self, *, limit: int) -> list[tuple[int, Access]]:
+        """The accesses, by number, that are not on the ledger yet; oldest first."""
+        query = (
+            f"SELECT number, {_COLUMNS} FROM access"  # noqa: S608 - names of ours
+            " WHERE number > coalesce((SELECT number FROM put_down), 0) ORDER BY number LIMIT ?"
+        )
+        with self._connected() as connection:
+            return [(number, _access(row)) for number, *row in connection.execute(query, (limit,))]
+
+    def mark_put_down(self, number: int) -> None:
+        """All accesses up to this number are on the ledger."""
+        with self._connected() as connection:
+            connection.execute(
+                "INSERT INTO put_down VALUES (1, ?) ON CONFLICT DO UPDATE SET number = excluded.number", (number,)
+            )
+
     def forget(self, identities: Collection[str]) -> int:
         """Keep that somebody looked, and forget at whom; how many looks that were."""
         with self._connected() as connection:
@@ -120,7 +137,7 @@ class AccessLog:
         query = f"SELECT {_COLUMNS} FROM access WHERE {where} ORDER BY at DESC, number DESC LIMIT ?"  # noqa: S608 - names of ours
         with self._connected() as connection:
             rows = connection.execute(query, (*values, limit))
-            return [Access(*row)._replace(broke_glass=bool(row[-1])) for row in rows]
+            return [_access(row) for row in rows]
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
@@ -133,3 +150,7 @@ class AccessLog:
                 yield connection
         except (sqlite3.Error, OSError) as error:
             raise AccessesUnavailable(f"{self.path.name} cannot be used: {type(error).__name__}") from error
+
+
+def _access(row: Sequence[Any]) -> Access:
+    return Access(*row)._replace(broke_glass=bool(row[-1]))
