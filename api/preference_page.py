@@ -46,6 +46,8 @@ _STANDS: Final[Mapping[str, str]] = {
     "held": "stands_no",
     "expired": "stands_expired",
     "superseded": "stands_superseded",
+    "form": "stands_again",
+    "evidence": "stands_again",
     "needs": "stands_needs",
     "conflicting": "stands_conflicting",
 }

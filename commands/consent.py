@@ -144,7 +144,7 @@ def _read_out(client: Client, act: str, purposes: list[str], *, language: str) -
         Console(stderr=True).print(Panel(escape(told["body"]), title=escape(told["title"]), subtitle=purpose))
     if act in ("given", "renewed"):
         typer.confirm("Did they hear this and agree?", abort=True, err=True)
-    return {purpose: {"notice": notices[purpose]["notice"]} for purpose in purposes}
+    return {purpose: {"notice": notices[purpose]["notice"], "language": language} for purpose in purposes}
 
 
 def _record(client: Client, act: str, identity: str, said: dict[str, dict[str, str]], *, as_json: bool) -> None:
