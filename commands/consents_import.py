@@ -25,6 +25,8 @@ from commands.settings import Settings, SettingsInvalid, keyring_of, settings_of
 from consent.import_mapping import ImportMapping, MappingInvalid
 from consent.import_plan import Plan
 from consent.imports import Importer, Row, Taken
+from consent.rights import suppression
+from consent.rights_requests import RightsRequests
 from consent.rules import Rules
 from consent.versioned_data import DataInvalid
 from events.pseudonyms import Pseudonyms
@@ -148,11 +150,14 @@ def _file(path: Path, mapping: Path, settings: Settings) -> ConsentFile:
         raise MappingInvalid(f"{mapping.name}: {error}") from None
     if read.source not in settings.bound_sources:
         raise MappingInvalid(f"{mapping.name}: source: no intake is bound to it; see RAPPORT_BOUND_SOURCES")
+    keyring = keyring_of(settings)
+    erased = RightsRequests(settings.rights).erased_since(0)
     importer = Importer(
         mapping=read,
-        pseudonyms=Pseudonyms(keyring_of(settings).pseudonym_key, settings.region),
+        pseudonyms=Pseudonyms(keyring.pseudonym_key, settings.region),
         rules=Rules.load(),
         now=now_ms(),
+        is_erased=lambda pseudonym: suppression(pseudonym, key=keyring.suppression_key) in erased,
     )
     return ConsentFile(path=path, importer=importer)
 

@@ -9,12 +9,14 @@ import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from commands.clock import now_ms
 from commands.ledger import signers_of
-from commands.logs import known_epochs
+from commands.logs import PROFILES, known_epochs
 from commands.rights_erasure import Places, carry_out
+from commands.rights_restored import ask_again
 from commands.settings import Settings, keyring_of
 from commands.up_services import environment
 from consent.accesses import AccessesUnavailable, AccessLog
@@ -28,6 +30,7 @@ from consent.rights_requests import RightsRequests, RightsUnavailable
 from events.epochs import EpochsUnreadable
 from events.history import History
 from events.log import KafkaLog, LogError
+from events.position import Stream
 from events.pseudonyms import Pseudonyms
 from profiles.redis_store import RedisStore
 from profiles.store import ProfileStoreError
@@ -48,6 +51,8 @@ PLACE_ERRORS: Final = (
     RightsUnavailable,
 )
 """What a place raises that cannot be used now."""
+LOOK_S: Final = 10.0
+"""How often the store is asked whether it went back."""
 TRAINING_S: Final = 900.0
 TRAINED_AGAIN_S: Final = 60.0
 """How long a training that failed is left alone."""
@@ -96,15 +101,28 @@ class ErasureSweep:
 
     settings: Settings
     _train_at: float = field(default=float("-inf"), init=False)
+    _look_at: float = field(default=float("-inf"), init=False)
     _said: dict[str, str] = field(default_factory=dict, init=False)
 
     def round(self) -> None:
         """Once over all that is pending. Errors of the places as they are; nothing is lost by them."""
-        if RightsRequests(self.settings.rights).pending():
+        requests = RightsRequests(self.settings.rights)
+        if requests.pending():
             asyncio.run(self._round())
+        elif requests.latest() and time.monotonic() >= self._look_at:
+            asyncio.run(self._look(requests))
+            self._look_at = time.monotonic() + LOOK_S
+
+    async def _look(self, requests: RightsRequests) -> None:
+        """Whether the store went back, when nothing else is to do."""
+        async with self._store() as store:
+            went_back = await RedisResidue(store.client).reached() < requests.latest()
+        if went_back:
+            await self._round()
 
     async def _round(self) -> None:
         async with self._places() as places:
+            await ask_again(places, is_caught_up=partial(self._is_caught_up, places))
             for erasure in places.requests.pending():
                 waiting = await carry_out(erasure, places)
                 self._say(erasure.id, waiting)
@@ -115,10 +133,35 @@ class ErasureSweep:
             _log.info("erasure %s waits: %s", request, said)
         self._said[request] = said
 
+    async def _is_caught_up(self, places: Places) -> bool:
+        """Whether profiles are folded as far as history goes: a store that was put back gets its tombstones so."""
+        epochs = [epoch for epoch, _ in places.history.partitions()]
+        for epoch, partition in places.history.partitions():
+            if epoch < max(epochs):
+                continue
+            found = await places.profiles.checkpoint(Stream(PROFILES, self.settings.events_topic, partition))
+            end = await asyncio.to_thread(places.history.contiguous_end, epoch, partition)
+            if found is None or (found.epoch, found.offset) < (epoch, end):
+                return False
+        return True
+
+    @asynccontextmanager
+    async def _store(self) -> AsyncIterator[RedisStore]:
+        settings = self.settings
+        store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
+        try:
+            yield store
+        finally:
+            await store.close()
+
     @asynccontextmanager
     async def _places(self) -> AsyncIterator[Places]:
+        async with self._store() as store, self._places_beside(store) as places:
+            yield places
+
+    @asynccontextmanager
+    async def _places_beside(self, store: RedisStore) -> AsyncIterator[Places]:
         settings, keyring = self.settings, keyring_of(self.settings)
-        store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
         ledger, evidence = Ledger(settings.ledger), EvidenceIndex(settings.evidence)
         try:
             epoch = max((each.epoch for each in await known_epochs(store)), default=1)
@@ -150,7 +193,6 @@ class ErasureSweep:
         finally:
             evidence.close()
             ledger.close()
-            await store.close()
 
     def _retrain(self) -> str | None:
         """Make a model in a process of its own; why there is none."""

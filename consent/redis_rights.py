@@ -5,8 +5,9 @@ open them. The server's files are written anew afterwards, since an append-only 
 """
 
 import asyncio
+import re
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -16,6 +17,7 @@ from redis.exceptions import ResponseError
 from consent.act_records import ActRecord
 from consent.redis_faults import Client, faults
 from events.keys import PREFIX, global_key
+from events.pseudonyms import PSEUDONYM
 
 FAMILY: Final = "rights"
 LEFT_ALONE: Final = frozenset({"checkpoint", "facet", "outbox", "epochs", "dead", "dead-key", "lag", "lease", FAMILY})
@@ -23,6 +25,7 @@ LEFT_ALONE: Final = frozenset({"checkpoint", "facet", "outbox", "epochs", "dead"
 REWRITE_S: Final = 60.0
 PAUSE_S: Final = 0.05
 _PAGE: Final = 1000
+_PSEUDONYM: Final = re.compile(PSEUDONYM.pattern.encode())
 
 _acts = msgspec.msgpack.Decoder(ActRecord)
 
@@ -40,6 +43,10 @@ class StoreResidue(Protocol):
 
     async def forget(self, identities: Collection[str]) -> Mapping[str, int]:
         """Delete them; how many of each family. ActUnfinished."""
+        ...
+
+    async def named(self, is_wanted: Callable[[str], bool]) -> set[str]:
+        """All identities that are named anywhere, in facets too, and are wanted."""
         ...
 
     async def rewrite_files(self) -> str | None:
@@ -93,6 +100,16 @@ class RedisResidue:
             raise ActUnfinished("a consent act about the person is still being recorded")
         return counts
 
+    async def named(self, is_wanted: Callable[[str], bool]) -> set[str]:
+        """See `StoreResidue`."""
+        found: set[str] = set()
+        with faults():
+            async for keys in self._pages(left_alone=LEFT_ALONE - {"facet"}):
+                texts, indexes = await self._values(keys)
+                for raw in (*keys, *texts.values(), *(member for members in indexes.values() for member in members)):
+                    found.update(filter(is_wanted, map(bytes.decode, _PSEUDONYM.findall(raw))))
+        return found
+
     async def rewrite_files(self) -> str | None:
         """See `StoreResidue`."""
         with faults():
@@ -122,29 +139,37 @@ class RedisResidue:
     async def _naming(self, identities: Collection[str]) -> AsyncIterator[tuple[str, bytes, list[bytes]]]:
         """Family and key of whatever names one of the identities; of an index, the members that do."""
         names = [identity.encode() for identity in identities]
-        async for keys in self._pages():
-            held = [key for key in keys if not _names(key, names)]
-            kinds = await self._each("type", held)
-            texts = [key for key, kind in zip(held, kinds, strict=True) if kind == b"string"]
+        async for keys in self._pages(left_alone=LEFT_ALONE):
             for key in [key for key in keys if _names(key, names)]:
                 yield _family(key), key, []
-            for key, value in zip(texts, await self._each("get", texts), strict=True):
-                if value is not None and _names(value, names):
+            texts, indexes = await self._values([key for key in keys if not _names(key, names)])
+            for key, value in texts.items():
+                if _names(value, names):
                     yield _family(key), key, []
-            for key in [key for key, kind in zip(held, kinds, strict=True) if kind == b"zset"]:
-                members: Any = await self._client.zrange(key, 0, -1)
+            for key, members in indexes.items():
                 if naming := [member for member in members if _names(member, names)]:
                     yield _family(key), key, naming
 
-    async def _pages(self) -> AsyncIterator[list[bytes]]:
+    async def _pages(self, *, left_alone: frozenset[str]) -> AsyncIterator[list[bytes]]:
         page: list[bytes] = []
         async for key in self._client.scan_iter(match=f"{PREFIX}:*", count=_PAGE, **self._everywhere):
-            if _family(key) not in LEFT_ALONE:
+            if _family(key) not in left_alone:
                 page.append(key)
             if len(page) >= _PAGE:
                 yield page
                 page = []
         yield page
+
+    async def _values(self, keys: Sequence[bytes]) -> tuple[dict[bytes, bytes], dict[bytes, list[bytes]]]:
+        """What stands under those that are texts, and the members of those that are indexes. A facet is packed."""
+        open_ones = [key for key in keys if _family(key) != "facet"]
+        kinds = dict(zip(open_ones, await self._each("type", open_ones), strict=True))
+        texts = [key for key, kind in kinds.items() if kind == b"string"]
+        found = zip(texts, await self._each("get", texts), strict=True)
+        indexes: dict[bytes, Any] = {
+            key: await self._client.zrange(key, 0, -1) for key, kind in kinds.items() if kind == b"zset"
+        }
+        return {key: value for key, value in found if value is not None}, indexes
 
     async def _each(self, command: str, keys: Sequence[bytes]) -> list[Any]:
         if not keys:

@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS erased (
     hash BLOB NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (hash, number)
 ) WITHOUT ROWID;
 """
+_IN_STORE: Final = "FROM erased JOIN step USING (number) WHERE step.name = 'store'"
 _SELECT: Final = "SELECT number, id, asked_at, asked_by, identities, kinds, left, certificate FROM erasure"
 
 
@@ -100,18 +101,19 @@ class RightsRequests:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def latest(self) -> int:
-        """The greatest number of any request, 0 before the first."""
+        """The greatest number of a request that was done in the store, 0 before the first."""
         if not self.path.exists():
             return 0
         with self._connected() as db:
-            return int(db.execute("SELECT coalesce(max(number), 0) FROM erasure").fetchone()[0])
+            return int(db.execute(f"SELECT coalesce(max(number), 0) {_IN_STORE}").fetchone()[0])
 
     def erased_since(self, number: int) -> frozenset[bytes]:
-        """The hashes of all identities erased by requests after this one."""
+        """The hashes of all identities that requests after this one erased from the store."""
         if not self.path.exists():
             return frozenset()
         with self._connected() as db:
-            return frozenset(found for (found,) in db.execute("SELECT hash FROM erased WHERE number > ?", (number,)))
+            found = db.execute(f"SELECT hash {_IN_STORE} AND number > ?", (number,))
+            return frozenset(each for (each,) in found)
 
     def _listed(self, which: str, *values: str) -> list[Erasure]:
         if not self.path.exists():

@@ -150,7 +150,9 @@ async def rights_at_work(client: Client) -> None:
     await RedisDecisions(client).keep(Decision("1" * 32, gone, ("pram",), None, "general", "m", "c", NOW))
     found = {"decision": 2, "hold": 2, "outreach": 2, "cap": 1, "due": 1, "rebuilt": 1}
     assert await residue.found([gone, ANNA]) == found
+    assert await residue.named({gone, ANNA, pseudonym("app:none")}.__contains__) == {gone, ANNA}
     assert await residue.forget([gone]) == {"decision": 1}
+    assert await residue.named({gone}.__contains__) == set()
     assert await residue.rewrite_files() is None
 
 

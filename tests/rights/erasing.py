@@ -21,7 +21,7 @@ from events.history import History
 from events.partitioning import partition_of
 from events.position import Stream
 from profiles.facet import Facet
-from profiles.memory_store import Snapshot
+from profiles.memory_store import MemoryStore, Snapshot
 from recommender.artifact import untrained
 from recommender.model_store import ModelStore
 from tests.api.world import CATALOGUE, EVENTS, World
@@ -35,7 +35,8 @@ LOOKED: Final = Access(NOW, "0" * 8, "agent", "card", pseudonym("app:42"), "answ
 class MemoryResidue:
     """What the store holds beside facets: the identity that each entry names. See `consent.redis_rights`."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
         self.entries: dict[str, str] = {}
         self.is_act_open = False
         self.files_written = 0
@@ -50,6 +51,10 @@ class MemoryResidue:
         gone = await self.found(identities)
         self.entries = {key: name for key, name in self.entries.items() if name not in identities}
         return gone
+
+    async def named(self, is_wanted: Callable[[str], bool]) -> set[str]:
+        facets = {key.partition(":facet:")[2] for key in self._store.values}
+        return set(filter(is_wanted, {*self.entries.values(), *facets}))
 
     async def rewrite_files(self) -> str | None:
         self.files_written += 1
@@ -111,16 +116,16 @@ class Installation:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.world = World(folder / "world")
-        self.residue = MemoryResidue()
+        self.residue = MemoryResidue(self.world.store)
         self.models = ModelStore(folder / "models")
         self.open()
 
     def open(self) -> None:
         """Begin anew with what is on disk, as a process does that was started again."""
         self.history = History(self.folder / "history")
-        self.evidence = EvidenceIndex(self.folder / "evidence.sqlite")
-        self.accesses = AccessLog(self.folder / "accesses.sqlite")
-        self.requests = RightsRequests(self.folder / "rights.sqlite")
+        self.evidence = EvidenceIndex(self.folder / "world" / "evidence.sqlite")
+        self.accesses = AccessLog(self.folder / "world" / "accesses.sqlite")
+        self.requests = RightsRequests(self.folder / "world" / "rights.sqlite")
         self.ledger: Ledger = open_ledger(self.folder / "ledger")
 
     def restart(self) -> None:
@@ -181,7 +186,7 @@ class Installation:
         names = [pseudonym(identity) for identity in identities]
         return self.requests.open(
             Asked(
-                id=f"request-{self.requests.latest() + 1}",
+                id=f"request-{len(self.requests.listed()) + 1}",
                 identities=names,
                 left=[pseudonym(each) for each in left],
                 hashes=[suppression(name, key=KEY) for name in names],

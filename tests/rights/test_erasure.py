@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from commands.rights_restored import ask_again
 from consent.ledger_entry import EntryUnknown
 from consent.ledger_follower import fact_id
 from consent.ledger_note import NoteInvalid
@@ -142,6 +143,47 @@ async def test_a_store_put_back_from_before_is_emptied_by_the_log(home: Installa
     assert await home.facet(ME) == gone
 
 
+async def test_a_store_put_back_from_before_is_emptied_where_the_log_does_not_reach_back(home: Installation) -> None:
+    copy, entries = home.world.store.snapshot(), dict(home.residue.entries)
+    home.ask(ME, CARD)
+    await home.until_done()
+    home.world.store.restore(copy)
+    home.residue.entries, home.residue.number = entries, 0
+
+    assert await ask_again(home.places(), is_caught_up=no) == []
+    again = await ask_again(home.places(), is_caught_up=yes)
+
+    assert {each.identities for each in again} == {(pseudonym(ME),), (pseudonym(CARD),)}
+    await home.until_done()
+    assert [erased_at(await home.facet(each)) is not None for each in (ME, CARD, OTHER)] == [True, True, False]
+    assert home.residue.entries == {"decision:2": pseudonym(OTHER)}
+    assert await ask_again(home.places(), is_caught_up=yes) == []
+
+
+async def test_who_came_back_is_left_alone_when_the_log_empties_the_store_again(home: Installation) -> None:
+    copy, entries = home.world.store.snapshot(), dict(home.residue.entries)
+    home.ask(ME, CARD)
+    await home.until_done()
+    home.world.now += HOUR
+    await home.world.happened(purchased("o-9", at=home.world.now))
+    await home.put_back(copy)
+    home.residue.entries, home.residue.number = entries, 0
+
+    assert await ask_again(home.places(), is_caught_up=yes) == []
+
+    assert set((await home.facet(ME)).service.orders) == {"o-9"}
+    assert home.residue.entries == {"decision:2": pseudonym(OTHER)}
+    assert await home.residue.reached() == home.requests.latest()
+
+
+async def yes() -> bool:
+    return True
+
+
+async def no() -> bool:
+    return False
+
+
 async def test_who_comes_back_afterwards_starts_at_unknown(home: Installation) -> None:
     home.ask(ME)
     await home.until_done()
@@ -245,7 +287,8 @@ async def steps_of_one(folder: Path) -> int:
 async def test_it_goes_on_wherever_it_was_killed(tmp_path: Path) -> None:
     total = await steps_of_one(tmp_path / "whole")
     assert total >= 2 * len(STEPS)
-    for last in range(total):
+    # To die after a change is to die before the next.
+    for last in [*range(0, total, 2), total - 1]:
         home = Installation(tmp_path / f"killed-{last}")
         await lived_in(home)
         asked = home.ask(ME, CARD)
