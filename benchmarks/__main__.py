@@ -18,6 +18,7 @@ WORDS: Final = {
     "suggestions": "the suggestion route against a bare route of the same server",
     "suggestion_stages": "what a suggestion costs, stage by stage",
     "memory": "bytes of the store per person",
+    "door": "one question to the door of consent",
     "officer": "the officer's questions over a million consent acts",
     "rebuild": "history folded anew, compared, switched",
     "ledger": "a million consent acts put down, audited, proven",
