@@ -9,10 +9,13 @@ from tests.mutants.mutations import Mutation, asks_the_door, mutations
 
 WHOLE: Final = (
     "consent/door.py",
-    "consent/state.py",
-    "consent/purposes.py",
     "consent/holds.py",
+    "consent/matrix.py",
+    "consent/purposes.py",
     "consent/recording.py",
+    "consent/rules.py",
+    "consent/state.py",
+    "consent/status.py",
 )
 """Modules in which everything is a gate."""
 
@@ -28,10 +31,19 @@ BESIDE: Final[Mapping[str, frozenset[str]]] = {
 }
 """Module -> what in it is a gate without asking the door itself: it makes the subject, or acts on an answer."""
 
+_OF_THE_DOOR: Final = (
+    "tests/consent/test_door.py",
+    "tests/consent/test_grounds_of_a_yes.py",
+    "tests/consent/test_fail_open.py",
+)
+
 TESTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "consent/door.py": ("tests/consent/test_door.py",),
-    "consent/state.py": ("tests/consent/test_states.py", "tests/consent/test_door.py", "tests/profiles/test_fold.py"),
-    "consent/purposes.py": ("tests/consent/test_purposes.py", "tests/consent/test_door.py"),
+    "consent/door.py": _OF_THE_DOOR,
+    "consent/matrix.py": ("tests/consent/test_matrix.py", *_OF_THE_DOOR),
+    "consent/rules.py": ("tests/consent/test_matrix.py", *_OF_THE_DOOR),
+    "consent/status.py": _OF_THE_DOOR,
+    "consent/state.py": ("tests/consent/test_states.py", *_OF_THE_DOOR, "tests/profiles/test_fold.py"),
+    "consent/purposes.py": ("tests/consent/test_purposes.py", *_OF_THE_DOOR),
     "consent/holds.py": ("tests/consent/test_recording.py", "tests/api/test_consents.py"),
     "consent/recording.py": ("tests/consent/test_recording.py",),
     "profiles/view.py": ("tests/profiles/test_view.py", "tests/recommender/test_suggest.py"),

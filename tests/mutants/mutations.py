@@ -22,6 +22,9 @@ _COMPARED: Final[Mapping[type[ast.cmpop], tuple[type[ast.cmpop], ...]]] = {
 }
 _CALLED: Final = {"any": "all", "all": "any", "max": "min", "min": "max"}
 
+_BOUNDS: Final = 100
+"""A number from here on is a bound somebody chose, and one more of it is no other decision."""
+
 E = TypeVar("E")
 
 
@@ -105,7 +108,7 @@ def _scopes(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _inside(top: ast.AST) -> Iterator[ast.AST]:
-    """What runs: the body of a function, the value of a table; no annotations, defaults or decorators."""
+    """What decides: the body of a function, the value of a table; no annotations, defaults, decorators or wording."""
     parts = top.body if isinstance(top, ast.FunctionDef | ast.AsyncFunctionDef) else [getattr(top, "value", None)]
     waiting: list[ast.AST] = [part for part in parts if part is not None]
     while waiting:
@@ -114,7 +117,7 @@ def _inside(top: ast.AST) -> Iterator[ast.AST]:
         if isinstance(node, ast.AnnAssign):
             waiting += [] if node.value is None else [node.value]
         else:
-            waiting += [] if isinstance(node, ast.Raise) else ast.iter_child_nodes(node)
+            waiting += [] if isinstance(node, ast.Raise | ast.JoinedStr) else ast.iter_child_nodes(node)
 
 
 def _ways(node: ast.AST, *, in_table: bool) -> Iterator[tuple[str, ast.AST]]:
@@ -150,7 +153,7 @@ def _other_values(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     match node:
         case ast.Constant(value=bool(was)):
             yield "constant", ast.Constant(not was)
-        case ast.Constant(value=int(number)):
+        case ast.Constant(value=int(number)) if number < _BOUNDS:
             yield "constant", ast.Constant(number + 1)
         case ast.BinOp(op=ast.Add() | ast.Sub()):
             yield "sum", ast.BinOp(node.left, ast.Sub() if isinstance(node.op, ast.Add) else ast.Add(), node.right)
