@@ -46,7 +46,8 @@ STEPS: Final[Mapping[StepName, Step]] = {
     "history": _step("all rows before the tombstone go", "log"),
     "evidence": _step("all rows of the index of evidence go", "log"),
     "accesses": _step("looks at the person stay, without whom was looked at", "log"),
-    "ledger": _step("what the entries say is destroyed; the tree stays as it is", "log"),
+    # Looks are put down in the ledger too: those that still name the person must not come after this.
+    "ledger": _step("what the entries say is destroyed; the tree stays as it is", "log", "accesses"),
     "models": _step("models from before go, once one is served that was made without the person", "history"),
     "certified": _step(
         "the certificate is signed, and put down in the ledger",

@@ -1,6 +1,9 @@
 """An erasure on an installation that runs: afterwards no file of it holds the person, but for the tombstones."""
 
 import asyncio
+import json
+import shlex
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -28,6 +31,7 @@ from recommender.model_store import ModelStore
 from recommender.redis_decisions import RedisDecisions
 from tests.builders import NOW, event, money
 from tests.installation import Installation, installation_in
+from tests.rights.how_to import ON_FILES
 from tests.waiting import until
 
 pytestmark = pytest.mark.servers
@@ -91,6 +95,7 @@ def test_no_file_holds_the_person_but_for_the_tombstones(tmp_path: Path) -> None
             models = ModelStore(settings.models)
             before = models.publish(untrained(load_catalogue(), code="before"), record={"snapshot": NOW})
             others = installation.facet(OTHER)
+            granted(installation, tmp_path)
             # What is looked for can be found: so it is not there afterwards.
             found = holding(tmp_path, [name.encode()])
             assert {"data/evidence.sqlite", "data/ledger/openings.db"} <= {each.removesuffix("-wal") for each in found}
@@ -121,6 +126,29 @@ def test_no_file_holds_the_person_but_for_the_tombstones(tmp_path: Path) -> None
         assert audited.findings == []
         assert done.certificate is not None
         assert read_certificate(done.certificate, signer.verifier)["request"] == done.id
+
+
+def granted(installation: Installation, folder: Path) -> None:
+    """The commands of the how-to that work on the data folder: a bundle, and a wrong order taken out."""
+    wrong = event("transaction.purchased", subject=ME, at=NOW, order_id="order-wrong", total=money(1))
+    asyncio.run(installation.append([wrong]))
+    until(lambda: "transaction.purchased" in archived(installation, ME)[len(said(ME)) :], what="the wrong order")
+    [place] = [
+        str(place)
+        for place, fact in History(installation.settings.history).facts()
+        if getattr(fact.body, "order_id", None) == "order-wrong"
+    ]
+    bundle = folder.with_suffix(".zip")
+    for line in ON_FILES:
+        spoken = line.replace("app:42", ME).replace("1.0.2", place).replace("bundle.zip", str(bundle))
+        done = installation.rapport(*shlex.split(spoken)[1:])
+        assert (done.returncode, done.stderr) == (0, ""), line
+    assert set(installation.facet(ME).service.orders) == {"order-canary"}
+    with zipfile.ZipFile(bundle) as written:
+        assert {"order-canary", "order-wrong"} <= {
+            each["said"].get("order_id") for each in json.loads(written.read("events.json"))
+        }
+        assert [each["decision"] for each in json.loads(written.read("suggestions.json"))] == ["0" * 32]
 
 
 def only_there(folder: Path, name: str, *, partitions: int) -> None:
