@@ -9,9 +9,12 @@ from api.limits import BURST_S, VISITOR_RATE, VISITORS_MAX, Limits
 from consent.holds import ConsentStoreUnavailable
 from consent.memory_holds import MemoryHolds
 from consent.tokens import LEAVE_MS
+from profiles.person import PersonReader
 from tests.api.world import World, problem
 from tests.builders import DAY, HOUR, NOW, PARTITIONS, consent, linked, pseudonym
 from tests.leaving.browser import Browser, read
+from tests.outreach.world import OutreachWorld, three
+from tests.outreach.world import agreed as agreed_to
 
 EMAIL = "outreach.email"
 ANNA = "email:anna@example.test"
@@ -127,6 +130,20 @@ async def test_it_covers_the_whole_person(world: World) -> None:
     await world.ask("POST", path(link(world)), key=None, data=ONE_CLICK)
 
     assert await because(world, identity="app:42") == "held"
+
+
+async def test_the_link_of_a_message_stops_that_very_message(world: World) -> None:
+    decided = OutreachWorld()
+    decided.people.holds = world.holds
+    messages = await decided.told(*agreed_to(EMAIL), *three("coffee"))
+    [message] = messages
+    world.with_services(persons=PersonReader(decided.people), outreach=decided.records, claims=decided.claims)
+
+    left = await world.ask("POST", path(message["leave"]["url"]), key=None, data=ONE_CLICK)
+    claim = await world.ask("POST", f"/v1/outreach/{message['id']}/claim", key="agent")
+
+    assert left.status_code == 200
+    assert (claim.json()["go"], claim.json()["because"]) == (False, "held")
 
 
 async def test_without_one_click_it_is_one_button(world: World) -> None:
