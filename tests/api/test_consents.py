@@ -5,7 +5,8 @@ import pytest
 
 from consent.holds import ConsentStoreUnavailable
 from consent.memory_holds import MemoryHolds
-from tests.api.world import World, problem
+from events.fact import decode_fact
+from tests.api.world import EVENTS, World, problem
 from tests.builders import DAY, HOUR, NOW, PARTITIONS, consent, linked, pseudonym
 
 PURPOSE = "feedback.analyse"
@@ -115,6 +116,13 @@ async def test_another_act_under_the_same_id_is_a_conflict(world: World) -> None
         {"act": "given", "purpose": PURPOSE, "at": "yesterday"},
         {"act": "given"},
         {"act": "given", "purpose": PURPOSE, "evidence": "demo"},
+        {"act": "given", "purpose": "data.sensitive"},
+        {"act": "renewed", "purpose": "share.third_party"},
+        {"act": "withdrawn", "purpose": PURPOSE, "form": "explicit"},
+        {"act": "given", "purpose": PURPOSE, "form": "shouted"},
+        {"act": "given", "purpose": PURPOSE, "notice": "feedback/9"},
+        {"act": "given", "purpose": PURPOSE, "notice": "training/1"},
+        {"act": "given", "purpose": PURPOSE, "notice_hash": "00"},
     ],
 )
 async def test_an_act_that_makes_no_sense_is_refused(world: World, said: dict[str, Any]) -> None:
@@ -158,3 +166,75 @@ async def test_a_no_is_recorded_even_where_the_person_hangs_together_with_too_ma
     assert (answer.status_code, answer.json()["identities"]) == (202, 1)
     assert (await world.holds.of([pseudonym("app:42")]))[pseudonym("app:42")] == frozenset({PURPOSE})
     assert problem(await say(world, "given")) == "person-too-large"
+
+
+async def test_what_was_shown_is_stamped_on_the_act(world: World) -> None:
+    notice = world.services.persons.rules.notices.find("feedback", 1)
+    assert notice is not None
+    await say(world, "given", notice="feedback/1", language="zh", method="web-form", by="subject")
+
+    [record] = [each for number in range(PARTITIONS) for each in world.log.records(EVENTS, number)]
+    said = decode_fact(record.value).body
+
+    assert said.model_dump(include={"notice", "notice_hash", "language", "method"}) == {
+        "notice": "feedback/1",
+        "notice_hash": notice.hash,
+        "language": "zh",
+        "method": "web-form",
+    }
+
+
+async def test_a_no_is_taken_whatever_it_names(world: World) -> None:
+    await world.happened(consent("given", PURPOSE, at=NOW - DAY))
+
+    answer = await say(world, "withdrawn", notice="training/9", by="guardian", method="call")
+
+    assert answer.status_code == 202
+    assert (await standing(world))["because"] == "held"
+
+
+@pytest.mark.parametrize("act", ["revoked", "invalidated"])
+async def test_what_somebody_else_ends_is_closed_at_once_too(world: World, act: str) -> None:
+    await world.happened(consent("given", PURPOSE, at=NOW - DAY))
+
+    answer = await say(world, act, by="authority")
+
+    assert answer.json()["effective"] == "now"
+    assert (await standing(world))["because"] == "held"
+    await world.fold()
+    stands = await standing(world)
+    assert (stands["because"], stands["state"]) == (act, act)
+
+
+async def test_being_asked_is_told_and_opens_nothing(world: World) -> None:
+    for act in ("requested", "deferred"):
+        await say(world, act, notice="feedback/1")
+        await world.fold()
+        stands = await standing(world)
+        assert (stands["allowed"], stands["state"]) == (False, act)
+        world.now += HOUR
+
+
+async def test_a_yes_to_sensitive_data_says_how_clear_it_was(world: World) -> None:
+    unclear = await say(world, "given", "data.sensitive")
+    assert (unclear.status_code, unclear.json()["code"]) == (422, "no_form")
+
+    await say(world, "given", "data.sensitive", form="expressed")
+    await world.fold()
+    assert (await standing(world, "data.sensitive"))["because"] == "form"
+
+    world.now += HOUR
+    await say(world, "given", "data.sensitive", form="separate")
+    await world.fold()
+    assert (await standing(world, "data.sensitive"))["allowed"]
+
+
+async def test_the_switch_closes_suggestions_at_once(world: World) -> None:
+    agreed = ("profile.build", "suggest.personal")
+    await world.happened(*(consent("given", each, at=NOW - DAY) for each in agreed))
+    assert (await world.suggestions()).json()["mode"] == "personal"
+
+    await say(world, "withdrawn", "suggest.characteristics")
+
+    assert (await world.suggestions()).json()["mode"] == "general"
+    assert (await standing(world, "suggest.personal"))["because"] == "needs"
