@@ -92,6 +92,24 @@ def test_what_waited_unheard_of_the_erasure_stays_out_too() -> None:
     assert fold(gone, waiting) == (gone, "repeated")
 
 
+@given(before=some_facts, after=some_facts, data=st.data())
+@settings(max_examples=60)
+def test_what_is_left_does_not_depend_on_what_was_forgotten(
+    before: list[Fact], after: list[Fact], data: st.DataObject
+) -> None:
+    # before | erased | after, with repeats of what came before in between, and what is left when its rows are gone
+    known = [heard(each, NOW) for each in before]
+    later = [heard(each, LATER + 1) for each in after]
+    repeats = data.draw(st.lists(st.sampled_from(known), max_size=3)) if known else []
+    mixed = data.draw(st.permutations([*later, *repeats]))
+
+    left = folded(erased(), *[each for each in mixed if each in later])
+
+    assert folded(*known, erased(), *mixed) == left
+    assert folded(erased(), *mixed) == left
+    assert folded(*known, *known, erased(), *mixed) == left
+
+
 def test_who_comes_back_starts_at_unknown() -> None:
     back = folded(*WHOLE, erased(), purchased("o-9", at=LATER + 1))
 
