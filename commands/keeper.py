@@ -28,6 +28,8 @@ from events.segments import HistoryDamaged
 _log = logging.getLogger(__name__)
 
 PAUSE_S: Final = 1.0
+SIGNED_EVERY_MS: Final = 10_000
+"""Each checkpoint is a file with whoever keeps them: no more of them than are of use."""
 
 CANNOT_GO_ON: Final = (
     AccessesUnavailable,
@@ -67,9 +69,11 @@ def keeper(
 
 @dataclass
 class Keeping:
-    """Both followers of one installation's history."""
+    """Both followers of one installation's history. `clock` tells ms."""
 
     settings: Settings
+    clock: Callable[[], int] = now_ms
+    _signed_at: int | None = field(default=None, init=False)
     _ledger: Ledger | None = field(default=None, init=False)
     _erasures: ErasureSweep = field(init=False)
     _said: dict[str, str] = field(default_factory=dict, init=False)
@@ -99,8 +103,11 @@ class Keeping:
         # Opened anew after a failure: what is on disk is looked at again.
         ledger, self._ledger = self._ledger or Ledger(self.settings.ledger), None
         _taken(history, LedgerFollower(ledger), LEDGER_TYPES)
-        note = ledger.checkpoint(signers_of(self.settings), now_ms=now_ms())
-        publish(ledger, note, [target_of(each) for each in self.settings.checkpoint_targets], now_ms=now_ms())
+        now = self.clock()
+        if self._signed_at is None or now - self._signed_at >= SIGNED_EVERY_MS:
+            note = ledger.checkpoint(signers_of(self.settings), now_ms=now)
+            publish(ledger, note, [target_of(each) for each in self.settings.checkpoint_targets], now_ms=now)
+            self._signed_at = now
         self._ledger = ledger
 
     def _tried(self, what: str, keep: Callable[[], None]) -> bool:

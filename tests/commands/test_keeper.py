@@ -76,6 +76,21 @@ def test_one_that_cannot_go_on_leaves_the_other_alone_and_goes_on_once_it_is_men
     assert read_checkpoint((Path(settings.checkpoint_targets[0]) / "checkpoint").read_text()).size == 2
 
 
+def test_a_ledger_that_grows_is_signed_every_ten_seconds(settings: Settings) -> None:
+    archive(settings, "given")
+    assert keeper(settings).returncode == 0
+    now = NOW
+    keeping = Keeping(settings, clock=lambda: now)
+    signed = []
+    for at, number in ((NOW, 1), (NOW + 9_999, 2), (NOW + 10_000, 3)):
+        archive(settings, "given", start=number)
+        now = at
+        assert keeping.round()
+        signed.append(read_checkpoint((Path(settings.checkpoint_targets[0]) / "checkpoint").read_text()).size)
+
+    assert signed == [2, 2, 4]
+
+
 def test_a_damaged_history_is_named_and_keeps_nothing_from_being_kept_later(settings: Settings) -> None:
     archive(settings, "given")
     [segment] = settings.history.glob("epoch=1/partition=*/*.parquet")
