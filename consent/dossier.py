@@ -159,16 +159,19 @@ def _proof_faults(folder: Path, *, key: Verifier, pinned: Checkpoint | None) -> 
 def _says_the_same(entry: Mapping[str, Any], row: Mapping[str, str] | None) -> bool:
     try:
         content = entry["content"]
-        return row is not None and (
-            entry["id"] == f"fact:{row['position']}"
-            and entry["kind"] == row["type"]
-            and content["identity"] == row["identity"]
-            and content["event_key"] == row["event"]
-            and format_time(content["occurred_at"]) == row["occurred_at"]
-            and format_time(content["received_at"]) == row["received_at"]
-            and content["body"] == json.loads(row["said"])
-        )
-    except (KeyError, ValueError, TypeError):
+        proven = {
+            "position": str(entry["id"]).removeprefix("fact:"),
+            "type": entry["kind"],
+            "identity": content["identity"],
+            "event": content["event_key"],
+            "source": _harmless(content["source"]),
+            "occurred_at": format_time(content["occurred_at"]),
+            "effective_at": format_time(min(content["occurred_at"], content["received_at"])),
+            "received_at": format_time(content["received_at"]),
+            "purpose": content["body"].get("purpose", ""),
+        }
+        return row is not None and {**row, "said": json.loads(row["said"])} == {**proven, "said": content["body"]}
+    except (AttributeError, KeyError, ValueError, TypeError):
         return False
 
 

@@ -194,6 +194,8 @@ def signed_again(folder: Path) -> None:
         (SUGGEST, PROFILE),
         (format_time(NOW + DAY), format_time(NOW - DAY)),
         (pseudonym("app:42"), pseudonym("app:other")),
+        ("crm", "erp"),
+        (f"{format_time(NOW)},{PROFILE}", f"{format_time(NOW)},{SUGGEST}"),
     ],
 )
 def test_evidence_that_was_altered_with_the_key_is_found_by_its_proof(folder: Path, was: str, becomes: str) -> None:
