@@ -13,6 +13,7 @@ from consent.purposes import FEEDBACK, LEGAL, PROFILE, SENSITIVE, SERVICE
 from events.shape import Shape, format_time
 from profiles.cases import first_opened, is_open, is_open_complaint
 from profiles.facet import AttributeSection, Order, ServiceSection
+from profiles.rights import TOMBSTONE
 from profiles.traits.table import TRAITS, traits_of
 from profiles.traits.trait import TraitValue
 from profiles.view import PersonView
@@ -209,6 +210,7 @@ def _attributes(view: PersonView, *, now: int) -> dict[str, str | int | bool]:
     sensitive = view.attributes(SENSITIVE, at=now, known_at=now).section
     sections = (view.service, build, sensitive, view.legal)
     shown = {name: value for section in sections if section is not None for name, value in _stated(section).items()}
+    shown.pop(TOMBSTONE, None)  # nobody at a desk is told of an erasure
     return dict(sorted(shown.items()))
 
 

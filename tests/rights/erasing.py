@@ -12,6 +12,7 @@ from consent.evidence import EVIDENCE_TYPES
 from consent.evidence_index import EvidenceIndex
 from consent.ledger import Ledger
 from consent.ledger_follower import LEDGER_TYPES, LedgerFollower
+from consent.purposes import SUGGEST, TRAIN
 from consent.redis_rights import ActUnfinished
 from consent.rights import Erasure, StepName, Waiting, suppression
 from consent.rights_certificate import Survivor
@@ -21,15 +22,28 @@ from events.history import History
 from events.partitioning import partition_of
 from events.position import Stream
 from profiles.facet import Facet
+from profiles.fold import fold
 from profiles.memory_store import MemoryStore, Snapshot
 from recommender.artifact import untrained
 from recommender.model_store import ModelStore
 from tests.api.world import CATALOGUE, EVENTS, World
-from tests.builders import MINUTE, NOW, PARTITIONS, pseudonym
+from tests.builders import HOUR, MINUTE, NOW, PARTITIONS, consent, linked, pseudonym, purchased
 from tests.ledger.ledgers import SIGNER, open_ledger
 
 KEY: Final = b"s" * 32
 LOOKED: Final = Access(NOW, "0" * 8, "agent", "card", pseudonym("app:42"), "answer", "", broke_glass=False)
+
+
+ME, CARD, OTHER = "app:42", "card:7", "app:other"
+SAID: Final = (
+    consent("given", SUGGEST, at=NOW - HOUR),
+    consent("given", TRAIN, at=NOW - HOUR),
+    purchased("o-1"),
+    purchased("o-2", identity=CARD),
+    *linked(ME, CARD),
+    consent("given", SUGGEST, identity=OTHER, at=NOW - HOUR),
+    purchased("o-3", identity=OTHER),
+)
 
 
 class MemoryResidue:
@@ -230,3 +244,22 @@ class Installation:
         name = pseudonym(identity).encode()
         files = [path for path in self.folder.rglob("*") if path.is_file()]
         return sorted(str(path.relative_to(self.folder)) for path in files if name in path.read_bytes())
+
+
+async def lived_in(home: Installation) -> None:
+    await home.world.log.start()
+    await home.world.happened(*SAID)
+    home.archive()
+    home.follow()
+    home.accesses.note(LOOKED)
+    home.train("with them")
+    home.residue.entries = {"decision:1": pseudonym(ME), "cap:1": pseudonym(CARD), "decision:2": pseudonym(OTHER)}
+
+
+def replayed(home: Installation, identity: str) -> Facet:
+    """The facet that all of history amounts to, as a rebuild makes it."""
+    facet = Facet()
+    for _, some in home.history.facts():
+        if some.identity == pseudonym(identity):
+            facet = fold(facet, some).facet
+    return facet

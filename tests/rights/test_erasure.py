@@ -1,64 +1,21 @@
 """Erasing a person: every place is emptied, whatever dies on the way, and nothing that is replayed brings them back."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final
 
 import pytest
 
-from commands.rights_restored import ask_again
 from consent.ledger_entry import EntryUnknown
 from consent.ledger_follower import fact_id
 from consent.ledger_note import NoteInvalid
-from consent.purposes import SUGGEST, TRAIN
+from consent.purposes import SUGGEST
 from consent.rights import STEPS, NotErasable, kinds_of, next_steps, suppression
 from consent.rights_certificate import hash_of, read_certificate
 from profiles.facet import Facet
-from profiles.fold import fold
 from profiles.rights import erased_at, tombstone
-from tests.builders import HOUR, NOW, consent, linked, pseudonym, purchased
+from tests.builders import HOUR, NOW, consent, pseudonym, purchased
 from tests.ledger.ledgers import KEY as LEDGER_KEY
 from tests.ledger.ledgers import THIEF
-from tests.rights.erasing import KEY, LOOKED, Installation, Killed
-
-ME, CARD, OTHER = "app:42", "card:7", "app:other"
-SAID: Final = (
-    consent("given", SUGGEST, at=NOW - HOUR),
-    consent("given", TRAIN, at=NOW - HOUR),
-    purchased("o-1"),
-    purchased("o-2", identity=CARD),
-    *linked(ME, CARD),
-    consent("given", SUGGEST, identity=OTHER, at=NOW - HOUR),
-    purchased("o-3", identity=OTHER),
-)
-
-
-@pytest.fixture
-async def home(tmp_path: Path) -> AsyncIterator[Installation]:
-    home = Installation(tmp_path)
-    await lived_in(home)
-    yield home
-    home.ledger.close()
-    home.evidence.close()
-
-
-async def lived_in(home: Installation) -> None:
-    await home.world.log.start()
-    await home.world.happened(*SAID)
-    home.archive()
-    home.follow()
-    home.accesses.note(LOOKED)
-    home.train("with them")
-    home.residue.entries = {"decision:1": pseudonym(ME), "cap:1": pseudonym(CARD), "decision:2": pseudonym(OTHER)}
-
-
-def replayed(home: Installation, identity: str) -> Facet:
-    """The facet that all of history amounts to, as a rebuild makes it."""
-    facet = Facet()
-    for _, some in home.history.facts():
-        if some.identity == pseudonym(identity):
-            facet = fold(facet, some).facet
-    return facet
+from tests.rights.erasing import CARD, KEY, ME, OTHER, SAID, Installation, Killed, lived_in, replayed
 
 
 async def test_every_place_is_emptied_and_others_are_left_alone(home: Installation) -> None:
@@ -132,58 +89,6 @@ async def test_replaying_all_of_history_brings_nobody_back(home: Installation, c
     assert (await home.facet(ME)).consents == {}
 
 
-async def test_a_store_put_back_from_before_is_emptied_by_the_log(home: Installation) -> None:
-    copy = home.world.store.snapshot()
-    home.ask(ME, CARD)
-    await home.until_done()
-    gone = await home.facet(ME)
-
-    await home.put_back(copy)
-
-    assert await home.facet(ME) == gone
-
-
-async def test_a_store_put_back_from_before_is_emptied_where_the_log_does_not_reach_back(home: Installation) -> None:
-    copy, entries = home.world.store.snapshot(), dict(home.residue.entries)
-    home.ask(ME, CARD)
-    await home.until_done()
-    home.world.store.restore(copy)
-    home.residue.entries, home.residue.number = entries, 0
-
-    assert await ask_again(home.places(), is_caught_up=no) == []
-    again = await ask_again(home.places(), is_caught_up=yes)
-
-    assert {each.identities for each in again} == {(pseudonym(ME),), (pseudonym(CARD),)}
-    await home.until_done()
-    assert [erased_at(await home.facet(each)) is not None for each in (ME, CARD, OTHER)] == [True, True, False]
-    assert home.residue.entries == {"decision:2": pseudonym(OTHER)}
-    assert await ask_again(home.places(), is_caught_up=yes) == []
-
-
-async def test_who_came_back_is_left_alone_when_the_log_empties_the_store_again(home: Installation) -> None:
-    copy, entries = home.world.store.snapshot(), dict(home.residue.entries)
-    home.ask(ME, CARD)
-    await home.until_done()
-    home.world.now += HOUR
-    await home.world.happened(purchased("o-9", at=home.world.now))
-    await home.put_back(copy)
-    home.residue.entries, home.residue.number = entries, 0
-
-    assert await ask_again(home.places(), is_caught_up=yes) == []
-
-    assert set((await home.facet(ME)).service.orders) == {"o-9"}
-    assert home.residue.entries == {"decision:2": pseudonym(OTHER)}
-    assert await home.residue.reached() == home.requests.latest()
-
-
-async def yes() -> bool:
-    return True
-
-
-async def no() -> bool:
-    return False
-
-
 async def test_who_comes_back_afterwards_starts_at_unknown(home: Installation) -> None:
     home.ask(ME)
     await home.until_done()
@@ -194,6 +99,15 @@ async def test_who_comes_back_afterwards_starts_at_unknown(home: Installation) -
 
     assert set((await home.facet(ME)).service.orders) == {"o-9"}
     assert replayed(home, ME) == await home.facet(ME)
+
+
+async def test_an_erased_person_looks_like_nobody_at_the_desk(home: Installation) -> None:
+    home.ask(ME, CARD)
+    await home.until_done()
+
+    erased, nobody = await home.world.card(ME), await home.world.card("app:never-seen")
+
+    assert {name for name in erased if erased[name] != nobody[name]} <= {"ref", "identities", "canonical"}
 
 
 async def test_what_somebody_did_after_coming_back_outlives_a_slow_erasure(home: Installation) -> None:
@@ -210,28 +124,6 @@ async def test_what_somebody_did_after_coming_back_outlives_a_slow_erasure(home:
     with home.evidence.reading() as evidence:
         [kept] = evidence.of([pseudonym(ME)])[pseudonym(ME)]
     assert kept.fact.type == "consent.given"
-
-
-async def test_a_model_made_with_the_person_is_not_kept(home: Installation) -> None:
-    with_them = home.models.current()
-    home.ask(ME)
-
-    await home.until_done()
-
-    assert home.models.current() != with_them
-    assert home.models.names() == [home.models.current()]
-
-
-async def test_an_act_that_is_still_being_recorded_is_waited_for(home: Installation) -> None:
-    home.ask(ME)
-    home.residue.is_act_open = True
-    await home.carry_out()
-    await home.world.fold()
-    waiting = await home.carry_out()
-    assert "still being recorded" in waiting["store"].why
-
-    home.residue.is_act_open = False
-    await home.until_done()
 
 
 async def test_the_certificate_says_what_went_and_what_stays_and_is_signed(home: Installation) -> None:
