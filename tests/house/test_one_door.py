@@ -11,7 +11,7 @@ SAY_INSTEAD = (
     "It knows holds, other identities, overlays, expiry and needs, which a look at the state does not:\n"
 )
 
-MAKES_SUBJECTS = {"consent/door.py", "profiles/view.py", "profiles/person.py"}
+MAKES_SUBJECTS = {"consent/door.py", "profiles/view.py", "profiles/person.py", "benchmarks/door.py"}
 
 READS_THE_STATE = {
     "profiles/fold.py": "folds acts into it and asks `opens`",
@@ -20,6 +20,7 @@ READS_THE_STATE = {
 }
 
 IMPORTS_THE_STATE = {
+    "benchmarks/door.py": {"Cause", "Form", "Grant", "NEVER_ASKED", "No", "with_grant", "with_no"},
     "profiles/facet.py": {"PurposeState"},
     "profiles/fold.py": {"NEVER_ASKED", "opens", "with_act"},
     "profiles/permitted.py": {"opens"},
