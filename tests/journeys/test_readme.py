@@ -13,6 +13,7 @@ import pytest
 from tests.builders import event, money
 from tests.journeys.desks import Desk, until_answers_hold_for_a_minute
 from tests.servers import ROOT
+from tests.waiting import until
 
 pytestmark = pytest.mark.servers
 
@@ -47,6 +48,10 @@ def test_the_readme_names_these_commands_and_no_others() -> None:
         "make run",
         "make test",
         ".venv/bin/rapport tour",
+        ".venv/bin/rapport officer history app:jon",
+        ".venv/bin/rapport officer permitted app:jon",
+        ".venv/bin/rapport ledger publish DIR",
+        ".venv/bin/rapport ledger verify rapport-data/ledger --key KEY --checkpoint DIR/checkpoint",
         ".venv/bin/rapport replay FILE.jsonl",
         ".venv/bin/rapport replay olist DIR --grant profile.build,suggest.personal",
     ]
@@ -62,6 +67,26 @@ def test_the_tour_ends_where_it_began(data: Path) -> None:
 
     assert answer.returncode == 0, answer.stderr
     assert "to the byte" in " ".join(answer.stdout.split())
+
+
+def test_the_officer_sees_what_was_agreed_to(data: Path) -> None:
+    for question in ("history", "permitted"):
+        answer = run(f".venv/bin/rapport officer {question} app:jon", data)
+        assert answer.returncode == 0, answer.stderr
+        assert answer.stdout
+
+
+def test_the_ledger_is_published_and_verified(data: Path, tmp_path: Path) -> None:
+    until((data / "ledger" / "checkpoint").exists, what="a signed ledger")
+    key = json.loads(run(".venv/bin/rapport ledger show --json", data).stdout)["keys"][0]
+
+    published = run(f".venv/bin/rapport ledger publish {tmp_path}", data)
+    verified = run(
+        f".venv/bin/rapport ledger verify {data}/ledger --key {key} --checkpoint {tmp_path}/checkpoint --json", data
+    )
+
+    assert published.returncode == 0, published.stderr
+    assert (verified.returncode, json.loads(verified.stdout)["holds"]) == (0, True), verified.stderr
 
 
 def test_a_file_of_events_is_replayed(data: Path, tmp_path: Path) -> None:
