@@ -22,7 +22,7 @@ from outreach.decision import DECISION_FORMAT, Decision, arm_of, decision_id, oc
 from outreach.facts import breach_fact
 from outreach.guard import HoldUntil, Never, Send, Verdict, guard, unreachable
 from outreach.message import message_of
-from outreach.occasions import Occasion, iso_week, occasion_of
+from outreach.occasions import Occasion, iso_week, occasion_of, tells_too_much
 from outreach.records import OutreachRecords, OutreachUnavailable, Room
 from outreach.timers import Timers
 from outreach.triggers import Trigger
@@ -100,6 +100,8 @@ class Decider:
         held = _held(case)
         closed = await self._closed(case, view)
         if view is None or closed is not None:
+            if held is None and tells_too_much(case.trigger, view, now=case.now):
+                return "nothing"
             # Nothing of the person is looked at, so nothing tells one such occasion of a week from another.
             key = f"closed {iso_week(case.candidate.at)}"
             prior = held or self._prior(case, key)

@@ -52,6 +52,14 @@ def occasion_of(trigger: Trigger, candidate: Candidate, view: PersonView, *, now
             return _bought_again(trigger, when, candidate, view.service.orders, permitted)
 
 
+def tells_too_much(trigger: Trigger, view: PersonView | None, *, now: int) -> bool:
+    """Tell whether already that the trigger was set off says what only `data.sensitive` may, and that is closed."""
+    categories = trigger.when.categories if isinstance(trigger.when, BoughtAgain) else ()
+    if not categories or any(category_purpose(category) != SENSITIVE for category in categories):
+        return False
+    return view is None or not view.permits(SENSITIVE, at=now, known_at=now)
+
+
 def iso_week(at: int) -> str:
     """The ISO week of a time (ms), in UTC: `2026-W09`."""
     year, week, _ = datetime.fromtimestamp(at / 1000, tz=UTC).isocalendar()

@@ -12,9 +12,9 @@ from recommender.artifact import encode_artifact
 from recommender.training import train
 from tests.builders import NOW
 from tests.noninterference.crowd import CATALOGUE, QUICK, accepted, crowd
-from tests.noninterference.histories import history, moment, retold
+from tests.noninterference.histories import history, moment, private_facts, retold
 from tests.noninterference.people import Held
-from tests.noninterference.refusals import PERSON, common, given
+from tests.noninterference.refusals import PERSON, closing, common
 from tests.recommender.worlds import CODE, log_of
 
 SIZES: Final = (12, 16, 20)
@@ -37,23 +37,23 @@ def drawn_training_pair(chance: Random) -> TrainingPair:
     size = chance.choice(SIZES)
     if chance.random() < 0.3:
         closed = frozenset(chance.sample(CLOSABLE, chance.randrange(1, len(CLOSABLE) + 1)))
-        yes = [given(each) for each in sorted({TRAIN, *CLOSABLE} - closed)]
-        told = taking_history(chance, PERSON)
-        return TrainingPair(
-            difference="closed fields",
-            one=files(crowd(size), [*yes, *told]),
-            other=files(crowd(size), [*yes, *retold(chance, told, closed=closed)]),
+        shared = closing(chance, closed, opened={TRAIN, *CLOSABLE})
+        told = [*private_facts(chance, PERSON), *taking_history(chance, PERSON)]
+        one, other = (
+            files(crowd(size), [*shared.before, *facts], held=shared.held)
+            for facts in (told, retold(chance, told, closed=closed))
         )
+        return TrainingPair(difference=shared.refusal, one=one, other=other)
     shared = common(chance, purpose=TRAIN)
-    one, other = (
+    first, second = (
         [*shared.before, *(each for who in shared.identities for each in taking_history(chance, who)), *shared.after]
         for _ in range(2)
     )
     existed = chance.random() < 0.5
     return TrainingPair(
         difference=f"{shared.refusal}, {'another history' if existed else 'existence'}",
-        one=files(crowd(size), one, held=shared.held),
-        other=files(crowd(size), other, held=shared.held) if existed else without_anyone(size),
+        one=files(crowd(size), first, held=shared.held),
+        other=files(crowd(size), second, held=shared.held) if existed else without_anyone(size),
     )
 
 

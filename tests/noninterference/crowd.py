@@ -16,7 +16,8 @@ from tests.recommender.worlds import CODE, agreed, log_of
 CATALOGUE: Final = load_catalogue()
 SERVICES: Final = tuple(sorted(CATALOGUE.by_id))
 PLAN: Final = Plan(fit=Fit(dimensions=8, epochs=40), feature_people_min=2, judged_people_min=5)
-QUICK: Final = Plan(fit=Fit(dimensions=3, epochs=2), feature_people_min=2, judged_people_min=2)
+QUICK: Final = Plan(fit=Fit(dimensions=3, epochs=2), feature_people_min=1, judged_people_min=2)
+"""A feature of a single person counts, so that nobody hides among the others."""
 
 
 def accepted(service: str, *, identity: str, at: int) -> Fact:

@@ -73,7 +73,9 @@ def history(chance: Random, identity: str, *, longest: int = LONGEST) -> list[Fa
     told = plain_history(chance, identity, longest=longest)
     if chance.random() < 0.3:
         told += plant(chance, chance.choice(sorted(PLANTS)), identity)
-        chance.shuffle(told)
+    if chance.random() < 0.3:
+        told += _bought("grocery", 2, days_ago=0)(chance, identity)
+    chance.shuffle(told)
     return told
 
 

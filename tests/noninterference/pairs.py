@@ -21,7 +21,7 @@ from tests.noninterference.artifacts import CLOSABLE
 from tests.noninterference.crowd import CATALOGUE, model
 from tests.noninterference.histories import drawn_fact, history, moment, private_facts, restraining, retold
 from tests.noninterference.people import People
-from tests.noninterference.refusals import NEIGHBOUR, PERSON, TIES, Common, Tie, agreed, common, given, tied
+from tests.noninterference.refusals import NEIGHBOUR, PERSON, TIES, Common, Tie, agreed, closing, common, tied
 from tests.recommender.worlds import KEY
 
 CHANNELS: Final = (None, "desk", "app", "store")
@@ -118,15 +118,13 @@ DIFFERENCES: Final[Mapping[str, Callable[[Random, list[Fact]], list[Fact]]]] = {
 def drawn_field_pair(chance: Random) -> Pair:
     """A person who agreed to all but some purposes of fields, with other content in just those fields."""
     closed = frozenset(chance.sample(CLOSABLE, chance.randrange(1, len(CLOSABLE) + 1)))
-    shared = Common(
-        refusal=f"never asked for {', '.join(sorted(closed))}",
-        before=tuple(given(each) for each in sorted(PURPOSES.keys() - closed)),
-    )
+    shared = closing(chance, closed, opened=PURPOSES)
     tie = chance.choice(TIES)
     around = (*tied(tie), *agreed(SUGGEST, identity=NEIGHBOUR))
     told = [*private_facts(chance, PERSON), *history(chance, PERSON)]
     worlds = (
-        People([*shared.before, *around, *facts], held={}) for facts in (told, retold(chance, told, closed=closed))
+        People([*shared.before, *around, *facts], held=shared.held)
+        for facts in (told, retold(chance, told, closed=closed))
     )
     return Pair(shared=shared, difference="fields", tie=tie, one=next(worlds), other=next(worlds), tries=1)
 

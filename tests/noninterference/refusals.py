@@ -1,6 +1,6 @@
 """All the ways in which a person's data may not be used for a purpose: what both worlds of a pair have in common."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cache
 from random import Random
@@ -53,6 +53,18 @@ def common(chance: Random, *, purpose: str = SUGGEST) -> Common:
         after=made.after,
         held=made.held,
         identities=made.identities,
+    )
+
+
+def closing(chance: Random, closed: frozenset[str], *, opened: Collection[str]) -> Common:
+    """A person who agreed to the opened purposes; each of the closed ones was never asked for, is held, or expired."""
+    ways = {purpose: chance.choice(("never asked", "held", "expired")) for purpose in sorted(closed)}
+    past = [given(each, expires_at=_TAKEN_BACK) for each, way in ways.items() if way == "expired"]
+    held = frozenset(each for each, way in ways.items() if way == "held")
+    return Common(
+        refusal=", ".join(f"{purpose} {way}" for purpose, way in ways.items()),
+        before=(*past, *(given(each) for each in sorted({*opened, *held} - (closed - held)))),
+        held={PERSON: held},
     )
 
 
