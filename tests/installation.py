@@ -15,7 +15,7 @@ import redis
 from kafka.admin import KafkaAdminClient
 
 from commands.lag_board import read_board
-from commands.settings import Keyring, Settings, make_keyring, settings_of
+from commands.settings import KEY_FILE, Keyring, Settings, make_keyring, settings_of
 from embedded.process import Process, running
 from embedded.service import Service
 from events.admission import Admission, EventRefused
@@ -33,6 +33,11 @@ from tests.servers import ROOT, Valkey, embedded_broker, embedded_store
 from tests.waiting import until
 
 PARTITIONS = 4
+SPREADING = "6dc4c01b6b494373b7fb165cabd569fcea0da84d375835b4a1e70c4314864512"
+"""A key under which `app:0` to `app:19`, and the first five of them, are in every one of the partitions.
+
+Under one made by chance some partition would be without anybody once in eighty installations.
+"""
 
 
 @dataclass(frozen=True)
@@ -164,7 +169,14 @@ def installation_in(
         ensure_topics(settings.brokers, settings.topics, replication=1)
         if shared:
             started.callback(remove_topics, settings, settings.topics)
-        yield Installation(settings, make_keyring(settings), store)
+        yield Installation(settings, keyring_in(settings), store)
+
+
+def keyring_in(settings: Settings) -> Keyring:
+    """The keys of an installation for tests, which stand in its data folder afterwards."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    (settings.data / KEY_FILE).write_text(f"{SPREADING}\n")
+    return make_keyring(settings)
 
 
 def named_cluster() -> str | None:

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from commands.logs import epochs_file
-from commands.settings import make_keyring, settings_of
+from commands.settings import settings_of
 from embedded.broker import broker_service
 from embedded.ports import LOOPBACK, free_port
 from embedded.process import running
 from streams.admin import broker_hints, ensure_topics
-from tests.installation import PARTITIONS, Installation, fresh_prefix, named_cluster, remove_topics
+from tests.installation import PARTITIONS, Installation, fresh_prefix, keyring_in, named_cluster, remove_topics
 from tests.integration.brokers import on_each_broker
 from tests.integration.orders import archived, folded, orders
 from tests.integration.resting import worked_off
@@ -66,7 +66,7 @@ def on_a_new_log(folder: Path, store: Valkey, place: Place) -> Iterator[Installa
         ensure_topics(settings.brokers, settings.topics, replication=1)
         if place.cluster:
             started.callback(remove_topics, settings, settings.topics)
-        yield Installation(settings, make_keyring(settings), store)
+        yield Installation(settings, keyring_in(settings), store)
 
 
 def worked(made: Installation, events: Sequence[dict[str, Any]], *, total: int, keeps_history: bool = True) -> None:
