@@ -6,7 +6,8 @@ objection are facts: they close doors once they are folded, for every identity t
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
@@ -25,6 +26,8 @@ from consent.rights_requests import Asked
 from events.admission import event_key, payload_digest
 from events.fact import Fact
 from events.identity import Described
+from events.log import LogError
+from events.position import Position
 from events.shape import Shape, format_time
 from events.tokens import encode_token
 from profiles.view import PersonView
@@ -92,6 +95,7 @@ class RightNoted(Shape):
 
 
 _ATTRIBUTES: Final[Mapping[str, str]] = {"restriction": "restricted", "objection": "suppressed"}
+_RESTRICTED: Final = Described(attributes={"restricted": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,10 @@ class RightsRoutes:
         )
 
     async def erase(self, ref: Ref, request: Request, *, purpose: Purpose = None, reason: Reason = None) -> ErasureCard:
-        """It is carried out by itself from then on, whatever stops on the way. Asking again answers the same one."""
+        """It is carried out by itself from then on, whatever stops on the way. Asking again answers the same one.
+
+        Until then the person is restricted: only contract and law go on.
+        """
         view = await self._looking(request, ref, what="erasure", purpose=purpose, reason=reason)
         key = asked(request).key
         erasure = await asyncio.to_thread(
@@ -171,6 +178,9 @@ class RightsRoutes:
                 by=key.id if key else "",
             ),
         )
+        # Heard of no later than the erasure, so whoever comes back is not restricted by it.
+        with suppress(LogError):  # the erasure itself closes every door, once the log is there
+            await self._note(view.members, _RESTRICTED, now=erasure.asked_at, name=erasure.id)
         return erasure_card(erasure)
 
     async def exercise(
@@ -178,11 +188,13 @@ class RightsRoutes:
     ) -> RightNoted:
         """One fact for every identity that is verified as the person."""
         view = await self._looking(request, ref, what=said.right, purpose=purpose, reason=reason)
-        now, name = self.services.clock(), secrets.token_hex(16)
         body = Described(attributes={_ATTRIBUTES[said.right]: not said.ended})
-        facts = [_fact(identity, body, now=now, name=name) for identity in view.members]
-        positions = await self.services.log.append([self.services.admission.place(fact) for fact in facts])
-        return RightNoted(identities=len(facts), after=encode_token(positions))
+        positions = await self._note(view.members, body, now=self.services.clock(), name=secrets.token_hex(16))
+        return RightNoted(identities=len(positions), after=encode_token(positions))
+
+    async def _note(self, identities: Sequence[str], body: Described, *, now: int, name: str) -> list[Position]:
+        facts = [_fact(identity, body, now=now, name=name) for identity in identities]
+        return await self.services.log.append([self.services.admission.place(fact) for fact in facts])
 
     async def erasures(self) -> Erasures:
         """All that were ever asked for; whom they were about is not known any more once they are done."""

@@ -5,10 +5,12 @@ from typing import Any
 import httpx
 import pytest
 
+from commands.rights_erasure import erasure_fact
 from consent.purposes import PROFILE, SUGGEST
 from consent.rights import STEPS
-from tests.api.world import problem
-from tests.builders import HOUR, NOW, consent, linked, pseudonym, purchased
+from events.fact import decode_fact
+from tests.api.world import EVENTS, problem
+from tests.builders import HOUR, NOW, PARTITIONS, consent, linked, pseudonym, purchased
 from tests.officer.desk import AUDIT, Desk
 
 SAID = (
@@ -52,6 +54,48 @@ async def test_asking_keeps_a_request_for_all_verified_identities_and_no_others(
     assert kept.identities == tuple(sorted([pseudonym("app:42"), pseudonym("card:7")]))
     assert kept.left == ("phone",)
     assert pseudonym("app:42") not in answer.text
+
+
+async def test_every_door_is_closed_from_the_request_on_whether_or_not_a_keeper_runs(desk: Desk) -> None:
+    await desk.happened(*SAID)
+    assert (await standing(desk))[PROFILE]["allowed"] is True
+
+    await asks(desk, "POST", "erasure")
+    await desk.fold()
+
+    for identity in ("app:42", "card:7"):
+        assert (await standing(desk, identity))[PROFILE]["allowed"] is False
+    assert (await standing(desk))["service.fulfil"]["allowed"] is True
+
+
+async def test_who_comes_back_is_not_restricted_by_the_request(desk: Desk) -> None:
+    await desk.happened(*SAID)
+    desk.now += HOUR
+    await asks(desk, "POST", "erasure")
+    [kept] = desk.services.rights.pending()
+    tombstones = [erasure_fact(kept, identity) for identity in kept.identities]
+    late = [
+        fact
+        for partition in range(PARTITIONS)
+        for record in desk.log.records(EVENTS, partition)
+        if (fact := decode_fact(record.value)).received_at == kept.asked_at
+    ]
+    assert len(late) == 2
+    await desk.happened(*tombstones)
+    await desk.happened(*late)  # it came on the log behind the erasure
+
+    desk.now += HOUR
+    await desk.happened(consent("given", PROFILE, at=desk.now))
+
+    assert (await standing(desk))[PROFILE]["allowed"] is True
+
+
+async def test_a_log_that_is_away_keeps_nobody_from_asking(desk: Desk) -> None:
+    await desk.happened(*SAID)
+    await desk.log.stop()
+
+    assert (await asks(desk, "POST", "erasure")).status_code == 202
+    assert len(desk.services.rights.pending()) == 1
 
 
 async def test_asking_again_answers_the_same_request(desk: Desk) -> None:
