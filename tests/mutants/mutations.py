@@ -25,6 +25,8 @@ _CALLED: Final = {"any": "all", "all": "any", "max": "min", "min": "max"}
 _BOUNDS: Final = 100
 """A number from here on is a bound somebody chose, and one more of it is no other decision."""
 
+_ENTRY: Final = "entry"
+
 E = TypeVar("E")
 
 
@@ -44,6 +46,8 @@ class Mutation(NamedTuple):
     @property
     def name(self) -> str:
         """The change in words; line numbers play no part, so it stays the same while other lines move."""
+        if self.kind.startswith(_ENTRY):
+            return f"{self.scope}: {self.kind}"
         return f"{self.scope}: {self.before} -> {self.after} ({self.kind})"
 
 
@@ -124,7 +128,7 @@ def _ways(node: ast.AST, *, in_table: bool) -> Iterator[tuple[str, ast.AST]]:
     """What may be put in a node's place, and what kind of mistake that is."""
     yield from _other_conditions(node)
     yield from _other_values(node)
-    if in_table:
+    if in_table or isinstance(node, ast.Set):
         yield from _fewer_entries(node)
     if isinstance(node, ast.Call):
         yield from _other_calls(node)
@@ -157,18 +161,19 @@ def _other_values(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield "constant", ast.Constant(number + 1)
         case ast.BinOp(op=ast.Add() | ast.Sub()):
             yield "sum", ast.BinOp(node.left, ast.Sub() if isinstance(node.op, ast.Add) else ast.Add(), node.right)
-        case ast.Set(elts=[_, _, *_]):
-            yield from (("element left out", ast.Set(_but(node.elts, at))) for at in range(len(node.elts)))
 
 
 def _fewer_entries(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     match node:
-        case ast.Tuple():
-            yield from (("element left out", ast.Tuple(_but(node.elts, at), node.ctx)) for at in range(len(node.elts)))
+        case ast.Tuple() | ast.Set():
+            for at, element in enumerate(node.elts):
+                rest = _but(node.elts, at)
+                less = ast.Tuple(rest, node.ctx) if isinstance(node, ast.Tuple) else ast.Set(rest)
+                yield f"{_ENTRY} {_said(element)} left out", less
         case ast.Dict():
             for at, key in enumerate(node.keys):
-                named = "another table" if key is None else ast.unparse(key)
-                yield f"{named} left out", ast.Dict(_but(node.keys, at), _but(node.values, at))
+                named = "another table" if key is None else _said(key)
+                yield f"{_ENTRY} {named} left out", ast.Dict(_but(node.keys, at), _but(node.values, at))
 
 
 def _with_test(node: ast.If | ast.IfExp, *, value: bool) -> ast.AST:
