@@ -97,7 +97,7 @@ class Act(Shape):
         elif self.is_grant and self.notice is not None:
             raise Refusal("invalid", f"there is no such notice about {self.purpose}", code="unknown_notice")
         if self.is_grant and self.form is None and rules.needs_form(self.purpose, now=now):
-            raise Refusal("invalid", f"{self.purpose} needs a form: explicit, separate or written", code="no_form")
+            raise Refusal("invalid", f"{self.purpose} needs a form: separate or written", code="no_form")
         return ACTS[self.act].model_validate({**said, "act_id": act_id}, context=FROM_LOG)
 
 

@@ -36,7 +36,7 @@ AskOption = Annotated[
     typer.Option(help="show the notice to read out first, in this language, and record that it was read"),
 ]
 FormOption = Annotated[
-    Form | None, typer.Option(help="how clearly they agreed; data.sensitive wants to be told: explicit or separate")
+    Form | None, typer.Option(help="how clearly they agreed; data.sensitive wants separate or written")
 ]
 
 

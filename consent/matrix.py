@@ -94,8 +94,13 @@ class MatrixVersion(Shape):
     def _row(self, purpose: str, words: Mapping[Jurisdiction, Word]) -> Mapping[str | None, Ground]:
         grades: frozenset[str] = self.evidence.get(purpose, frozenset(EVIDENCE_GRADES))
         strictest = max(words.values(), key=_STRICTNESS.index)
-        row: dict[str | None, Ground] = {place: Ground(*_GROUNDS[word], grades) for place, word in words.items()}
-        row[None] = Ground(*_GROUNDS[strictest], grades)
+        # Which law is a person's may become known by a link, and a link alone must open nothing: a yes is as clear
+        # everywhere as it has to be where most is asked.
+        basis, form = _GROUNDS[strictest]
+        row: dict[str | None, Ground] = {
+            place: Ground(_GROUNDS[word][0], form, grades) for place, word in words.items()
+        }
+        row[None] = Ground(basis, form, grades)
         return row
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from consent.door import RefusalReason
 from consent.holds import Hold
 from consent.memory_holds import MemoryHolds
-from consent.purposes import FEEDBACK, PROFILE, PURPOSES, SENSITIVE, SUGGEST, TRAIN
+from consent.purposes import FEEDBACK, PROFILE, PURPOSES, SENSITIVE, SHARE, SUGGEST, TRAIN
 from events.fact import Fact, encode_fact
 from profiles.view import PersonView
 from tests.builders import (
@@ -238,6 +238,14 @@ async def test_a_merge_alone_opens_nothing_that_neither_side_had_open(
     for purpose in PURPOSES:
         if merged[purpose] and not PURPOSES[purpose].needs:
             assert any(each[purpose] for each in alone)
+
+
+@pytest.mark.parametrize("country", ["DE", "CN"])
+async def test_a_link_that_tells_which_law_is_a_person_s_opens_nothing(country: str) -> None:
+    said = consent("given", SHARE, identity=APP)
+    lives = fact("identity.described", identity=CARD, attributes={"country": country})
+    for view in (await seen(APP, said), await seen(APP, said, lives, *linked(APP, CARD))):
+        assert not answers(view)[SHARE]
 
 
 @given(st.lists(st.tuples(st.sampled_from([APP, CARD]), CHANCES), max_size=25))
