@@ -89,8 +89,10 @@ def _services(store: RedisStore, key: ApiKey) -> Services:
         confirmations=_nobody,
         links=_nobody,
         notices=_nobody,
+        rights=_nobody,
         clock=now_ms,
         decision_key=_SECRET,
+        suppression_key=_SECRET,
         timeout_s=60.0,
     )
 
