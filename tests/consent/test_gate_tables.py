@@ -1,7 +1,11 @@
 """The tables of the gates, entry by entry: what is lost from one of them would be open to everyone."""
 
+from typing import Literal
+
 import pytest
 
+from consent.door import Allowed, Part, permits, subject_of
+from consent.matrix import EVIDENCE_GRADES
 from consent.purposes import (
     ATTRIBUTE_PURPOSES,
     FEEDBACK,
@@ -14,6 +18,8 @@ from consent.purposes import (
     category_purpose,
 )
 from consent.recording import plan_act
+from consent.rules import shipped_rules
+from consent.state import Grant, PurposeState
 from events.acts import ConsentGiven
 from events.shape import format_time
 from tests.builders import DAY, NOW, PARTITIONS, pseudonym
@@ -80,3 +86,23 @@ def test_a_yes_may_have_ended_before_it_was_heard_of_but_not_before_it_began(occ
 
     assert getattr(planned(began), "code", None) == "bad_time"
     assert getattr(planned(began + 1), "code", None) is None
+
+
+@pytest.mark.parametrize("grade", EVIDENCE_GRADES)
+def test_a_yes_of_every_grade_of_evidence_is_told_with_it(grade: Literal["demo", "imported", "recorded"]) -> None:
+    state = PurposeState(grants=(Grant(NOW - DAY, NOW - DAY, 0, b"12345678", grade),))
+    who = subject_of(parts=(Part(pseudonym("app:42"), {PROFILE: state}),), jurisdiction="EU", read_at=NOW)
+
+    answer = permits(who, PROFILE, at=NOW, known_at=NOW)
+
+    assert isinstance(answer, Allowed)
+    assert answer.because.evidence == grade
+
+
+def test_the_grades_of_evidence_are_these_the_weakest_first() -> None:
+    assert EVIDENCE_GRADES == ("demo", "imported", "recorded")
+
+
+def test_a_purpose_there_is_not_needs_no_form() -> None:
+    assert not shipped_rules().needs_form("no.such", now=NOW)
+    assert shipped_rules().needs_form(SENSITIVE, now=NOW)

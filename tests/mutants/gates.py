@@ -39,8 +39,8 @@ _OF_THE_DOOR: Final = (
 
 TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "consent/door.py": _OF_THE_DOOR,
-    "consent/matrix.py": ("tests/consent/test_matrix.py", *_OF_THE_DOOR),
-    "consent/rules.py": ("tests/consent/test_matrix.py", *_OF_THE_DOOR),
+    "consent/matrix.py": ("tests/consent/test_matrix.py", "tests/consent/test_gate_tables.py", *_OF_THE_DOOR),
+    "consent/rules.py": ("tests/consent/test_gate_tables.py", "tests/consent/test_matrix.py", *_OF_THE_DOOR),
     "consent/status.py": _OF_THE_DOOR,
     "consent/state.py": ("tests/consent/test_states.py", *_OF_THE_DOOR, "tests/profiles/test_fold.py"),
     "consent/purposes.py": ("tests/consent/test_gate_tables.py", "tests/consent/test_purposes.py", *_OF_THE_DOOR),
@@ -58,8 +58,8 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "recommender/choices.py": ("tests/recommender/test_training.py",),
     "outreach/guard.py": ("tests/outreach/test_guard.py", "tests/outreach/test_deciding.py"),
     "outreach/assessment.py": ("tests/outreach/test_deciding.py",),
-    "outreach/occasions.py": ("tests/outreach/test_deciding.py",),
-    "outreach/claiming.py": ("tests/outreach/test_claiming.py",),
+    "outreach/occasions.py": ("tests/outreach/test_deciding.py", "tests/noninterference/test_messages.py"),
+    "outreach/claiming.py": ("tests/outreach/test_claiming.py", "tests/outreach/test_claims_after_linking.py"),
     "api/card.py": ("tests/api/test_customers.py",),
     "api/standing.py": ("tests/api/test_consents.py", "tests/api/test_customers.py"),
     "api/preferences.py": ("tests/leaving/test_page.py", "tests/leaving/test_preferences.py"),

@@ -26,6 +26,8 @@ _BOUNDS: Final = 100
 """A number from here on is a bound somebody chose, and one more of it is no other decision."""
 
 _ENTRY: Final = "entry"
+_WORDING: Final = frozenset({"data", "dpv"})
+"""What a purpose says of itself to people."""
 
 E = TypeVar("E")
 
@@ -118,6 +120,8 @@ def _inside(top: ast.AST) -> Iterator[ast.AST]:
     while waiting:
         node = waiting.pop(0)
         yield node
+        if isinstance(node, ast.keyword) and node.arg in _WORDING:
+            continue
         if isinstance(node, ast.AnnAssign):
             waiting += [] if node.value is None else [node.value]
         else:
