@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,9 +31,12 @@ def main() -> int:
     if given.list:
         sys.stdout.write("".join(f"{each.name}\n" for each in picked))
         return 0
+    if not picked:
+        sys.stdout.write("there is no such mutant\n")
+        return 1
     preload()
     tried = [_told(each, examples=given.examples) for each in picked]
-    report = text(tried, of=len(mutants), left_out=len(known))
+    report = text(tried, of=len(mutants), known=known)
     sys.stdout.write(report)
     if given.report:
         given.report.write_text(report, encoding="utf-8")
@@ -61,8 +64,8 @@ def _told(mutant: Mutant, *, examples: int) -> Tried:
     return tried
 
 
-def text(tried: Iterable[Tried], *, of: int, left_out: int) -> str:
-    """The report: how many were killed of each module, and every survivor by name."""
+def text(tried: Iterable[Tried], *, of: int, known: Mapping[str, str]) -> str:
+    """The page: how many were killed of each module, every survivor by name, and what is not tried, with the reason."""
     counts: dict[str, Counter[Fate]] = {}
     survivors = []
     for mutant, fate in tried:
@@ -77,14 +80,21 @@ def text(tried: Iterable[Tried], *, of: int, left_out: int) -> str:
         for name, found in sorted(counts.items())
     ]
     head = [
+        "# Mutants of the gates",
+        "",
+        "Written by `python -m tests.mutants --report docs/reference/mutants.md`.",
+        "[Decision 85](../decisions/0085-noninterference.md) says what is mutated, and how.",
+        "",
         f"{total.total()} of {of} mutants tried, {killed} killed ({share:.1f} %), {total['hung']} as they never ended.",
-        f"{left_out} more change nothing and are not tried.",
         "",
         "| module | tried | killed |",
         "|---|---|---|",
     ]
     listed = [f"- `{name}`" for name in sorted(survivors)] or ["None."]
-    return "\n".join([*head, *rows, "", "Survived:", "", *listed, ""])
+    same = [f"- `{name}`: {why}" for name, why in sorted(known.items())]
+    return "\n".join(
+        [*head, *rows, "", "## Survived", "", *listed, "", "## Change nothing, and are not tried", "", *same, ""]
+    )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ All chance comes from a seeded `random.Random`, so a pair that differs can be ma
 """
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from random import Random
 from typing import Any, Final
 
@@ -108,21 +108,20 @@ def moment(chance: Random) -> int:
 
 
 def restraining(chance: Random, identity: str) -> list[Fact]:
-    """Deny-only facts, some of them now and then: an open complaint, a service told of, a service declined."""
+    """Deny-only facts, some of them now and then."""
     service = chance.choice(["diapers", "fee-explanation", "care-call", "delivery-flat-rate"])
-    told = [
+    return chance.sample(_denying(identity, service), chance.choice([0, 0, 0, 1, 2]))
+
+
+@cache
+def _denying(identity: str, service: str) -> tuple[Fact, ...]:
+    """An open complaint, a service told of, a service declined."""
+    about = partial(fact, identity=identity, service=service)
+    return (
         complaint("open", identity=identity, at=NOW - 3 * DAY),
-        fact("feedback.suggestion_presented", identity=identity, at=NOW - HOUR, decision="d-1", service=service),
-        fact(
-            "feedback.suggestion_answered",
-            identity=identity,
-            at=NOW - 2 * DAY,
-            decision="d-2",
-            service=service,
-            answer="declined",
-        ),
-    ]
-    return chance.sample(told, chance.choice([0, 0, 0, 1, 2]))
+        about("feedback.suggestion_presented", at=NOW - HOUR, decision="d-1"),
+        about("feedback.suggestion_answered", at=NOW - 2 * DAY, decision="d-2", answer="declined"),
+    )
 
 
 def private_facts(chance: Random, identity: str) -> list[Fact]:
