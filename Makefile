@@ -1,6 +1,6 @@
 # Everything goes through here.  Python 3 and make are enough: the first target that needs more fetches it.
 .DEFAULT_GOAL := help
-.PHONY: help run check test chaos simulate bench docs setup fmt lint
+.PHONY: help run check test chaos simulate noninterference mutants bench docs setup fmt lint
 PYTHON := .venv/bin/python
 READY := .venv/.ready
 TOOLS := .venv/.ready-tools
@@ -25,6 +25,12 @@ chaos: $(TOOLS) ## kill, pause and cut off real processes, and recount: make cha
 
 simulate: $(TOOLS) ## replay one simulated history: make simulate ARGS=827
 	$(PYTHON) -m tests.simulation $(ARGS)
+
+noninterference: $(TOOLS) ## compare worlds that differ only in what may not be used: make noninterference ARGS="--help"
+	$(PYTHON) -m tests.noninterference $(ARGS)
+
+mutants: $(TOOLS) ## take the guards of consent away one by one, and see which tests tell
+	$(PYTHON) -m tests.mutants --report docs/reference/mutants.md $(ARGS)
 
 bench: $(TOOLS) ## measure
 	$(PYTHON) -m benchmarks $(ARGS)

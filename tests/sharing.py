@@ -13,6 +13,8 @@ LONGEST_FIRST: Final = (
     "tests/integration/test_olist_exact.py",
     "tests/benchmarks/test_measurements.py",
     "journeys",
+    "tests/mutants/test_mutants.py",
+    "tests/noninterference/test_answers.py",
     "tests/integration/test_log_adoption.py",
     "tests/integration/test_up.py",
     "tests/integration/test_partitions.py",
