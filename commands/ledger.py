@@ -76,7 +76,7 @@ def show(*, data: DataOption = None, json: JsonOption = False) -> None:
         emit({"entries": size, "signed": signed, "keys": keys, "published": [_plain(each) for each in told]})
         return
     signed_by = f"signed up to {latest[0]:,} at {format_time(latest[2])}" if latest else "never signed"
-    console.print(f"{size:,} entries, {signed_by}")
+    console.print(f"{size:,} entries, {signed_by}", soft_wrap=True)
     for key in keys:
         console.print(f"key {key}", soft_wrap=True, highlight=False)
     console.print(_publications(told) if told else "published nowhere")
@@ -120,7 +120,9 @@ def prove(
     with _opened(settings_of(data=data)) as ledger:
         proof = ledger.prove(entry, since=earlier)
     out.write_text(json_format.dumps(proof.written(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    console.print(f"{entry} is leaf {proof.index:,} of {read_checkpoint(proof.note).size:,}; proof in {out}")
+    console.print(
+        f"{entry} is leaf {proof.index:,} of {read_checkpoint(proof.note).size:,}; proof in {out}", soft_wrap=True
+    )
 
 
 @app.command()
@@ -217,15 +219,19 @@ def _tell(said: dict[str, Any], findings: list[Finding], pinned: Checkpoint | No
     else:
         console.print(
             f"{said['entries']:,} entries, signed up to {said['signed'] or 0:,}; "
-            f"openings: {said['openings']:,} fit, {said['destroyed']:,} destroyed"
+            f"openings: {said['openings']:,} fit, {said['destroyed']:,} destroyed",
+            soft_wrap=True,
         )
     for each in findings:
         console.print(f"[red]✗[/] {each.kind}: {each.detail}", soft_wrap=True)
     if not findings:
         since = f"; continues the checkpoint of {pinned.size:,} entries" if pinned else ""
-        console.print(f"[green]✓[/] nothing was altered{since}")
+        console.print(f"[green]✓[/] nothing was altered{since}", soft_wrap=True)
     if pinned is None:
-        console.print("no earlier checkpoint was given: whoever holds the signing key could have rewritten all of it")
+        console.print(
+            "no earlier checkpoint was given: whoever holds the signing key could have rewritten all of it",
+            soft_wrap=True,
+        )
 
 
 def _publications(told: list[Publication]) -> Table:

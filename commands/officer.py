@@ -80,7 +80,7 @@ def history(
             *when, each["type"], _said(each["said"]), each["identity"]["kind"], each["source"], each["position"]
         )
     console.print(table)
-    console.print(f"read up to {', '.join(told['read_to'])}")
+    console.print(f"read up to {', '.join(told['read_to'])}", soft_wrap=True)
 
 
 @app.command()
@@ -103,10 +103,13 @@ def permitted(
         return
     for sense, title in (("as_known", "as it was known"), ("in_hindsight", "in hindsight of")):
         found = told[sense]
-        console.print(f"\n[bold]{found['at']}, {title} {found['known_at']}[/], {len(found['identities'])} identities")
+        console.print(
+            f"\n[bold]{found['at']}, {title} {found['known_at']}[/], {len(found['identities'])} identities",
+            soft_wrap=True,
+        )
         console.print(consent_table(found["purposes"]))
     if told["as_known"]["purposes"] == told["in_hindsight"]["purposes"]:
-        console.print("\nhindsight changes nothing")
+        console.print("\nhindsight changes nothing", soft_wrap=True)
 
 
 @app.command()
@@ -161,7 +164,7 @@ def denied(
         table.add_row(each["at"], each["trigger"], each["verdict"], why, each["channel"] or "")
     console.print(table)
     for gap in told["not_kept"]:
-        console.print(f"not kept of {gap}")
+        console.print(f"not kept of {gap}", soft_wrap=True)
 
 
 @app.command()
@@ -179,7 +182,7 @@ def rates(*, data: DataOption = None, ready_file: ReadyFileOption = None, json: 
         names = (each["purpose"], "all" if is_sum else each["channel"] or "-", "" if is_sum else each["notice"] or "-")
         table.add_row(*names, people, f"{each['share_agreeing']:.0%}")
     console.print(table)
-    console.print(f"as of {told['before']}, in steps of {told['least']} people; fewer are never told")
+    console.print(f"as of {told['before']}, in steps of {told['least']} people; fewer are never told", soft_wrap=True)
 
 
 @app.command()
@@ -208,7 +211,7 @@ def renewals(
         ends = each["ends_at"] or ""
         table.add_row(each["identity"]["ref"], each["because"], each["agreed_at"], ends, ", ".join(each["may_write"]))
     console.print(table)
-    console.print(f"{len(found)} people; at a desk each of them may be asked")
+    console.print(f"{len(found)} people; at a desk each of them may be asked", soft_wrap=True)
 
 
 def _pages(officer: Asking, asked: Mapping[str, str]) -> Iterator[Document]:

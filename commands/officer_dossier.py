@@ -76,11 +76,16 @@ def export(
     if json:
         emit(manifest)
         return
-    console.print(f"{manifest['pieces']} pieces of evidence in {folder}, {manifest['records']} of them consent records")
+    console.print(
+        f"{manifest['pieces']} pieces of evidence in {folder}, {manifest['records']} of them consent records",
+        soft_wrap=True,
+    )
     if members is not None:
-        console.print(f"{manifest['proofs']} proven by the ledger, {len(manifest['without_proof'])} not")
+        console.print(
+            f"{manifest['proofs']} proven by the ledger, {len(manifest['without_proof'])} not", soft_wrap=True
+        )
     if manifest["not_stated"]:
-        console.print(f"not stated in every record: {', '.join(manifest['not_stated'])}")
+        console.print(f"not stated in every record: {', '.join(manifest['not_stated'])}", soft_wrap=True)
     console.print(f"check it with: rapport officer check {folder} --key {signers[0].verifier}", soft_wrap=True)
 
 
@@ -102,7 +107,7 @@ def check(
     if faults:
         raise typer.Exit(1)
     if not json:
-        console.print("it holds: signed with this key, nothing changed, added or taken away since")
+        console.print("it holds: signed with this key, nothing changed, added or taken away since", soft_wrap=True)
 
 
 def _pieces(found: dict[str, list[Evidence]]) -> list[Evidence]:

@@ -43,9 +43,11 @@ def plan(
     if json:
         emit(told)
         return
-    console.print(f"identities verified as the person: {', '.join(told['identities'])}")
-    console.print(f"not verified, and left: {', '.join(told['not_verified_and_left']) or 'none'}")
-    console.print(", ".join(f"{count} {name}" for name, count in told["holds_now"].items()) or "nothing is held")
+    console.print(f"identities verified as the person: {', '.join(told['identities'])}", soft_wrap=True)
+    console.print(f"not verified, and left: {', '.join(told['not_verified_and_left']) or 'none'}", soft_wrap=True)
+    console.print(
+        ", ".join(f"{count} {name}" for name, count in told["holds_now"].items()) or "nothing is held", soft_wrap=True
+    )
     _show_steps(told)
     survives = _table("what survives", "where", "until")
     for each in told["survives"]:
@@ -73,7 +75,10 @@ def erase(
     if json:
         emit(told)
         return
-    console.print(f"asked for: {told['request']}; see how far it is with `rapport rights status {told['request']}`")
+    console.print(
+        f"asked for: {told['request']}; see how far it is with `rapport rights status {told['request']}`",
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -106,10 +111,10 @@ def certificate(
     with client_of(data=data, ready_file=ready_file) as client:
         told = client.ask("GET", f"/v1/rights/erasures/{request}", role=_PRIVACY)
     if told["certificate"] is None:
-        console.print("the erasure is under way: there is no certificate yet")
+        console.print("the erasure is under way: there is no certificate yet", soft_wrap=True)
         raise typer.Exit(1)
     out.write_text(told["certificate"], encoding="utf-8")
-    console.print(f"certificate in {out}")
+    console.print(f"certificate in {out}", soft_wrap=True)
 
 
 @app.command()
@@ -124,9 +129,12 @@ def verify(
     if json:
         emit(dict(said))
         return
-    console.print(f"erasure {said['request']}, certified at {said['certified_at']}: signed by the owner of the key")
+    console.print(
+        f"erasure {said['request']}, certified at {said['certified_at']}: signed by the owner of the key",
+        soft_wrap=True,
+    )
     for each in said["survives"]:
-        console.print(f"survives: {each['what']} ({each['where']}), {each['until']}")
+        console.print(f"survives: {each['what']} ({each['where']}), {each['until']}", soft_wrap=True)
 
 
 @app.command()
@@ -174,7 +182,7 @@ def _exercise(
     if json:
         emit(told)
         return
-    console.print(f"{right} {'ended' if ended else 'noted'} for {told['identities']} identities")
+    console.print(f"{right} {'ended' if ended else 'noted'} for {told['identities']} identities", soft_wrap=True)
 
 
 def _person(client: Client, identity: str) -> str:

@@ -50,7 +50,7 @@ def access(
     if json:
         emit({name: len(raw) for name, raw in files.items()})
     else:
-        console.print(f"{len(files)} files in {out}: hand it to nobody but the person")
+        console.print(f"{len(files)} files in {out}: hand it to nobody but the person", soft_wrap=True)
 
 
 async def _held(settings: Settings, who: str) -> Held:

@@ -52,7 +52,7 @@ def rectify(
     if json:
         emit({"without": str(wrong), "noted_at": str(place)})
     else:
-        console.print(f"{wrong} is taken out; that it was is noted at {place}")
+        console.print(f"{wrong} is taken out; that it was is noted at {place}", soft_wrap=True)
 
 
 async def _rectified(settings: Settings, wrong: Position, who: str) -> Position:
