@@ -4,16 +4,17 @@ This is primary: nothing else can make it again. It holds pseudonyms and what th
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from consent.sqlite_files import empty_log, primary_file
+
 REASON_MIN: Final = 10
 """Characters that breaking the glass has to be explained with, at least."""
 REASON_MAX: Final = 200
-BUSY_S: Final = 5.0
 UNDECLARED: Final = "undeclared"
 
 DECLARABLE: Final[Mapping[str, frozenset[str]]] = {
@@ -129,8 +130,7 @@ class AccessLog:
                 connection.execute("UPDATE access SET identity = NULL WHERE identity = ?", (identity,)).rowcount
                 for identity in identities
             ]
-            # The log holds pages as they were.
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            empty_log(connection)
         return sum(gone)
 
     def _listed(self, where: str, *values: str | int, limit: int) -> list[Access]:
@@ -139,17 +139,8 @@ class AccessLog:
             rows = connection.execute(query, (*values, limit))
             return [_access(row) for row in rows]
 
-    @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.executescript(_SCHEMA)
-                yield connection
-        except (sqlite3.Error, OSError) as error:
-            raise AccessesUnavailable(f"{self.path.name} cannot be used: {type(error).__name__}") from error
+    def _connected(self) -> AbstractContextManager[sqlite3.Connection]:
+        return primary_file(self.path, schema=_SCHEMA, unusable=AccessesUnavailable)
 
 
 def _access(row: Sequence[Any]) -> Access:

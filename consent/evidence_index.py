@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from consent.evidence import Evidence, EvidenceUnavailable, evidence_of
+from consent.sqlite_files import BUSY_S, empty_log
 from events.acts import ConsentAct, Granting
 from events.fact import Fact, FactUndecodable, decode_fact, encode_fact
 from events.following import Stretch
@@ -19,8 +20,6 @@ from events.identity import Linked, Unlinked
 from events.position import Position
 
 FORMAT: Final = 1
-BUSY_S: Final = 5.0
-"""How long a reader or writer waits for another one."""
 
 _SCHEMA: Final = """
 CREATE TABLE identity (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, household INTEGER NOT NULL);
@@ -108,8 +107,7 @@ class EvidenceIndex:
                     (*found, *found),
                 )
         with self._connected() as connection:
-            # The log holds pages as they were.
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            empty_log(connection)
         return gone
 
     @contextmanager

@@ -4,17 +4,16 @@ This is primary: nothing else can make it again, so it lies apart from the store
 """
 
 import json
-import os
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from consent.rights import Done, Erasure, StepName, kinds_of
+from consent.sqlite_files import empty_log, primary_file, transaction
 
-BUSY_S: Final = 5.0
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS erasure (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, asked_at INTEGER NOT NULL,
@@ -97,8 +96,7 @@ class RightsRequests:
                 "UPDATE erasure SET certificate = ?, identities = '[]' WHERE number = ?", (certificate, erasure.number)
             )
         with self._connected() as db:
-            # The log holds pages as they were.
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            empty_log(db)
 
     def latest(self) -> int:
         """The greatest number of a request that was done in the store, 0 before the first."""
@@ -124,23 +122,11 @@ class RightsRequests:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._connected() as db:
-            db.execute("BEGIN IMMEDIATE")
+        with self._connected() as db, transaction(db):
             yield db
-            db.execute("COMMIT")
 
-    @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            with closing(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)) as db:
-                for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
-                    db.execute(f"PRAGMA {pragma}").fetchall()
-                db.executescript(_SCHEMA)
-                yield db
-        except (sqlite3.Error, OSError) as error:
-            raise RightsUnavailable(f"{self.path.name} cannot be used: {type(error).__name__}") from error
+    def _connected(self) -> AbstractContextManager[sqlite3.Connection]:
+        return primary_file(self.path, schema=_SCHEMA, unusable=RightsUnavailable, is_private=True)
 
 
 def _erasure(db: sqlite3.Connection, row: tuple[Any, ...]) -> Erasure:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -17,9 +17,9 @@ from typing import Final, NamedTuple
 from consent.evidence_index import EvidenceIndex
 from consent.holds import HoldName, hold_of
 from consent.purposes import PURPOSES
+from consent.sqlite_files import primary_file, transaction
 from events.fact import decode_fact
 
-BUSY_S: Final = 5.0
 IDS_MAX: Final = 1000
 """Ids that are confirmed at a time."""
 SHOWN_MAX: Final = 10
@@ -78,11 +78,9 @@ class Confirmations:
 
     def confirm(self, recipient: str, ids: Collection[str], *, at: int) -> None:
         """Note that a recipient heard these; the first time counts. Durable when it returns."""
-        with self._connected() as connection:
-            rows = [(recipient, each, at) for each in ids]
-            connection.execute("BEGIN IMMEDIATE")
+        rows = [(recipient, each, at) for each in ids]
+        with self._connected() as connection, transaction(connection):
             connection.executemany("INSERT OR IGNORE INTO confirmed VALUES (?, ?, ?)", rows)
-            connection.execute("COMMIT")
 
     def unconfirmed(self, index: EvidenceIndex, *, since: int) -> Mapping[str, Unconfirmed]:
         """By recipient, the noes received since then (ms) that it has not confirmed. EvidenceUnavailable."""
@@ -93,17 +91,8 @@ class Confirmations:
         confirmed = set(rows)
         return {name: _left(noes, {each for who, each in confirmed if who == name}) for name in self.recipients}
 
-    @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.executescript(_SCHEMA)
-                yield connection
-        except (sqlite3.Error, OSError) as error:
-            raise TellingUnavailable(f"{self.path.name} cannot be used: {type(error).__name__}") from error
+    def _connected(self) -> AbstractContextManager[sqlite3.Connection]:
+        return primary_file(self.path, schema=_SCHEMA, unusable=TellingUnavailable)
 
 
 def _noes(values: Iterable[bytes]) -> Iterator[tuple[str, int]]:
