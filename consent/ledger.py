@@ -6,7 +6,6 @@ are ever signed. One process writes at a time.
 """
 
 import fcntl
-import os
 import secrets
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,7 +19,7 @@ from consent.ledger_openings import Openings, Place, Publication, Row
 from consent.ledger_proof import Proof
 from consent.ledger_segments import SEGMENT_LEAVES, LeafFiles
 from consent.ledger_tree import consistency_proof, inclusion_proof
-from events.segment_files import make_folder, sync_folder
+from events.durable_files import make_folder, replace_durably
 
 LEAVES: Final = "leaves"
 OPENINGS: Final = "openings.db"
@@ -229,13 +228,7 @@ class Ledger:
         path = self._folder / CHECKPOINT
         if path.exists() and path.read_text(encoding="utf-8", errors="replace") == note:
             return
-        fresh = path.with_suffix(".new")
-        with fresh.open("w", encoding="utf-8") as file:
-            file.write(note)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-        sync_folder(self._folder)
+        replace_durably(path, note.encode())
 
 
 def _is_signed_by(note: str, signers: Sequence[Signer]) -> bool:

@@ -5,7 +5,6 @@ held to the ledger first, where it can be read back: a ledger that does not cont
 """
 
 import logging
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import httpx
 from consent.ledger import CHECKPOINT, Ledger
 from consent.ledger_note import Checkpoint, NoteInvalid, read_checkpoint
 from consent.ledger_openings import Publication
-from events.segment_files import sync_folder
+from events.durable_files import replace_durably
 
 _log = logging.getLogger(__name__)
 
@@ -71,11 +70,10 @@ class FolderTarget:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not kept.exists():
-                _write(kept, note)
+                replace_durably(kept, note.encode())
             elif read_checkpoint(kept.read_text(encoding="utf-8")) != read_checkpoint(note):
                 raise PublicationFailed(f"another checkpoint of {size} entries was published: the ledger was forked")
-            _write(self.folder / CHECKPOINT, note)
-            sync_folder(self.folder)
+            replace_durably(self.folder / CHECKPOINT, note.encode())
         except (NoteInvalid, UnicodeDecodeError):
             raise PublicationFailed(f"{kept.name} is there and is no checkpoint") from None
         except OSError as error:
@@ -161,12 +159,3 @@ def _failure(ledger: Ledger, note: str, target: Target, *, size: int) -> str | N
 def _check_continued(ledger: Ledger, last: Checkpoint | None, *, size: int) -> None:
     if last is not None and (last.size > size or ledger.root(last.size) != last.root):
         raise PublicationFailed(f"it holds a checkpoint of {last.size} entries that this ledger does not continue")
-
-
-def _write(path: Path, note: str) -> None:
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write(note)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

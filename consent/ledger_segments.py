@@ -17,7 +17,7 @@ from typing import Final
 from consent.ledger_canonical import canonical
 from consent.ledger_entry import COMMITMENT_BYTES, LedgerDamaged, hash_of
 from consent.ledger_tree import node_hash, root_of, split_of
-from events.segment_files import sync_folder
+from events.durable_files import sync_folder, write_durably
 
 SEGMENT_LEAVES: Final = 4096
 """A power of two, so that a full file is a subtree."""
@@ -208,10 +208,7 @@ class LeafFiles:
             if full is None:
                 raise LedgerDamaged(f"{self._path(first - self._leaves).name} has lost its header")
             header = full.follower(self._roots[-1])
-        with self._path(first).open("wb") as file:
-            file.write(header.line())
-            file.flush()
-            os.fsync(file.fileno())
+        write_durably(self._path(first), header.line())
         sync_folder(self._folder)
         return header
 

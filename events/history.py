@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from events.durable_files import make_folder
 from events.fact import Fact, FactUndecodable, decode_fact
 from events.position import Position
 from events.pseudonyms import PSEUDONYM
 from events.segment_files import (
     ArchivedRecord,
     drop,
-    make_folder,
     read_segment,
     read_whole,
     table_of,

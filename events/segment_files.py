@@ -3,12 +3,12 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from events.durable_files import sync_folder
 from events.fact import Fact, FactUndecodable, decode_fact
 from events.segments import HistoryDamaged, Segment
 
@@ -109,26 +109,6 @@ def read_whole(segment: Segment, *, epoch: int, partition: int) -> Any:
     columns = [name for name in _SCHEMA.names if name != "offset"]
     batches = read_segment(segment, epoch=epoch, partition=partition, columns=columns)
     return pa.Table.from_batches([batch.cast(_SCHEMA) for batch in batches], schema=_SCHEMA)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def make_folder(folder: Path, *, root: Path) -> None:
-    """Create a folder and those above it up to `root`, durably."""
-    if folder.is_dir():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    for parent in [folder, *folder.parents]:
-        sync_folder(parent)
-        if parent in {root, root.parent}:
-            break
 
 
 def drop(segments: Sequence[Segment]) -> None:

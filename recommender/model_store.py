@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from events.durable_files import replace_durably, sync_folder, write_durably
 from recommender.artifact import Artifact, ArtifactInvalid, ArtifactMissing, decode_artifact, encode_artifact
 from recommender.canonical import canonical_json
 
@@ -42,7 +43,7 @@ class ModelStore:
                 target.rename(self._folder / f"{artifact.name}.broken-{os.getpid()}-{target.stat().st_mtime_ns}")
             self._write(artifact, target)
         if record is not None:
-            _replace(self._folder / f"{artifact.name}.record.json", canonical_json(record))
+            replace_durably(self._folder / f"{artifact.name}.record.json", canonical_json(record))
         return artifact.name
 
     def names(self) -> list[str]:
@@ -94,7 +95,7 @@ class ModelStore:
             raise ArtifactInvalid(f"model {name} is served: switch to another one first")
         (self._folder / f"{name}.record.json").unlink(missing_ok=True)
         shutil.rmtree(self._folder / name, ignore_errors=True)
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
 
     def _stands(self, name: str) -> bool:
         with suppress(ArtifactInvalid):
@@ -103,17 +104,17 @@ class ModelStore:
         return False
 
     def _switch(self, name: str) -> None:
-        _replace(self._pointer, name.encode())
+        replace_durably(self._pointer, name.encode())
 
     def _write(self, artifact: Artifact, target: Path) -> None:
         with tempfile.TemporaryDirectory(dir=self._folder, prefix=".writing-") as scratch:
             folder = Path(scratch) / artifact.name
             folder.mkdir()
             for file, content in encode_artifact(artifact).items():
-                _write_durably(folder / file, content)
-            _sync_folder(folder)
+                write_durably(folder / file, content)
+            sync_folder(folder)
             folder.rename(target)
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
 
 
 class ServedModel:
@@ -140,26 +141,3 @@ class ServedModel:
             return False
         self.problem = None
         return True
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put the content in the file's place in one step, durably."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    _write_durably(scratch, content)
-    scratch.replace(path)
-    _sync_folder(path.parent)
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
