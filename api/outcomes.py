@@ -14,9 +14,10 @@ from api.documents import ANSWER_EXAMPLES, PRESENTED_EXAMPLES, examples
 from api.gate import Gate
 from api.refusal import Refusal
 from api.services import Services
-from events.admission import AHEAD_MAX_MS, event_key, payload_digest
+from events.admission import AHEAD_MAX_MS
 from events.fact import Fact
 from events.feedback import SuggestionAnswered, SuggestionPresented
+from events.own_facts import own_fact
 from events.shape import FROM_LOG, Body, Code, Shape, Time
 from events.tokens import encode_token
 from recommender.decisions import Decision
@@ -138,13 +139,12 @@ def _where(decision: Decision, said: Where) -> dict[str, Any]:
 def _fact(decision: Decision, body: Body, *, at: int | None, now: int) -> Fact:
     """The fact of an outcome. All that was said names the event, so that the same said again is the same event."""
     said = [body.event_type, body.model_dump(mode="json", exclude_none=True), at]
-    return Fact(
-        type=body.event_type,
-        event_key=event_key(OWN_SOURCE, json.dumps(said, sort_keys=True)),
-        digest=payload_digest(said),
+    return own_fact(
+        body,
         identity=decision.identity,
-        occurred_at=now if at is None else at,
-        received_at=now,
         source=OWN_SOURCE,
-        body=body,
+        event_id=json.dumps(said, sort_keys=True),
+        said=said,
+        at=now if at is None else at,
+        now=now,
     )

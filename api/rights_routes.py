@@ -23,10 +23,9 @@ from api.services import Services
 from consent.rights import STEPS, Erasure, kinds_of, next_steps, suppression
 from consent.rights_certificate import SURVIVORS
 from consent.rights_requests import Asked
-from events.admission import event_key, payload_digest
-from events.fact import Fact
 from events.identity import Described
 from events.log import LogError
+from events.own_facts import fact_of_occurrence
 from events.position import Position
 from events.shape import Shape, format_time
 from events.tokens import encode_token
@@ -193,7 +192,10 @@ class RightsRoutes:
         return RightNoted(identities=len(positions), after=encode_token(positions))
 
     async def _note(self, identities: Sequence[str], body: Described, *, now: int, name: str) -> list[Position]:
-        facts = [_fact(identity, body, now=now, name=name) for identity in identities]
+        facts = [
+            fact_of_occurrence(body, identity=identity, source=OWN_SOURCE, name=name, at=now, now=now)
+            for identity in identities
+        ]
         return await self.services.log.append([self.services.admission.place(fact) for fact in facts])
 
     async def erasures(self) -> Erasures:
@@ -252,17 +254,3 @@ def build(services: Services, gate: Gate) -> APIRouter:
     router = APIRouter(route_class=gate.route_class())
     RightsRoutes(services).mount(router)
     return router
-
-
-def _fact(identity: str, body: Described, *, now: int, name: str) -> Fact:
-    said = [body.event_type, body.model_dump(mode="json", exclude_none=True), name]
-    return Fact(
-        type=body.event_type,
-        event_key=event_key(OWN_SOURCE, f"{body.event_type} {name}"),
-        digest=payload_digest(said),
-        identity=identity,
-        occurred_at=now,
-        received_at=now,
-        source=OWN_SOURCE,
-        body=body,
-    )

@@ -6,7 +6,7 @@ Whatever a step finds undone it does, and doing it again changes nothing, so it 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from consent.accesses import AccessLog
@@ -18,12 +18,14 @@ from consent.redis_rights import ActUnfinished, StoreResidue
 from consent.rights import Done, Erasure, StepName, Waiting, next_steps, suppression
 from consent.rights_certificate import Survivor, certificate_of, hash_of
 from consent.rights_requests import RightsRequests
-from events.admission import Admitted, event_key, payload_digest
+from events.admission import Admitted
 from events.fact import Fact, encode_fact
 from events.history import History
 from events.log import EventLog
+from events.own_facts import own_fact
 from events.partitioning import partition_of
 from events.position import Position
+from events.shape import Body
 from profiles.rights import erased_at, erasure
 from profiles.store import ProfileStore
 from recommender.model_store import ModelStore
@@ -184,9 +186,8 @@ async def _certified(erasure: Erasure, places: Places, done: Steps) -> Outcome:
     if await places.residue.forget(erasure.identities) and (why := await places.residue.rewrite_files()):
         return Waiting(why)
     now = places.clock()
-    finished = Erasure(**{name: getattr(erasure, name) for name in Erasure.__slots__} | {"done": done})
     certificate = certificate_of(
-        finished,
+        replace(erasure, done=done),
         at=now,
         survivors=places.survivors(now),
         hashes=places.hashes(erasure),
@@ -222,17 +223,13 @@ _DOES: Final[Mapping[StepName, Callable[[Erasure, Places, Steps], Awaitable[Outc
 
 def erasure_fact(request: Erasure, identity: str) -> Fact:
     """The fact that leaves a tombstone of an identity: the same one, however often the request is carried out."""
-    body = erasure(request.id)
-    return Fact(
-        type=body.event_type,
-        event_key=event_key(OWN_SOURCE, request.id),
-        digest=payload_digest([body.event_type, request.id]),
-        identity=identity,
-        occurred_at=request.asked_at,
-        received_at=request.asked_at,
-        source=OWN_SOURCE,
-        body=body,
-    )
+    return right_fact(erasure(request.id), request=request.id, identity=identity, now=request.asked_at)
+
+
+def right_fact(body: Body, *, request: str, identity: str, now: int) -> Fact:
+    """The fact that a request was carried out for an identity (a pseudonym), as of now (ms)."""
+    said = [body.event_type, request]
+    return own_fact(body, identity=identity, source=OWN_SOURCE, event_id=request, said=said, at=now, now=now)
 
 
 def _entry_id(erasure: Erasure) -> str:

@@ -10,18 +10,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from commands.rights_erasure import OWN_SOURCE
+from commands.rights_erasure import right_fact
 from events.acts import FACET_CHARACTERS_MAX, Refolded
-from events.admission import Admitted, event_key, payload_digest
+from events.admission import Admitted
 from events.fact import Fact
 from events.history import History
 from events.log import EventLog
 from events.partitioning import partition_of
 from events.position import Position
+from events.vocabulary import BODIES
 from profiles.codec import encode_facet
-from profiles.facet import ENTRY_BYTES
 from profiles.refolding import refolded
-from profiles.rights import refolding
+from profiles.rights import entries, refolding
 from profiles.store import ProfileStore
 
 TRIES: Final = 5
@@ -56,11 +56,11 @@ class Rectification:
 
     def _fact_at(self, position: Position, identity: str) -> Fact:
         epoch, partition, offset = position
-        rows = self.history.records(epoch, partition, start=offset, end=offset + 1)
-        if not any(True for _ in rows):
+        there = {"start": offset, "end": offset + 1}
+        if not any(True for _ in self.history.records(epoch, partition, **there)):
             raise NotRectified(f"history holds nothing at {position}, or not yet")
-        for found, fact in self.history.facts(epochs={epoch}, partitions={partition}):
-            if found == position and fact.identity == identity and not fact.type.startswith("rights."):
+        for _, fact in self.history.facts_between(epoch, partition, **there, types=BODIES):
+            if fact.identity == identity and not fact.type.startswith("rights."):
                 return fact
         raise NotRectified(f"what stands at {position} is no fact of this person that could be taken out")
 
@@ -71,23 +71,11 @@ class Rectification:
             raise NotRectified("the profile of this identity is too large to be folded anew in one piece")
         request = secrets.token_hex(16)
         body: Refolded = refolding(request_id=request, without=[wrong.event_key], facet=facet)
-        now = self.clock()
-        return Fact(
-            type=body.event_type,
-            event_key=event_key(OWN_SOURCE, request),
-            digest=payload_digest([body.event_type, request]),
-            identity=wrong.identity,
-            occurred_at=now,
-            received_at=now,
-            source=OWN_SOURCE,
-            body=body,
-        )
+        return right_fact(body, request=request, identity=wrong.identity, now=self.clock())
 
     async def _stands(self, told: Fact) -> bool:
         found = (await self.profiles.load(self._partition(told.identity), [told.identity])).get(told.identity)
-        recent = b"" if found is None else found.recent
-        entries = {recent[at : at + ENTRY_BYTES] for at in range(0, len(recent), ENTRY_BYTES)}
-        return told.event_key + told.digest in entries
+        return found is not None and told.event_key + told.digest in entries(found.recent)
 
     def _partition(self, identity: str) -> int:
         return partition_of(identity.encode(), self.partitions)

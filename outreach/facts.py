@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from events.admission import event_key, payload_digest
 from events.fact import Fact
 from events.outreach import OutreachClaimed, OutreachSent
+from events.own_facts import fact_of_occurrence
 from events.service import CaseEscalated
 from events.shape import Body
 from outreach.candidates import Candidate
@@ -40,14 +40,4 @@ def sent_fact(decision: Decision, *, at: int, now: int) -> Fact:
 
 
 def _fact(identity: str, body: Body, *, at: int, now: int, name: str) -> Fact:
-    said = [body.event_type, body.model_dump(mode="json", exclude_none=True), name]
-    return Fact(
-        type=body.event_type,
-        event_key=event_key(OWN_SOURCE, f"{body.event_type} {name}"),
-        digest=payload_digest(said),
-        identity=identity,
-        occurred_at=at,
-        received_at=now,
-        source=OWN_SOURCE,
-        body=body,
-    )
+    return fact_of_occurrence(body, identity=identity, source=OWN_SOURCE, name=name, at=at, now=now)

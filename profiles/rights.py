@@ -44,7 +44,7 @@ def replacement(facet: Facet, body: Refolded) -> Facet | None:
         anew = decode_facet(base64.b64decode(body.facet, validate=True))
     except ValueError as error:  # not base64, or not even ASCII
         raise FacetUnreadable("the facet that was folded anew cannot be read") from error
-    return anew if _entries(facet.recent) <= _entries(anew.recent) else None
+    return anew if entries(facet.recent) <= entries(anew.recent) else None
 
 
 def refolding(*, request_id: str, without: Sequence[bytes], facet: Facet) -> Refolded:
@@ -61,5 +61,6 @@ def erasure(request_id: str) -> Erased:
     return Erased(request_id=request_id)
 
 
-def _entries(recent: bytes) -> set[bytes]:
+def entries(recent: bytes) -> set[bytes]:
+    """What a facet knows of its last facts: event key and digest of each."""
     return {recent[at : at + ENTRY_BYTES] for at in range(0, len(recent), ENTRY_BYTES)}
