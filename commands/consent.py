@@ -12,7 +12,7 @@ from rich.table import Table
 
 from api.auth import Role
 from commands.client import Client, DataOption, IdentityArgument, ReadyFileOption, client_of
-from commands.output import JsonOption, console, emit
+from commands.output import JsonOption, console, emit, plain_table
 from consent.purposes import PURPOSES
 from events.acts import Form
 
@@ -120,7 +120,7 @@ def recipients(*, data: DataOption = None, ready_file: ReadyFileOption = None, j
     if json:
         emit(found)
         return
-    table = Table("recipient", "not confirmed", "since", "first ids", box=None, pad_edge=False)
+    table = plain_table("recipient", "not confirmed", "since", "first ids")
     for name, each in found["recipients"].items():
         table.add_row(name, str(each["unconfirmed"]), each["oldest"] or "", " ".join(each["ids"]))
     console.print(table)
@@ -128,7 +128,7 @@ def recipients(*, data: DataOption = None, ready_file: ReadyFileOption = None, j
 
 def consent_table(standing: dict[str, Any]) -> Table:
     """Every purpose with the door's answer and its reason."""
-    table = Table("purpose", "", "why", box=None, pad_edge=False)
+    table = plain_table("purpose", "", "why")
     for purpose, found in standing.items():
         evidence = f" ({found['evidence']})" if found["evidence"] else ""
         why = f"{found['basis']}{evidence}" if found["allowed"] else str(found["detail"])

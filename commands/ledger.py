@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from commands.clock import now_ms
-from commands.output import JsonOption, console, emit
+from commands.output import JsonOption, console, emit, plain_table
 from commands.settings import LEDGER_KEY_FILE, Settings, SettingsInvalid, settings_of
 from consent.ledger import CHECKPOINT, LEAVES, Ledger
 from consent.ledger_note import (
@@ -134,8 +134,8 @@ def verify(
     json: JsonOption = False,
 ) -> None:
     """Hold a ledger or a proof to a key and an earlier checkpoint; status 1 when something does not fit."""
-    verifier = read_verifier(text_of(Path(key)) if Path(key).is_file() else key)
-    pinned = None if checkpoint is None else _pinned(checkpoint, verifier)
+    verifier = verifier_of(key)
+    pinned = None if checkpoint is None else pinned_of(checkpoint, verifier)
     if path.is_dir():
         if not (path / LEAVES).is_dir() and not (path / CHECKPOINT).exists():
             raise LedgerMissing(f"{path} is not the folder of a ledger")
@@ -202,7 +202,13 @@ def _opened(settings: Settings) -> Iterator[Ledger]:
         yield ledger
 
 
-def _pinned(path: Path, verifier: Verifier) -> Checkpoint:
+def verifier_of(key: str) -> Verifier:
+    """A public key as it is written, or in the file of that name."""
+    return read_verifier(text_of(Path(key)) if Path(key).is_file() else key)
+
+
+def pinned_of(path: Path, verifier: Verifier) -> Checkpoint:
+    """An earlier checkpoint from a file."""
     try:
         return open_checkpoint(text_of(path), verifier)
     except NoteInvalid as error:
@@ -235,7 +241,7 @@ def _tell(said: dict[str, Any], findings: list[Finding], pinned: Checkpoint | No
 
 
 def _publications(told: list[Publication]) -> Table:
-    table = Table("published to", "entries", "last tried", "", box=None, pad_edge=False)
+    table = plain_table("published to", "entries", "last tried", "")
     for each in told:
         state = f"[red]{each.failure}[/]" if each.failure else "[green]✓[/]"
         table.add_row(each.target, "none" if each.size is None else f"{each.size:,}", format_time(each.at), state)

@@ -5,17 +5,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
-from urllib.parse import quote
 
 import typer
-from rich.table import Column, Table
+from rich.table import Column
 
 from api.auth import Role
 from commands.client import Client, DataOption, Document, IdentityArgument, ReadyFileOption, client_of, identity_of
 from commands.consent import consent_table
+from commands.declaring import ReasonOption, WhatForOption, declared
 from commands.officer_dossier import check, export
-from commands.output import JsonOption, console, emit
-from consent.accesses import DECLARABLE
+from commands.output import JsonOption, console, emit, plain_table
 from consent.purposes import PURPOSES
 
 app = typer.Typer(name="officer", no_args_is_help=True, help="What the privacy officer asks, by way of the API.")
@@ -24,10 +23,6 @@ app.command()(export)
 app.command()(check)
 
 _PRIVACY: Final = Role.PRIVACY
-_PURPOSES: Final = ", ".join(sorted(DECLARABLE[_PRIVACY.value]))
-
-WhatForOption = Annotated[str, typer.Option("--for", help=f"what you look for: {_PURPOSES}; noted with your key")]
-ReasonOption = Annotated[str | None, typer.Option("--reason", help="why, where you look for something else")]
 SomebodyArgument = Annotated[
     str | None,
     typer.Argument(
@@ -73,7 +68,7 @@ def history(
         emit(told)
         return
     # What was said stays in one piece however narrow the terminal is.
-    table = _table("effective", "heard of", Column("what", no_wrap=True), "said", "identity", "source", "at")
+    table = plain_table("effective", "heard of", Column("what", no_wrap=True), "said", "identity", "source", "at")
     for each in told["timeline"]:
         when = [each["effective_at"], each["received_at"] if each["received_at"] != each["effective_at"] else "then"]
         table.add_row(
@@ -135,7 +130,7 @@ def accesses(
     if json:
         emit(told)
         return
-    table = _table("when", "key", "role", "looked at", "for", "reason")
+    table = plain_table("when", "key", "role", "looked at", "for", "reason")
     for each in told["accesses"]:
         glass = "[red]broke the glass: [/]" if each["broke_glass"] else ""
         table.add_row(each["at"], each["key"], each["role"], each["what"], each["purpose"], glass + each["reason"])
@@ -158,7 +153,7 @@ def denied(
     if json:
         emit(told)
         return
-    table = _table("when", "trigger", "verdict", "why", "channel")
+    table = plain_table("when", "trigger", "verdict", "why", "channel")
     for each in told["decisions"]:
         why = ": ".join(filter(None, (each["because"], each["detail"])))
         table.add_row(each["at"], each["trigger"], each["verdict"], why, each["channel"] or "")
@@ -175,7 +170,7 @@ def rates(*, data: DataOption = None, ready_file: ReadyFileOption = None, json: 
     if json:
         emit(told)
         return
-    table = _table("purpose", "channel", "notice", "people by last answer", "agreeing")
+    table = plain_table("purpose", "channel", "notice", "people by last answer", "agreeing")
     for each in [*told["purposes"], *told["figures"]]:
         is_sum = each in told["purposes"]
         people = ", ".join(f"{said} {count}" for said, count in sorted(each["people"].items()))
@@ -206,7 +201,7 @@ def renewals(
     if json:
         emit(found)
         return
-    table = _table("person", "why", "agreed", "ends", "may be written to by")
+    table = plain_table("person", "why", "agreed", "ends", "may be written to by")
     for each in found:
         ends = each["ends_at"] or ""
         table.add_row(each["identity"]["ref"], each["because"], each["agreed_at"], ends, ", ".join(each["may_write"]))
@@ -226,13 +221,8 @@ def _pages(officer: Asking, asked: Mapping[str, str]) -> Iterator[Document]:
 
 @contextmanager
 def _asking(data: str | None, ready_file: Path | None, what_for: str, reason: str | None) -> Iterator[Asking]:
-    declared = {"Rapport-Purpose": what_for} | ({} if reason is None else {"Rapport-Reason": quote(reason)})
     with client_of(data=data, ready_file=ready_file) as client:
-        yield Asking(client, declared)
-
-
-def _table(*columns: str | Column) -> Table:
-    return Table(*columns, box=None, pad_edge=False)
+        yield Asking(client, declared(what_for, reason))
 
 
 def _said(body: Mapping[str, Any]) -> str:

@@ -6,16 +6,16 @@ Written from the data folder, so that it needs no server and holds however much 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from commands.client import identity_of
 from commands.clock import now_ms
-from commands.ledger import signers_of
+from commands.declaring import note_at_the_machine, pseudonym_of
+from commands.ledger import pinned_of, signers_of, verifier_of
 from commands.output import JsonOption, console, emit
-from commands.settings import Settings, keyring_of, settings_of
-from consent.accesses import Access, AccessLog
+from commands.settings import Settings, settings_of
 from consent.consent_record import Controller
 from consent.dossier import About, Prove, faults_of, write_dossier
 from consent.evidence import Evidence
@@ -23,15 +23,10 @@ from consent.evidence_index import EvidenceIndex
 from consent.ledger import Ledger
 from consent.ledger_entry import LedgerError
 from consent.ledger_follower import fact_id
-from consent.ledger_note import open_checkpoint, read_verifier
 from consent.ledger_proof import Proof
 from consent.rules import shipped_rules
 from events.position import Position
-from events.pseudonyms import Pseudonyms
 from profiles.at_time import person_at
-
-AT_THE_MACHINE: Final = "machine"
-"""Stands for a key in the note of whoever works on the data folder itself."""
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="the folder of the dossier")]
 WhoOption = Annotated[
@@ -57,9 +52,8 @@ def export(
     settings = settings_of(data=data)
     stated = Controller() if controller is None else Controller.load(controller)
     signers, now = signers_of(settings), now_ms()
-    who = None if identity is None else Pseudonyms(keyring_of(settings).pseudonym_key, settings.region).of(identity)
-    look = Access(now, AT_THE_MACHINE, "privacy", "export", who, what_for, "", broke_glass=False)
-    AccessLog(settings.accesses).note(look)
+    who = None if identity is None else pseudonym_of(settings, identity)
+    note_at_the_machine(settings, who, what="export", what_for=what_for)
     with EvidenceIndex(settings.evidence).reading() as evidence:
         members = None if who is None else person_at(who, evidence.of, at=now, known_at=now).members
         about = About(
@@ -97,8 +91,8 @@ def check(
     json: JsonOption = False,
 ) -> None:
     """Check a dossier by a public key, and an earlier checkpoint, alone; status 1 when something does not hold."""
-    verifier = read_verifier(Path(key).read_text(encoding="utf-8") if Path(key).is_file() else key)
-    pinned = None if checkpoint is None else open_checkpoint(checkpoint.read_text(encoding="utf-8"), verifier)
+    verifier = verifier_of(key)
+    pinned = None if checkpoint is None else pinned_of(checkpoint, verifier)
     faults = faults_of(folder, key=verifier, pinned=pinned)
     if json:
         emit({"holds": not faults, "faults": faults})

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
+from rich.table import Column, Table
 
 console: Final = Console()
 """Where commands write for a person."""
@@ -17,3 +18,8 @@ def emit(value: Any) -> None:
     """Write one JSON value, indented, to standard output."""
     json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
+
+
+def plain_table(*columns: str | Column) -> Table:
+    """A table without lines."""
+    return Table(*columns, box=None, pad_edge=False)

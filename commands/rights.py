@@ -2,19 +2,16 @@
 
 from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import quote
 
 import typer
-from rich.table import Table
 
 from api.auth import Role
 from commands.client import Client, DataOption, Document, IdentityArgument, ReadyFileOption, client_of
-from commands.ledger import text_of
-from commands.officer import ReasonOption, WhatForOption
-from commands.output import JsonOption, console, emit
+from commands.declaring import ReasonOption, WhatForOption, declared
+from commands.ledger import text_of, verifier_of
+from commands.output import JsonOption, console, emit, plain_table
 from commands.rights_access import access
 from commands.rights_rectify import rectify
-from consent.ledger_note import read_verifier
 from consent.rights_certificate import read_certificate
 
 app = typer.Typer(name="rights", no_args_is_help=True, help="What a person may ask of us, by way of the API.")
@@ -39,7 +36,7 @@ def plan(
 ) -> None:
     """See what erasing a person would do, and what it would leave. Nothing is changed."""
     with client_of(data=data, ready_file=ready_file) as client:
-        told = client.ask("GET", f"{_person(client, identity)}/plan", role=_PRIVACY, headers=_said(what_for, reason))
+        told = client.ask("GET", f"{_person(client, identity)}/plan", role=_PRIVACY, headers=declared(what_for, reason))
     if json:
         emit(told)
         return
@@ -49,7 +46,7 @@ def plan(
         ", ".join(f"{count} {name}" for name, count in told["holds_now"].items()) or "nothing is held", soft_wrap=True
     )
     _show_steps(told)
-    survives = _table("what survives", "where", "until")
+    survives = plain_table("what survives", "where", "until")
     for each in told["survives"]:
         survives.add_row(each["what"], each["where"], each["until"])
     console.print(survives)
@@ -71,7 +68,7 @@ def erase(
         typer.confirm("Everything about this person is destroyed, and cannot be brought back. Erase?", abort=True)
     with client_of(data=data, ready_file=ready_file) as client:
         where = f"{_person(client, identity)}/erasure"
-        told = client.ask("POST", where, role=_PRIVACY, headers=_said(what_for, reason))
+        told = client.ask("POST", where, role=_PRIVACY, headers=declared(what_for, reason))
     if json:
         emit(told)
         return
@@ -125,7 +122,7 @@ def verify(
     json: JsonOption = False,
 ) -> None:
     """Hold a certificate to a public key, anywhere; it needs no installation."""
-    said = read_certificate(text_of(path), read_verifier(text_of(Path(key)) if Path(key).is_file() else key))
+    said = read_certificate(text_of(path), verifier_of(key))
     if json:
         emit(dict(said))
         return
@@ -149,7 +146,7 @@ def restrict(
     json: JsonOption = False,
 ) -> None:
     """Restrict what is done with a person's data to contract and law."""
-    _exercise(identity, "restriction", end, _said(what_for, reason), (data, ready_file), json=json)
+    _exercise(identity, "restriction", end, declared(what_for, reason), (data, ready_file), json=json)
 
 
 @app.command("object")
@@ -164,7 +161,7 @@ def object_to(
     json: JsonOption = False,
 ) -> None:
     """Note that a person objects to being written to, on any channel."""
-    _exercise(identity, "objection", end, _said(what_for, reason), (data, ready_file), json=json)
+    _exercise(identity, "objection", end, declared(what_for, reason), (data, ready_file), json=json)
 
 
 def _exercise(
@@ -189,17 +186,9 @@ def _person(client: Client, identity: str) -> str:
     return f"/v1/rights/people/{client.ref(identity, role=_PRIVACY)}"
 
 
-def _said(what_for: str, reason: str | None) -> dict[str, str]:
-    return {"Rapport-Purpose": what_for} | ({} if reason is None else {"Rapport-Reason": quote(reason)})
-
-
 def _show_steps(told: Document) -> None:
-    table = _table("place", "what becomes of it", "done at", "found")
+    table = plain_table("place", "what becomes of it", "done at", "found")
     for name, step in told["steps"].items():
         found = ", ".join(f"{count} {what}" for what, count in (step["found"] or {}).items())
         table.add_row(name, step["does"], step["done_at"] or "", found)
     console.print(table)
-
-
-def _table(*columns: str) -> Table:
-    return Table(*columns, box=None, pad_edge=False)

@@ -9,17 +9,16 @@ import typer
 
 from commands.client import IdentityArgument
 from commands.clock import now_ms
-from commands.officer_dossier import AT_THE_MACHINE
+from commands.declaring import note_at_the_machine, pseudonym_of
 from commands.output import JsonOption, console, emit
 from commands.rights_bundle import Held, bundle_of, write_bundle
-from commands.settings import Settings, keyring_of, settings_of
-from consent.accesses import Access, AccessLog
+from commands.settings import Settings, settings_of
+from consent.accesses import AccessLog
 from consent.evidence_index import EvidenceIndex
 from consent.redis_holds import RedisHolds
 from consent.redis_rights import RedisResidue
 from events.history import History
 from events.partitioning import partition_of
-from events.pseudonyms import Pseudonyms
 from outreach.redis_records import RedisRecords
 from profiles.person import PersonReader
 from profiles.redis_facets import RedisFacets
@@ -42,9 +41,8 @@ def access(
 ) -> None:
     """Write all we hold of a person into one ZIP: of every identity that is verified as theirs."""
     settings = settings_of(redis=redis, data=data)
-    who = Pseudonyms(keyring_of(settings).pseudonym_key, settings.region).of(identity)
-    look = Access(now_ms(), AT_THE_MACHINE, "privacy", "access bundle", who, what_for, "", broke_glass=False)
-    AccessLog(settings.accesses).note(look)
+    who = pseudonym_of(settings, identity)
+    note_at_the_machine(settings, who, what="access bundle", what_for=what_for)
     files = bundle_of(asyncio.run(_held(settings, who)))
     write_bundle(out, files)
     if json:

@@ -9,16 +9,14 @@ import typer
 
 from commands.client import IdentityArgument
 from commands.clock import now_ms
+from commands.declaring import note_at_the_machine, pseudonym_of
 from commands.logs import PROFILES, known_epochs
-from commands.officer_dossier import AT_THE_MACHINE
 from commands.output import JsonOption, console, emit
 from commands.rights_rectifying import NotRectified, Rectification
-from commands.settings import Settings, keyring_of, settings_of
-from consent.accesses import Access, AccessLog
+from commands.settings import Settings, settings_of
 from events.history import History
 from events.log import KafkaLog
 from events.position import Position, Stream
-from events.pseudonyms import Pseudonyms
 from profiles.redis_store import RedisStore
 
 WAIT_S: Final = 60.0
@@ -45,9 +43,8 @@ def rectify(
     """Fold an identity anew without a wrong fact, while workers run. It stays out however often it is replayed."""
     settings = settings_of(redis=redis, kafka=kafka, data=data)
     wrong = position_of(position)
-    who = Pseudonyms(keyring_of(settings).pseudonym_key, settings.region).of(identity)
-    look = Access(now_ms(), AT_THE_MACHINE, "privacy", "rectification", who, what_for, "", broke_glass=False)
-    AccessLog(settings.accesses).note(look)
+    who = pseudonym_of(settings, identity)
+    note_at_the_machine(settings, who, what="rectification", what_for=what_for)
     place = asyncio.run(_rectified(settings, wrong, who))
     if json:
         emit({"without": str(wrong), "noted_at": str(place)})

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from commands.client import DataOption, IdentityArgument, ReadyFileOption, client_of
 from commands.consent import consent_table
-from commands.output import JsonOption, console, emit
+from commands.output import JsonOption, console, emit, plain_table
 from events.shape import format_time
 
 _TRAITS_SHOWN: Final = frozenset(
@@ -160,7 +160,7 @@ def _section(name: str, lines: Iterable[str]) -> Group:
 
 
 def _traits(traits: Mapping[str, Any], *, every: bool) -> Table:
-    table = Table("trait", "value", "of", "days", box=None, pad_edge=False)
+    table = plain_table("trait", "value", "of", "days")
     for name, trait in traits.items():
         if every or name in _TRAITS_SHOWN:
             if trait["withheld"] is not None:
