@@ -32,7 +32,7 @@ from events.pseudonyms import Pseudonyms
 from profiles.facet_cache import FacetCache
 from profiles.redis_faults import faults
 from profiles.redis_store import RedisStore
-from streams.admin import broker_hints, log_bounds, topic_ids, wait_for_broker
+from streams.admin import broker_hints, is_embedded, log_bounds, topic_ids, wait_for_broker
 from streams.dead_letters import Undertaker
 from streams.fold_work import FoldWork
 from streams.folding import LogIdentity, StreamFold, left_behind
@@ -41,8 +41,6 @@ from streams.redis_dead_letters import RedisDeadLetters
 from streams.runs import FRAME_RECORDS
 
 PROFILES = "profiles"
-EMBEDDED_CLUSTER = "embedded-"
-"""How the cluster id of the embedded broker begins, which tells too low an end of its log."""
 
 
 class LogNotFollowed(Exception):
@@ -117,7 +115,7 @@ async def see_log(settings: Settings, *, keyring: Keyring) -> SeenLog:
     ids = await asyncio.to_thread(topic_ids, settings.brokers, [settings.events_topic])
     bounds = await asyncio.to_thread(log_bounds, settings.brokers, [settings.events_topic])
     ordered = [bounds[key] for key in sorted(bounds)]
-    is_sure = not cluster.startswith(EMBEDDED_CLUSTER)
+    is_sure = not is_embedded(cluster)  # it tells too low an end of its log
     shape = LogShape(
         partitions=settings.partitions,
         key_fingerprint=Pseudonyms(keyring.pseudonym_key, settings.region).fingerprint,

@@ -127,7 +127,7 @@ async def _ending(app: StreamApp) -> None:
 @asynccontextmanager
 async def _plant(settings: Settings, app: AppName) -> AsyncIterator[Plant]:
     keyring = keyring_of(settings)
-    await topics_ready(settings)
+    cluster = await topics_ready(settings)
     async with AsyncExitStack() as stack:
         connect = partial(
             RedisStore.connect, settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions
@@ -141,7 +141,7 @@ async def _plant(settings: Settings, app: AppName) -> AsyncIterator[Plant]:
         reading = StreamSettings(
             instance_id=settings.instance_id,
             session_timeout_s=settings.session_timeout_s,
-            is_filled_late=await asyncio.to_thread(is_embedded, settings.brokers),
+            is_filled_late=is_embedded(cluster),
         )
         yield Plant(
             settings=settings, keyring=keyring, store=store, lease=lease, logs=logs, reading=reading, stack=stack

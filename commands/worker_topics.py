@@ -9,9 +9,12 @@ from streams.admin import ensure_topics, stamped_by_senders, wait_for_broker
 _log = logging.getLogger(__name__)
 
 
-async def topics_ready(settings: Settings) -> None:
-    """Wait for the broker, make the topics, and warn of an intake whose times are the senders' own."""
-    await asyncio.to_thread(wait_for_broker, settings.brokers)
+async def topics_ready(settings: Settings) -> str:
+    """Wait for the broker, make the topics, and warn of an intake whose times are the senders' own.
+
+    The id of the broker's cluster.
+    """
+    cluster = await asyncio.to_thread(wait_for_broker, settings.brokers)
     await asyncio.to_thread(ensure_topics, settings.brokers, settings.topics, replication=settings.replication)
     for topic in await asyncio.to_thread(stamped_by_senders, settings.brokers, settings.intakes):
         _log.warning(
@@ -20,3 +23,4 @@ async def topics_ready(settings: Settings) -> None:
             topic,
             extra={"reason": topic},
         )
+    return cluster

@@ -17,8 +17,6 @@ from kafka.protocol.consumer import IsolationLevel
 from streams.patience import Away
 
 _CONFIGS: Final = {"message.timestamp.type": "LogAppendTime"}
-_EMBEDDED: Final = "embedded-"
-"""Begins the cluster id of a broker that `rapport up` started."""
 """When the broker took a record, not when its producer says it sent it: that is when we heard of an event."""
 
 
@@ -113,10 +111,9 @@ def topic_ids(brokers: Sequence[str], topics: Collection[str]) -> dict[str, str]
     return {name: shapes[name].topic_id for name in topics}
 
 
-def is_embedded(brokers: Sequence[str]) -> bool:
-    """Whether the broker is one that `rapport up` starts: it says so in its cluster's id."""
-    with _admin(brokers) as admin:
-        return str(admin.describe_cluster()["cluster_id"]).startswith(_EMBEDDED)
+def is_embedded(cluster: str) -> bool:
+    """Whether a cluster of this id is a broker that `rapport up` starts."""
+    return cluster.startswith("embedded-")
 
 
 def topic_shapes(brokers: Sequence[str], topics: Collection[str]) -> dict[str, TopicShape]:

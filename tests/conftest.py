@@ -9,9 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
-from commands.logs import EMBEDDED_CLUSTER
 from embedded.ports import LOOPBACK
-from streams.admin import wait_for_broker
+from streams.admin import is_embedded, wait_for_broker
 from tests import servers
 from tests.servers import Valkey, ValkeyCluster
 from tests.sharing import Sharing, place_of
@@ -67,7 +66,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an Apache Kafka node: what RAPPORT_KAFKA names, if it is one, or one from Maven packages."""
     address = os.environ.get("RAPPORT_KAFKA")
-    if address and not wait_for_broker(address.split(",")).startswith(EMBEDDED_CLUSTER):
+    if address and not is_embedded(wait_for_broker(address.split(","))):
         yield address
         return
     if wants := servers.apache_kafka_wants():

@@ -83,4 +83,4 @@ async def test_it_makes_a_topic_that_is_merely_asked_for_with_four_partitions(br
 
 
 def test_it_says_that_it_is_the_embedded_one(broker: str) -> None:
-    assert is_embedded([broker])
+    assert is_embedded(wait_for_broker([broker]))

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from streams.admin import is_embedded
+from streams.admin import is_embedded, wait_for_broker
 from streams.app import StreamSettings, build_app, run_worker
 from streams.frame import Answer, Frame, Handled, SeekTo, Stopped
 from streams.ownership import Ownership
@@ -90,7 +90,7 @@ def main(brokers: str, name: str, path: str, *topics: str) -> int:
         instance_id=os.environ.get("INSTANCE"),
         retry_delays_s=(0.05, 0.1),
         frame_records=50,
-        is_filled_late=is_embedded([brokers]),
+        is_filled_late=is_embedded(wait_for_broker([brokers])),
     )
     app = build_app(
         name,

@@ -115,4 +115,4 @@ async def test_a_record_bears_the_time_the_broker_took_it_and_not_its_sender_s(a
 
 
 def test_its_gaps_are_final(apache_kafka: str) -> None:
-    assert not is_embedded([apache_kafka])
+    assert not is_embedded(wait_for_broker([apache_kafka]))
