@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from api.card import card_of
 from consent.accesses import Access
+from consent.csv_cells import harmless_cell
 from consent.evidence import Evidence
 from events.fact import Fact
 from events.position import Position
@@ -158,6 +159,4 @@ def _csv(rows: Sequence[Json], columns: Sequence[str]) -> bytes:
 
 
 def _cell(value: Any) -> str:
-    """The text of a cell, which no spreadsheet takes for a formula."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+    return harmless_cell(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True))

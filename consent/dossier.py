@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from consent.consent_record import CONTEXT, Controller, consent_record, not_stated
+from consent.csv_cells import harmless_cell
 from consent.evidence import Evidence
 from consent.ledger_note import Checkpoint, NoteInvalid, Signer, Verifier, open_note, sign_note
 from consent.ledger_proof import Proof, ProofUnreadable, fault_of, read_proof
@@ -164,7 +165,7 @@ def _says_the_same(entry: Mapping[str, Any], row: Mapping[str, str] | None) -> b
             "type": entry["kind"],
             "identity": content["identity"],
             "event": content["event_key"],
-            "source": _harmless(content["source"]),
+            "source": harmless_cell(content["source"]),
             "occurred_at": format_time(content["occurred_at"]),
             "effective_at": format_time(min(content["occurred_at"], content["received_at"])),
             "received_at": format_time(content["received_at"]),
@@ -179,13 +180,8 @@ def _row(piece: Evidence) -> list[str]:
     fact = piece.fact
     times = (fact.occurred_at, fact.effective_at, fact.received_at)
     said = json.dumps(fact.body.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False, sort_keys=True)
-    named = [str(piece.position), fact.type, fact.identity, fact.event_key.hex(), _harmless(fact.source)]
+    named = [str(piece.position), fact.type, fact.identity, fact.event_key.hex(), harmless_cell(fact.source)]
     return [*named, *map(format_time, times), getattr(fact.body, "purpose", ""), said]
-
-
-def _harmless(text: str) -> str:
-    """A spreadsheet takes what begins like a formula for one."""
-    return f"'{text}" if text[:1] in "=+-@" else text
 
 
 def _write_proof(folder: Path, position: Position, prove: Prove) -> bool:
