@@ -4,11 +4,12 @@ Both are shares that sum to one over the catalogue, so that they can stand besid
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from recommender.features import Feature
+from recommender.features import Feature, person_features
+from recommender.personal import PersonalFacts, Taking
 from recommender.shelf import Modelled, Numbers, Shelf
 
 
@@ -16,10 +17,12 @@ from recommender.shelf import Modelled, Numbers, Shelf
 class Shares:
     """The share of each service by place, and for those the model scored what brought it there.
 
-    `parts` (a row for each of `names`) are the person's features as the model knows them, each with its weight.
+    `features` are the person's, by name, with the cells they rest on: whatever speaks for a service is named there.
+    `parts` (a row for each of `names`) are those the model knows, each with its weight.
     """
 
     values: Numbers
+    features: Mapping[str, Feature] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     parts: Numbers | None = None
     modelled: Modelled | None = None
@@ -48,12 +51,18 @@ def popularity_shares(shelf: Shelf) -> Shares:
     return Shares(values=shelf.popularity)
 
 
-def personal_shares(shelf: Shelf, features: Mapping[str, Feature], *, sensitive: bool) -> Shares:
-    """The model's shares for a person with these features.
+def personal_shares(shelf: Shelf, facts: PersonalFacts, *, held: Mapping[str, Taking], at: int) -> Shares:
+    """The model's shares for a person known by these facts at `at` (ms).
 
-    A service the model has not seen, and a sensitive one where sensitive facts are closed, keeps its popularity: what
-    other features hint at must not stand in for a fact that may not be used.
+    `held` are the services they have that may speak for others. A service the model has not seen, and a sensitive one
+    where sensitive facts are closed, keeps its popularity: what other features hint at must not stand in for a fact
+    that may not be used.
     """
+    features = person_features(facts, held=held, at=at)
+    return replace(_modelled_shares(shelf, features, sensitive=facts.has_sensitive), features=features)
+
+
+def _modelled_shares(shelf: Shelf, features: Mapping[str, Feature], *, sensitive: bool) -> Shares:
     artifact, modelled = shelf.artifact, shelf.modelled[sensitive]
     index = artifact.feature_index
     names = tuple(name for name in sorted(features) if name in index)

@@ -15,7 +15,7 @@ import numpy as np
 
 from recommender.artifact import Artifact
 from recommender.catalogue import Catalogue
-from recommender.features import Feature, person_features
+from recommender.features import Feature
 from recommender.funnel import Known, Refused, refused, withheld
 from recommender.needs import NeedFound, needs_found
 from recommender.personal import holdings
@@ -101,7 +101,6 @@ def _ground(person: SuggestionInput, *, shelf: Shelf, channel: str | None, at: i
         each: taking for each, taking in held.items() if facts.has_sensitive or not catalogue.by_id[each].sensitive
     }
     needs = tuple(needs_found(facts, catalogue=catalogue, held=spoken, at=at))
-    features = person_features(facts, held=spoken, at=at)
     known = Known(
         channel=channel,
         is_staff=is_staff,
@@ -111,8 +110,8 @@ def _ground(person: SuggestionInput, *, shelf: Shelf, channel: str | None, at: i
         held=held,
         needed={service for found in needs for service in found.need.suggests},
     )
-    shares = personal_shares(shelf, features, sensitive=facts.has_sensitive)
-    return _Ground(known, shares, features, needs)
+    shares = personal_shares(shelf, facts, held=spoken, at=at)
+    return _Ground(known, shares, shares.features, needs)
 
 
 def _scores(ground: _Ground, shelf: Shelf) -> Numbers:
