@@ -1,0 +1,188 @@
+"""Who took what, when: the one shape all rankers are fitted on, and the one person they look at when they score.
+
+People are rows that live as long as a fit; a ranker that is served has none of them. What a ranker may know of a
+person comes as a `PersonRow`, made afresh for each question, so that the last event already counts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+IntArray = npt.NDArray[np.int32]
+LongArray = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Sparse = Any
+"""A `scipy.sparse.csr_matrix`; scipy ships no types."""
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class PersonRow:
+    """One person as of `at` (ms): the columns of items taken, ascending, how many of each, when last (ms).
+
+    `features` are columns of the features of people, ascending, with their `weights`, not normalised.
+    """
+
+    items: IntArray
+    counts: Numbers
+    last: LongArray
+    features: IntArray
+    weights: Numbers
+    at: int
+
+
+NOBODY = PersonRow(
+    items=np.zeros(0, np.int32),
+    counts=np.zeros(0),
+    last=np.zeros(0, np.int64),
+    features=np.zeros(0, np.int32),
+    weights=np.zeros(0),
+    at=0,
+)
+"""A person of whom nothing is known."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Interactions:
+    """Rows in canonical order (person, at, item), of n people, m items, f and g features.
+
+    `people` and `items` are sorted; `person` and `item` are their rows and columns, `at` is ms, `weight` how many
+    were taken. `features` (n x f, as of the cut-off, not normalised) and `item_features` (m x g) describe them;
+    `eligible` (n x m, bool) tells who may have what, None that everybody may have everything.
+    """
+
+    people: tuple[str, ...]
+    items: tuple[str, ...]
+    person: IntArray
+    item: IntArray
+    at: LongArray
+    weight: Numbers
+    features: Sparse
+    feature_names: tuple[str, ...]
+    item_features: Sparse
+    eligible: Sparse | None = None
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    @cached_property
+    def starts(self) -> LongArray:
+        """Where the rows of each person begin, and where the last one's end (n + 1)."""
+        return np.searchsorted(self.person, np.arange(len(self.people) + 1)).astype(np.int64)
+
+    @cached_property
+    def newest(self) -> int:
+        """The time of the newest row in ms; 0 without any."""
+        return int(self.at.max()) if len(self) else 0
+
+    @cached_property
+    def taken(self) -> Sparse:
+        """How many each person took of each item (n x m): distinct pairs, columns ascending."""
+        shape = (len(self.people), len(self.items))
+        found = sparse.csr_matrix((self.weight, (self.person, self.item)), shape=shape, dtype=np.float64)
+        found.sum_duplicates()
+        return found
+
+    def before(self, moment: int) -> "Interactions":
+        """The rows earlier than the moment (ms); people, items and features stay the same."""
+        return self.only(self.at < moment)
+
+    def after(self, moment: int) -> "Interactions":
+        """The rows at the moment (ms) or later; people, items and features stay the same."""
+        return self.only(self.at >= moment)
+
+    def only(self, kept: Mask) -> "Interactions":
+        """The rows that the mask keeps; people, items and features stay the same."""
+        return replace(self, person=self.person[kept], item=self.item[kept], at=self.at[kept], weight=self.weight[kept])
+
+    def row(self, person: int, at: int) -> PersonRow:
+        """The person as they were just before `at` (ms)."""
+        first, end = self.starts[person], self.starts[person + 1]
+        end = first + np.searchsorted(self.at[first:end], at)
+        items, places = np.unique(self.item[first:end], return_inverse=True)
+        last = np.zeros(len(items), np.int64)
+        np.maximum.at(last, places, self.at[first:end])
+        known = slice(self.features.indptr[person], self.features.indptr[person + 1])
+        return PersonRow(
+            items=items,
+            counts=np.bincount(places, weights=self.weight[first:end], minlength=len(items)),
+            last=last,
+            features=self.features.indices[known],
+            weights=self.features.data[known],
+            at=at,
+        )
+
+
+def interactions(
+    rows: Sequence[tuple[str, str, int, float]],
+    *,
+    items: Sequence[str] = (),
+    features: Mapping[str, Mapping[str, float]] | None = None,
+    item_features: Mapping[str, Mapping[str, float]] | None = None,
+    eligible: Sequence[tuple[str, str]] | None = None,
+) -> Interactions:
+    """Interactions of (person, item, ms, how many) in any order, numbered canonically.
+
+    `items` are there even if nobody took them; `features` maps a person to the features' weights, `item_features` an
+    item; `eligible` are the pairs of person and item that are allowed (what was taken is allowed too).
+    """
+    features, item_features = features or {}, item_features or {}
+    pairs = eligible or ()
+    people = tuple(sorted({row[0] for row in rows} | set(features) | {person for person, _ in pairs}))
+    names = tuple(sorted({row[1] for row in rows} | set(items) | set(item_features) | {item for _, item in pairs}))
+    row_of, column_of = _places(people), _places(names)
+    person = np.array([row_of[row[0]] for row in rows], np.int32)
+    item = np.array([column_of[row[1]] for row in rows], np.int32)
+    at = np.array([row[2] for row in rows], np.int64)
+    weight = np.array([row[3] for row in rows], np.float64)
+    order = np.lexsort((weight, item, at, person))
+    feature_names = tuple(sorted({name for own in features.values() for name in own}))
+    described = tuple(sorted({name for own in item_features.values() for name in own}))
+    return Interactions(
+        people=people,
+        items=names,
+        person=person[order],
+        item=item[order],
+        at=at[order],
+        weight=weight[order],
+        features=_matrix(people, features, feature_names),
+        feature_names=feature_names,
+        item_features=_matrix(names, item_features, described),
+        eligible=None if eligible is None else _allowed(pairs, row_of, column_of, taken=(person, item)),
+    )
+
+
+def _places(names: Sequence[str]) -> dict[str, int]:
+    return {name: place for place, name in enumerate(names)}
+
+
+def _matrix(rows: Sequence[str], described: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> Sparse:
+    column_of = _places(names)
+    pointers, columns, values = [0], [], []
+    for row in rows:
+        for name, value in sorted(described.get(row, {}).items()):
+            columns.append(column_of[name])
+            values.append(value)
+        pointers.append(len(columns))
+    made = (np.array(values, np.float64), np.array(columns, np.int32), np.array(pointers, np.int32))
+    return sparse.csr_matrix(made, shape=(len(rows), len(names)))
+
+
+def _allowed(
+    pairs: Sequence[tuple[str, str]],
+    row_of: Mapping[str, int],
+    column_of: Mapping[str, int],
+    *,
+    taken: tuple[IntArray, IntArray],
+) -> Sparse:
+    person = np.concatenate([np.array([row_of[name] for name, _ in pairs], np.int32), taken[0]])
+    item = np.concatenate([np.array([column_of[name] for _, name in pairs], np.int32), taken[1]])
+    shape = (len(row_of), len(column_of))
+    made = sparse.csr_matrix((np.ones(len(person), np.bool_), (person, item)), shape=shape, dtype=np.bool_)
+    made.sum_duplicates()
+    return made
