@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-import yaml
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from consent.evidence import Evidence
 from consent.purposes import PURPOSES
 from consent.rules import Rules
 from events.acts import ConsentAct, Granting
-from events.fact import describe
+from events.data_files import DataFiles
 from events.shape import Shape, format_time
 
 CONTEXT: Final[Mapping[str, str]] = {
@@ -92,6 +91,9 @@ class ControllerInvalid(ValueError):
     """The file about the controller cannot be used; the text says why."""
 
 
+_FILES: Final = DataFiles(bytes_max=CONTROLLER_BYTES_MAX, invalid=ControllerInvalid)
+
+
 class Controller(Shape):
     """Who answers for the processing, and what a record says of it that no act says. Anything may be left out."""
 
@@ -107,17 +109,8 @@ class Controller(Shape):
     @classmethod
     def load(cls, path: Path) -> Self:
         """The controller in a YAML file; ControllerInvalid otherwise."""
-        try:
-            raw = path.read_bytes()
-            if len(raw) > CONTROLLER_BYTES_MAX:
-                raise ControllerInvalid(f"{path}: more than {CONTROLLER_BYTES_MAX} bytes")
-            return cls.model_validate(yaml.safe_load(raw) or {})
-        except OSError as error:
-            raise ControllerInvalid(f"{path}: {error.strerror or error}") from error
-        except ValidationError as error:
-            raise ControllerInvalid(f"{path}: {describe(error)}") from None
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-            raise ControllerInvalid(f"{path}: not YAML") from error
+        name = str(path)
+        return _FILES.shaped(cls, _FILES.parse(_FILES.read(path), name=name) or {}, name=name)
 
 
 def consent_record(piece: Evidence, *, controller: Controller, rules: Rules) -> dict[str, Any]:

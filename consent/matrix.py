@@ -15,7 +15,7 @@ from pydantic import Field
 
 from consent.purposes import ALWAYS_OPEN, CHARACTERISTICS, PURPOSES, SENSITIVE, SHARE
 from consent.state import Form
-from consent.versioned_data import DataInvalid, content_hash, parse_data, read_data, shaped
+from consent.versioned_data import FILES, DataInvalid, content_hash
 from events.shape import Code, Shape, Time
 
 DEFAULT_MATRIX: Final = Path(__file__).with_name("matrix.yaml")
@@ -113,17 +113,17 @@ class Matrix:
     @classmethod
     def load(cls, path: Path = DEFAULT_MATRIX) -> Self:
         """The matrix in a YAML file; DataInvalid with the place otherwise."""
-        return cls.parse(read_data(path), name=path.name)
+        return cls.parse(FILES.read(path), name=path.name)
 
     @classmethod
     def parse(cls, raw: bytes, *, name: str = "matrix") -> Self:
         """The matrix in YAML bytes; `name` stands in front of what is wrong with it."""
-        return cls.of(parse_data(raw, name=name), name=name)
+        return cls.of(FILES.parse(raw, name=name), name=name)
 
     @classmethod
     def of(cls, content: Any, *, name: str = "matrix") -> Self:
         """The matrix in parsed YAML or JSON."""
-        versions = shaped(_File, content, name=name).versions
+        versions = FILES.shaped(_File, content, name=name).versions
         problems = [*_problems_of_order(versions)]
         for version in versions:
             problems += [f"version {version.version}: {problem}" for problem in _problems(version)]

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, StringConstraints
 
 from consent.purposes import PURPOSES
-from consent.versioned_data import DataInvalid, content_hash, parse_data, read_data, shaped
+from consent.versioned_data import FILES, DataInvalid, content_hash
 from events.shape import Code, Shape, Time
 
 DEFAULT_NOTICES: Final = Path(__file__).with_name("notices.yaml")
@@ -76,17 +76,17 @@ class Notices:
     @classmethod
     def load(cls, path: Path = DEFAULT_NOTICES) -> Self:
         """The notices in a YAML file; DataInvalid with the place otherwise."""
-        return cls.parse(read_data(path), name=path.name)
+        return cls.parse(FILES.read(path), name=path.name)
 
     @classmethod
     def parse(cls, raw: bytes, *, name: str = "notices") -> Self:
         """The notices in YAML bytes; `name` stands in front of what is wrong with them."""
-        return cls.of(parse_data(raw, name=name), name=name)
+        return cls.of(FILES.parse(raw, name=name), name=name)
 
     @classmethod
     def of(cls, content: Any, *, name: str = "notices") -> Self:
         """The notices in parsed YAML or JSON."""
-        versions = shaped(_File, content, name=name).notices
+        versions = FILES.shaped(_File, content, name=name).notices
         if problems := list(_problems(versions)):
             raise DataInvalid(f"{name}: {'; '.join(problems[:5])}")
         return cls(tuple(sorted(versions, key=lambda notice: (notice.id, notice.version))))

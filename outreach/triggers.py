@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
-import yaml
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from consent.purposes import OUTREACH_CHANNELS
-from events.fact import describe
+from events.data_files import DataFiles
 from events.shape import Code, Natural, Shape
 from outreach.conditions import BoughtAgain, Condition, Unsolved
 from recommender.catalogue import Catalogue, Words
@@ -28,6 +27,9 @@ _PLACEHOLDER = re.compile(r"\{([^}]*)\}")
 
 class TriggersInvalid(ValueError):
     """The triggers contradict themselves or the catalogue, or are none; the text names the place."""
+
+
+_FILES: Final = DataFiles(bytes_max=TRIGGERS_BYTES_MAX, invalid=TriggersInvalid)
 
 
 def _known_zone(name: str) -> str:
@@ -168,25 +170,12 @@ class Triggers(Shape):
 
 def load_triggers(catalogue: Catalogue, path: Path = DEFAULT_TRIGGERS) -> Triggers:
     """The triggers in a YAML file, for services of the catalogue; TriggersInvalid with the place otherwise."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise TriggersInvalid(f"{path}: {error.strerror or error}") from error
-    return parse_triggers(raw, catalogue=catalogue, name=path.name)
+    return parse_triggers(_FILES.read(path), catalogue=catalogue, name=path.name)
 
 
 def parse_triggers(raw: bytes, *, catalogue: Catalogue, name: str = "triggers") -> Triggers:
     """The triggers in YAML bytes; `name` stands in front of what is wrong with them."""
-    if len(raw) > TRIGGERS_BYTES_MAX:
-        raise TriggersInvalid(f"{name}: more than {TRIGGERS_BYTES_MAX} bytes")
-    try:
-        content = yaml.safe_load(raw)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise TriggersInvalid(f"{name}: not YAML: {error}") from error
-    try:
-        triggers = Triggers.model_validate(content)
-    except ValidationError as error:
-        raise TriggersInvalid(f"{name}: {describe(error)}") from None
+    triggers = _FILES.shaped(Triggers, _FILES.parse(raw, name=name), name=name)
     if problem := next(_unknown_services(triggers, catalogue), None):
         raise TriggersInvalid(f"{name}: {problem}")
     return triggers

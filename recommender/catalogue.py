@@ -7,11 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-import yaml
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from consent.purposes import PURPOSES, SENSITIVE, SENSITIVE_CATEGORIES, attribute_purpose
-from events.fact import describe
+from events.data_files import DataFiles
 from events.shape import Code, Natural, RecordId, Shape
 from recommender.canonical import canonical_json, content_hash
 from recommender.conditions import Bought, Condition, Described, Holds, Lacks
@@ -30,6 +29,9 @@ _PLACEHOLDERS: Final = frozenset({"count"})
 
 class CatalogueInvalid(ValueError):
     """The catalogue contradicts itself or is not one; the text names the place."""
+
+
+_FILES: Final = DataFiles(bytes_max=CATALOGUE_BYTES_MAX, invalid=CatalogueInvalid)
 
 
 class Words(Shape):
@@ -133,25 +135,12 @@ class Catalogue(Shape):
 
 def load_catalogue(path: Path = DEFAULT_CATALOGUE) -> Catalogue:
     """The catalogue in a YAML file; CatalogueInvalid with the place otherwise."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise CatalogueInvalid(f"{path}: {error.strerror or error}") from error
-    return parse_catalogue(raw, name=path.name)
+    return parse_catalogue(_FILES.read(path), name=path.name)
 
 
 def parse_catalogue(raw: bytes, *, name: str = "catalogue") -> Catalogue:
     """The catalogue in YAML bytes; `name` stands in front of what is wrong with it."""
-    if len(raw) > CATALOGUE_BYTES_MAX:
-        raise CatalogueInvalid(f"{name}: more than {CATALOGUE_BYTES_MAX} bytes")
-    try:
-        content = yaml.safe_load(raw)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise CatalogueInvalid(f"{name}: not YAML: {error}") from error
-    try:
-        return Catalogue.model_validate(content)
-    except ValidationError as error:
-        raise CatalogueInvalid(f"{name}: {describe(error)}") from None
+    return _FILES.shaped(Catalogue, _FILES.parse(raw, name=name), name=name)
 
 
 def _problems_of_services(services: tuple[Service, ...]) -> Iterator[str]:

@@ -1,0 +1,45 @@
+"""Data files that people write by hand: YAML, read with a bound on its size and errors that name the place."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from events.fact import describe
+from events.shape import Shape
+
+S = TypeVar("S", bound=Shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFiles:
+    """One kind of data file: how many bytes it may have, and the error that whatever is wrong with one becomes."""
+
+    bytes_max: int
+    invalid: type[ValueError]
+
+    def read(self, path: Path) -> bytes:
+        """The bytes of a file, at most one more than it may have."""
+        try:
+            with path.open("rb") as file:
+                return file.read(self.bytes_max + 1)
+        except OSError as error:
+            raise self.invalid(f"{path}: {error.strerror or error}") from error
+
+    def parse(self, raw: bytes, *, name: str) -> Any:
+        """What stands in YAML bytes; `name` stands in front of what is wrong with them."""
+        if len(raw) > self.bytes_max:
+            raise self.invalid(f"{name}: more than {self.bytes_max} bytes")
+        try:
+            return yaml.safe_load(raw)
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+            raise self.invalid(f"{name}: not YAML: {error}") from error
+
+    def shaped(self, shape: type[S], content: Any, *, name: str) -> S:
+        """Parsed content as a shape."""
+        try:
+            return shape.model_validate(content)
+        except ValidationError as error:
+            raise self.invalid(f"{name}: {describe(error)}") from None
