@@ -1,14 +1,18 @@
 """A fact: an event after admission, and its form on the log.
 
 On the wire a fact is one MessagePack array: format, header, `key_id`, body. The body is MessagePack again, so that
-it can be sealed as a whole; `key_id` is None while it is clear.
+it can be sealed as a whole; `key_id` is None while it is clear. A sealed one is a nonce, then digest and body under
+AES-256-GCM, bound to the header; the digest of the header is zero then, since it tells of what was sent.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import ValidationError
 
 from events.acts import Erased
@@ -19,6 +23,10 @@ from events.vocabulary import BODIES, TWO_SIDED
 FORMAT: Final = 1
 
 Lift = Callable[[dict[str, Any]], dict[str, Any]]
+
+NONCE_BYTES: Final = 12
+_DIGEST_BYTES: Final = 4
+_NO_DIGEST: Final = bytes(_DIGEST_BYTES)
 
 LIFTS: Final[Mapping[tuple[str, int], Lift]] = {}
 """(type, body version) -> the step that turns a body of that version into the next one."""
@@ -58,12 +66,14 @@ class FactUndecodable(ValueError):
 _Millis = Annotated[int, msgspec.Meta(ge=0, le=TIME_MAX)]
 
 
-class _Wire(msgspec.Struct, array_like=True, frozen=True, gc=False, forbid_unknown_fields=True):
+class Wire(msgspec.Struct, array_like=True, frozen=True, gc=False, forbid_unknown_fields=True):
+    """A fact as it stands on the log: the header can be read, the body only where `key_id` is None."""
+
     format: int
     type: str
     body_version: Annotated[int, msgspec.Meta(ge=1)]
     event_key: Annotated[bytes, msgspec.Meta(min_length=8, max_length=8)]
-    digest: Annotated[bytes, msgspec.Meta(min_length=4, max_length=4)]
+    digest: Annotated[bytes, msgspec.Meta(min_length=_DIGEST_BYTES, max_length=_DIGEST_BYTES)]
     identity: str
     occurred_at: _Millis
     received_at: _Millis
@@ -72,38 +82,46 @@ class _Wire(msgspec.Struct, array_like=True, frozen=True, gc=False, forbid_unkno
     body: bytes
 
 
+class BodyKey(NamedTuple):
+    """What seals and opens bodies, and the id that stands in the header of those."""
+
+    id: str
+    cipher: AESGCM
+
+
 _encoder = msgspec.msgpack.Encoder()
-_wire_decoder = msgspec.msgpack.Decoder(_Wire)
+_wire_decoder = msgspec.msgpack.Decoder(Wire)
 _body_decoder = msgspec.msgpack.Decoder(dict[str, Any])
 
 
-def encode_fact(fact: Fact) -> bytes:
-    """The record value of a fact on `rapport.events`."""
-    body = fact.body.model_dump(exclude_defaults=True)
-    return _encoder.encode(
-        _Wire(
-            format=FORMAT,
-            type=fact.type,
-            body_version=fact.body.version,
-            event_key=fact.event_key,
-            digest=fact.digest,
-            identity=fact.identity,
-            occurred_at=fact.occurred_at,
-            received_at=fact.received_at,
-            source=fact.source,
-            key_id=None,
-            body=_encoder.encode(body),
-        )
+def encode_fact(fact: Fact, *, key: BodyKey | None = None) -> bytes:
+    """The record value of a fact on `rapport.events`; in clear where no key is given."""
+    body = _encoder.encode(fact.body.model_dump(exclude_defaults=True))
+    digest, key_id = fact.digest, None
+    if key is not None:
+        digest, key_id = _NO_DIGEST, key.id
+    wire = Wire(
+        format=FORMAT,
+        type=fact.type,
+        body_version=fact.body.version,
+        event_key=fact.event_key,
+        digest=digest,
+        identity=fact.identity,
+        occurred_at=fact.occurred_at,
+        received_at=fact.received_at,
+        source=fact.source,
+        key_id=key_id,
+        body=body,
     )
+    if key is None:
+        return _encoder.encode(wire)
+    nonce = os.urandom(NONCE_BYTES)
+    sealed = nonce + key.cipher.encrypt(nonce, fact.digest + body, _bound(wire))
+    return _encoder.encode(msgspec.structs.replace(wire, body=sealed))
 
 
-def decode_fact(
-    value: bytes | None,
-    *,
-    bodies: Mapping[str, type[Body]] = BODIES,
-    lifts: Mapping[tuple[str, int], Lift] = LIFTS,
-) -> Fact:
-    """The fact in a record value; older bodies are lifted to today's version. FactUndecodable otherwise."""
+def read_wire(value: bytes | None) -> Wire:
+    """The envelope in a record value, its body unread. FactUndecodable where it is none of this format."""
     if not value:
         raise FactUndecodable("the record is empty")
     try:
@@ -112,20 +130,72 @@ def decode_fact(
         raise FactUndecodable("the record is not a fact") from error
     if wire.format != FORMAT:
         raise FactUndecodable(f"fact format {wire.format} is not known")
-    if wire.key_id is not None:
-        raise FactUndecodable("the body is sealed and no key is at hand")
-    body = _decode_body(wire, bodies, lifts)
+    return wire
+
+
+def decode_fact(
+    value: bytes | None,
+    *,
+    bodies: Mapping[str, type[Body]] = BODIES,
+    lifts: Mapping[tuple[str, int], Lift] = LIFTS,
+) -> Fact:
+    """The fact in a record value in clear; FactUndecodable otherwise."""
+    return fact_of(read_wire(value), bodies=bodies, lifts=lifts)
+
+
+def fact_of(
+    wire: Wire,
+    *,
+    key: BodyKey | None = None,
+    bodies: Mapping[str, type[Body]] = BODIES,
+    lifts: Mapping[tuple[str, int], Lift] = LIFTS,
+) -> Fact:
+    """The fact in an envelope, opened with the key it names; older bodies are lifted to today's version.
+
+    FactUndecodable otherwise, and where key or header are not those it was sealed with.
+    """
+    digest, raw = (wire.digest, wire.body) if wire.key_id is None else _unsealed(wire, key)
+    body = _decode_body(wire, raw, bodies, lifts)
     if not PSEUDONYM.fullmatch(wire.identity) or not all(map(PSEUDONYM.fullmatch, _others(wire.type, body))):
         raise FactUndecodable("an identity is not a pseudonym")
     return Fact(
         type=wire.type,
         event_key=wire.event_key,
-        digest=wire.digest,
+        digest=digest,
         identity=wire.identity,
         occurred_at=wire.occurred_at,
         received_at=wire.received_at,
         source=wire.source,
         body=body,
+    )
+
+
+def _unsealed(wire: Wire, key: BodyKey | None) -> tuple[bytes, bytes]:
+    """Digest and body of a sealed fact."""
+    if key is None or key.id != wire.key_id:
+        raise FactUndecodable("the body is sealed and no key is at hand")
+    nonce, sealed = wire.body[:NONCE_BYTES], wire.body[NONCE_BYTES:]
+    try:
+        said = key.cipher.decrypt(nonce, sealed, _bound(wire))
+    except (InvalidTag, ValueError) as error:
+        raise FactUndecodable("the body does not open: it, the header or the key was altered") from error
+    return said[:_DIGEST_BYTES], said[_DIGEST_BYTES:]
+
+
+def _bound(wire: Wire) -> bytes:
+    """What a body is bound to: everything that stands in front of it."""
+    return _encoder.encode(
+        (
+            wire.format,
+            wire.type,
+            wire.body_version,
+            wire.event_key,
+            wire.identity,
+            wire.occurred_at,
+            wire.received_at,
+            wire.source,
+            wire.key_id,
+        )
     )
 
 
@@ -136,12 +206,14 @@ def _others(event_type: str, body: Body) -> tuple[str, ...]:
     return body.identities if event_type == Erased.event_type and isinstance(body, Erased) else ()
 
 
-def _decode_body(wire: _Wire, bodies: Mapping[str, type[Body]], lifts: Mapping[tuple[str, int], Lift]) -> Body:
+def _decode_body(
+    wire: Wire, raw: bytes, bodies: Mapping[str, type[Body]], lifts: Mapping[tuple[str, int], Lift]
+) -> Body:
     model = bodies.get(wire.type)
     if model is None:
         raise FactUndecodable("the event type is not known")
     try:
-        content = _body_decoder.decode(wire.body)
+        content = _body_decoder.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError) as error:
         raise FactUndecodable("the body is not a map") from error
     if wire.body_version != model.version:
@@ -154,9 +226,7 @@ def _decode_body(wire: _Wire, bodies: Mapping[str, type[Body]], lifts: Mapping[t
     return body
 
 
-def _lifted(
-    content: dict[str, Any], wire: _Wire, version: int, lifts: Mapping[tuple[str, int], Lift]
-) -> dict[str, Any]:
+def _lifted(content: dict[str, Any], wire: Wire, version: int, lifts: Mapping[tuple[str, int], Lift]) -> dict[str, Any]:
     if wire.body_version > version:
         raise FactUndecodable(f"body version {wire.body_version} is newer than this program")
     try:
