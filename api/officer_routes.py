@@ -42,7 +42,7 @@ from events.partitioning import partition_of
 from events.position import Position
 from events.shape import Code, Time
 from events.tokens import decode_token
-from profiles.at_time import person_at
+from profiles.at_time import members_at, person_at
 from profiles.renewal import agreed_to, renewal_of
 
 ACCESSES_MAX: Final = 500
@@ -85,7 +85,7 @@ class OfficerRoutes:
         """The evidence about the person an identity (a pseudonym) belongs to now (ms). Blocks."""
         refs = self.services.refs
         with self.services.evidence.reading() as evidence:
-            members = person_at(identity, evidence.of, at=now, known_at=now).members
+            members = members_at(identity, evidence.of, at=now)
             pieces = [piece for found in evidence.of(members).values() for piece in found]
             return History(
                 identities=tuple(identity_card(each, refs) for each in members),
@@ -114,11 +114,12 @@ class OfficerRoutes:
 
     def permitted_at(self, identity: str, *, at: int, known_at: int) -> PermittedThen:
         """What was permitted at a moment, as it was known then and as it was known at another (ms). Blocks."""
-        refs, everything = self.services.refs, dict[str, list[Evidence]]()
+        refs, rules = self.services.refs, self.services.persons.rules
+        everything: dict[str, list[Evidence]] = {}
         senses: list[Sense] = []
         with self.services.evidence.reading() as evidence:
             for known in (at, known_at):
-                view = person_at(identity, evidence.of, at=at, known_at=known)
+                view = person_at(identity, evidence.of, at=at, known_at=known, rules=rules)
                 found = evidence.of((*view.members, *view.person.restricting))
                 said = [piece for pieces_of_one in found.values() for piece in pieces_of_one]
                 senses.append(sense_of(view, said, at=at, known_at=known, refs=refs))
@@ -138,7 +139,7 @@ class OfficerRoutes:
 
         def read() -> Accesses:
             with self.services.evidence.reading() as evidence:
-                members = person_at(identity, evidence.of, at=now, known_at=now).members
+                members = members_at(identity, evidence.of, at=now)
             found = self.services.accesses.of(members, limit=ACCESSES_MAX)
             return Accesses(accesses=tuple(access_card(each, self.services.refs) for each in found))
 
@@ -153,7 +154,7 @@ class OfficerRoutes:
 
         def read() -> tuple[str, ...]:
             with self.services.evidence.reading() as evidence:
-                return person_at(identity, evidence.of, at=now, known_at=now).members
+                return members_at(identity, evidence.of, at=now)
 
         return denied_of(await self.services.outreach.decisions_of(await asyncio.to_thread(read)))
 
@@ -210,7 +211,7 @@ class OfficerRoutes:
         with self.services.evidence.reading() as evidence:
             names = evidence.agreed_once(purpose, after=first, limit=limit)
             for name in names:
-                view = person_at(name, evidence.of, at=now, known_at=now)
+                view = person_at(name, evidence.of, at=now, known_at=now, rules=self.services.persons.rules)
                 agreed = {
                     member: found for member, found in evidence.of(view.members).items() if _any_yes(found, purpose)
                 }

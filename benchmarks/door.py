@@ -17,6 +17,7 @@ from benchmarks.results import RESULTS, Results, keep, machine
 from benchmarks.tables import machine_line
 from consent.door import Part, Subject, permits, subject_of
 from consent.purposes import PROFILE, PURPOSES, SENSITIVE, SERVICE, SUGGEST
+from consent.rules import shipped_rules
 from consent.state import NEVER_ASKED, Cause, Form, Grant, No, with_grant, with_no
 
 BAR_US: Final = 50.0
@@ -63,7 +64,7 @@ def _ask(subject: Subject, purpose: str) -> int:
 def _subject(identities: int, jurisdiction: str) -> Subject:
     """Somebody who said no once and yes to everything later, on each identity."""
     parts = tuple(_part(number) for number in range(identities))
-    return subject_of(parts=parts, jurisdiction=jurisdiction, read_at=NOW)
+    return subject_of(parts=parts, jurisdiction=jurisdiction, read_at=NOW, rules=shipped_rules())
 
 
 def _part(number: int) -> Part:

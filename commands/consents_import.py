@@ -27,7 +27,6 @@ from consent.import_plan import Plan
 from consent.imports import Importer, Row, Taken
 from consent.rights import suppression
 from consent.rights_requests import RightsRequests
-from consent.rules import Rules
 from consent.versioned_data import DataInvalid
 from events.pseudonyms import Pseudonyms
 
@@ -155,7 +154,7 @@ def _file(path: Path, mapping: Path, settings: Settings) -> ConsentFile:
     importer = Importer(
         mapping=read,
         pseudonyms=Pseudonyms(keyring.pseudonym_key, settings.region),
-        rules=Rules.load(),
+        rules=settings.rules(),
         now=now_ms(),
         is_erased=lambda pseudonym: suppression(pseudonym, key=keyring.suppression_key) in erased,
     )

@@ -22,6 +22,7 @@ from consent.ledger_entry import LedgerError
 from consent.ledger_note import NoteInvalid
 from consent.ledger_proof import ProofUnreadable
 from consent.rights_requests import RightsUnavailable
+from consent.versioned_data import DataInvalid
 from embedded.process import NotReady
 from embedded.supervisor import ServiceLost
 from embedded.wheels import ProgramMissing
@@ -45,6 +46,7 @@ _SAYABLE = (
     ConsentStoreUnavailable,
     ContentsNotKept,
     ControllerInvalid,
+    DataInvalid,
     DeliveryFailed,
     DemoNotLoaded,
     DossierRefused,

@@ -24,9 +24,8 @@ from consent.ledger import Ledger
 from consent.ledger_entry import LedgerError
 from consent.ledger_follower import fact_id
 from consent.ledger_proof import Proof
-from consent.rules import shipped_rules
 from events.position import Position
-from profiles.at_time import person_at
+from profiles.at_time import members_at
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="the folder of the dossier")]
 WhoOption = Annotated[
@@ -55,13 +54,13 @@ def export(
     who = None if identity is None else pseudonym_of(settings, identity)
     note_at_the_machine(settings, who, what="export", what_for=what_for)
     with EvidenceIndex(settings.evidence).reading() as evidence:
-        members = None if who is None else person_at(who, evidence.of, at=now, known_at=now).members
+        members = None if who is None else members_at(who, evidence.of, at=now)
         about = About(
             subject="everybody" if members is None else f"one person, {len(members)} identities",
             read_to=[Position(*place, end) for place, end in sorted(evidence.ends().items())],
             made_at=now,
             controller=stated,
-            rules=shipped_rules(),
+            rules=settings.rules(),
         )
         pieces = evidence.everything() if members is None else _pieces(evidence.of(members))
         with _proofs(settings) as prove:

@@ -56,7 +56,7 @@ async def _held(settings: Settings, who: str) -> Held:
     store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=partitions)
     try:
         holds = RedisHolds(store.client, partitions=partitions)
-        persons = PersonReader(RedisFacets(store.client, holds, partitions=partitions))
+        persons = PersonReader(RedisFacets(store.client, holds, partitions=partitions), settings.rules())
         view = await persons.read(who, now=now)
         history = History(settings.history)
         homes = {partition_of(member.encode(), partitions) for member in view.members}

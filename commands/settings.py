@@ -12,6 +12,9 @@ from typing import Any, Final
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from consent.matrix import DEFAULT_MATRIX
+from consent.notices import DEFAULT_NOTICES
+from consent.rules import Rules
 from outreach.triggers import DEFAULT_TRIGGERS
 from recommender.catalogue import DEFAULT_CATALOGUE
 
@@ -57,6 +60,8 @@ class Settings(BaseSettings):
     )
     catalogue: Path = Field(default=DEFAULT_CATALOGUE, description="the services there are (YAML)")
     triggers: Path = Field(default=DEFAULT_TRIGGERS, description="when to reach out (YAML)")
+    matrix: Path = Field(default=DEFAULT_MATRIX, description="what each purpose rests on, by country (YAML)")
+    notices: Path = Field(default=DEFAULT_NOTICES, description="what people are told, in all versions (YAML)")
     checkpoint_targets: tuple[str, ...] = Field(
         default=(), description="where checkpoints of the ledger are published: folders, http(s) URLs"
     )
@@ -72,6 +77,10 @@ class Settings(BaseSettings):
         max_length=200,
         description="where people reach the API, for the links in messages; by default where it listens",
     )
+
+    def rules(self) -> Rules:
+        """What the door goes by; DataInvalid names the place where the matrix or the notices are none."""
+        return Rules.load(matrix=self.matrix, notices=self.notices)
 
     @property
     def people_url(self) -> str:
@@ -207,6 +216,8 @@ def tell_running(settings: Settings) -> Path:
                 "public_url",
                 "catalogue",
                 "triggers",
+                "matrix",
+                "notices",
             }
         )
     )

@@ -101,6 +101,7 @@ def _train(settings: Settings, told: Told) -> Trained:
         catalogue=load_catalogue(settings.catalogue),
         at=now_ms(),
         code=VERSION,
+        rules=settings.rules(),
         held=asyncio.run(_held(settings, history)),
         progress=told,
     )

@@ -40,7 +40,7 @@ def outreach_plant(
     """Outreach by the triggers and the catalogue that the settings name; CatalogueInvalid or TriggersInvalid."""
     catalogue = load_catalogue(settings.catalogue)
     triggers = load_triggers(catalogue, settings.triggers)
-    persons = PersonReader(RedisFacets(store.client, holds, partitions=settings.partitions))
+    persons = PersonReader(RedisFacets(store.client, holds, partitions=settings.partitions), settings.rules())
     decider = Decider(
         addressing=Addressing(persons, triggers),
         assessment=Assessment(triggers, catalogue),

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from consent.matrix import EVIDENCE_GRADES, Basis, Ground
 from consent.purposes import OVERLAY_CLOSES, PURPOSES, Overlay, Purpose
-from consent.rules import Rules, shipped_rules
+from consent.rules import Rules
 from consent.state import NEVER_ASKED, Cause, Grant, PurposeState, joined, last_grant, noes_of, outlives_noes
 from consent.status import STATUS_OF_CAUSE, BasisStatus, ConsentStatus, basis_state, state_of
 
@@ -125,7 +125,7 @@ def subject_of(
     jurisdiction: str | None = None,
     readable: bool = True,
     read_at: int,
-    rules: Rules | None = None,
+    rules: Rules,
 ) -> Subject:
     """The subject of one person read; for the person read alone (a house test sees to it)."""
     return Subject(
@@ -135,7 +135,7 @@ def subject_of(
         jurisdiction=jurisdiction,
         readable=readable and bool(parts),
         read_at=read_at,
-        rules=rules or shipped_rules(),
+        rules=rules,
         seal=_SEAL,
     )
 

@@ -7,11 +7,12 @@ same day it is what was permitted as we knew it; with `known_at` today it is wha
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from consent.evidence import Evidence
+from consent.rules import Rules
 from events.acts import Refolded
 from events.fact import Fact
 from profiles.facet import Facet
 from profiles.fold import fold
-from profiles.links import MEMBERS_MAX, READ_MAX, component_of, still_to_read
+from profiles.links import MEMBERS_MAX, READ_MAX, Component, component_of, still_to_read
 from profiles.person import PersonTooLarge
 from profiles.view import Loaded, PersonView, view_of
 
@@ -19,11 +20,23 @@ EvidenceOf = Callable[[Collection[str]], Mapping[str, Sequence[Evidence]]]
 """Gives the evidence about each identity, in the order of the log."""
 
 
-def person_at(identity: str, evidence_of: EvidenceOf, *, at: int, known_at: int) -> PersonView:
+def person_at(identity: str, evidence_of: EvidenceOf, *, at: int, known_at: int, rules: Rules) -> PersonView:
     """The person an identity (a pseudonym) belonged to at a moment, by what was known at another (ms).
 
     Only its `permits` and links tell of that day: profiles are not rebuilt. PersonTooLarge as for a read today.
     """
+    person, loaded = _linked(identity, evidence_of, at=at, known_at=known_at)
+    return view_of(identity, person, loaded, read_at=known_at, rules=rules)
+
+
+def members_at(identity: str, evidence_of: EvidenceOf, *, at: int) -> tuple[str, ...]:
+    """The identities that were one person with this one at a moment (ms), itself included; else as `person_at`."""
+    return _linked(identity, evidence_of, at=at, known_at=at)[0].members
+
+
+def _linked(
+    identity: str, evidence_of: EvidenceOf, *, at: int, known_at: int
+) -> tuple[Component, Mapping[str, Loaded]]:
     loaded: dict[str, Loaded] = {}
     while missing := still_to_read(identity, {name: each.facet.edges for name, each in loaded.items()}):
         if len(loaded) + len(missing) > READ_MAX:
@@ -34,7 +47,7 @@ def person_at(identity: str, evidence_of: EvidenceOf, *, at: int, known_at: int)
     person = component_of(identity, {name: each.facet.edges for name, each in loaded.items()})
     if len(person.members) > MEMBERS_MAX:
         raise PersonTooLarge(f"more than {MEMBERS_MAX} identities were linked to one person")
-    return view_of(identity, person, loaded, read_at=known_at)
+    return person, loaded
 
 
 def is_known(fact: Fact, *, at: int, known_at: int) -> bool:

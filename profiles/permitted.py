@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from consent.door import Allowed, Refused
 from consent.purposes import FIELD_PURPOSES, PROFILE, SENSITIVE, attribute_purpose, category_purpose
+from consent.rules import Rules
 from consent.state import opens
 from events.acts import ConsentAct, Erased, Refolded
 from events.fact import Fact
@@ -61,22 +62,22 @@ class Permit(NamedTuple):
 
 
 def permitted_facts(
-    facts: Facts, *, purpose: str, at: int, held: Mapping[str, frozenset[str]] | None = None
+    facts: Facts, *, purpose: str, at: int, rules: Rules, held: Mapping[str, frozenset[str]] | None = None
 ) -> Iterator[Permitted]:
     """The permitted events for the purpose at the snapshot `at` (ms), each once, in the order of history.
 
     `held` names, by identity, purposes that a withdrawal not yet on the log holds closed.
     """
-    yield from permitted_by(facts, permit_at(facts, purpose=purpose, at=at, held=held or {}))
+    yield from permitted_by(facts, permit_at(facts, purpose=purpose, at=at, rules=rules, held=held or {}))
 
 
-def permit_at(facts: Facts, *, purpose: str, at: int, held: Mapping[str, frozenset[str]]) -> Permit:
+def permit_at(facts: Facts, *, purpose: str, at: int, rules: Rules, held: Mapping[str, frozenset[str]]) -> Permit:
     """Who may be used: consent acts and links replayed through the same fold and the same door as everywhere."""
     facets, closed, erased = _replayed(facts)
     person_of: dict[str, str] = {}
     fields: dict[str, frozenset[str]] = {}
     refused = 0
-    for view in _views(facets, held, at):
+    for view in _views(facets, held, at=at, rules=rules):
         if _answer(view, purpose, at):
             person_of.update(dict.fromkeys(view.members, view.canonical))
             fields[view.canonical] = frozenset(field for field in _OF_FIELDS if _answer(view, field, at))
@@ -172,7 +173,9 @@ def _replayed(facts: Facts) -> _Replayed:
     return facets, closed, erased
 
 
-def _views(facets: Mapping[str, Facet], held: Mapping[str, frozenset[str]], at: int) -> Iterator[PersonView]:
+def _views(
+    facets: Mapping[str, Facet], held: Mapping[str, frozenset[str]], *, at: int, rules: Rules
+) -> Iterator[PersonView]:
     for group in _groups(facets):
         loaded = {
             identity: Loaded(facets.get(identity, _NOTHING), held.get(identity, frozenset())) for identity in group
@@ -181,7 +184,7 @@ def _views(facets: Mapping[str, Facet], held: Mapping[str, frozenset[str]], at: 
         waiting = sorted(group)
         while waiting:
             person = component_of(waiting[0], graph)
-            yield view_of(waiting[0], person, loaded, read_at=at)
+            yield view_of(waiting[0], person, loaded, read_at=at, rules=rules)
             waiting = [identity for identity in waiting if identity not in person.members]
 
 

@@ -1,11 +1,11 @@
 """Reading one person: hop by hop along the links, accepted only if no link changed meanwhile."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from consent.holds import Holds
-from consent.rules import Rules, shipped_rules
+from consent.rules import Rules
 from events.partitioning import partition_of
 from profiles.codec import FacetUnreadable
 from profiles.facet import Edge, Facet
@@ -71,7 +71,7 @@ class PersonReader:
     """Reads persons from a source of facets; what may be done with them goes by `rules`."""
 
     source: FacetSource
-    rules: Rules = field(default_factory=shipped_rules)
+    rules: Rules
 
     async def read(self, identity: str, *, now: int) -> PersonView:
         """The person an identity (a pseudonym) belongs to, as of now (ms); PersonUnavailable says why there is none."""
@@ -81,7 +81,7 @@ class PersonReader:
     async def preview(self, one: str, other: str, *, now: int) -> Change:
         """What a verified link between two identities would change; nothing is written."""
         first, second = await self._settled(one), await self._settled(other)
-        return what_would_change(one, other, {**first[1], **second[1]}, at=now)
+        return what_would_change(one, other, {**first[1], **second[1]}, at=now, rules=self.rules)
 
     async def _settled(self, identity: str) -> tuple[Component, dict[str, Loaded]]:
         try:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
 
 from consent.purposes import PURPOSES
+from consent.rules import Rules
 from profiles.facet import Cell, Edge, Facet, LinkAct
 from profiles.joining import with_record
 from profiles.links import MEMBERS_MAX, Apartness, Component, component_of
@@ -41,26 +43,27 @@ class Change:
     records: Mapping[str, tuple[int, int, int]]
 
 
-def what_would_change(one: str, other: str, loaded: Mapping[str, Loaded], *, at: int) -> Change:
+def what_would_change(one: str, other: str, loaded: Mapping[str, Loaded], *, at: int, rules: Rules) -> Change:
     """The effect of linking two identities, given all that reading either of them reads."""
-    first, second = _seen(one, loaded, at), _seen(other, loaded, at)
+    seen = partial(_seen, at=at, rules=rules)
+    first, second = seen(one, loaded), seen(other, loaded)
     linked = {**loaded, one: _with_link(loaded[one], other, at), other: _with_link(loaded[other], one, at)}
-    after = _seen(one, linked, at)
+    after = seen(one, linked)
     before = {*first.members, *second.members}
     joins = other in after.members and len(after.members) <= MEMBERS_MAX
     return Change(
         joins=joins,
         because=None if joins else _why_not(after.person, other),
         members=after.members,
-        leaves=tuple(sorted(before - {*after.members, *_seen(other, linked, at).members})),
+        leaves=tuple(sorted(before - {*after.members, *seen(other, linked).members})),
         permits=_permits(first, second, after, at=at),
         records=_records(first, second, after),
     )
 
 
-def _seen(identity: str, loaded: Mapping[str, Loaded], at: int) -> PersonView:
+def _seen(identity: str, loaded: Mapping[str, Loaded], *, at: int, rules: Rules) -> PersonView:
     person = component_of(identity, {each: found.facet.edges for each, found in loaded.items()})
-    return view_of(identity, person, loaded, read_at=at)
+    return view_of(identity, person, loaded, read_at=at, rules=rules)
 
 
 def _with_link(loaded: Loaded, other: str, at: int) -> Loaded:

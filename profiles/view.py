@@ -128,11 +128,11 @@ class PersonView:
 
 
 def view_of(
-    identity: str, person: Component, loaded: Mapping[str, Loaded], *, read_at: int, rules: Rules | None = None
+    identity: str, person: Component, loaded: Mapping[str, Loaded], *, read_at: int, rules: Rules
 ) -> PersonView:
     """The view of a person whose members and restricting identities have all been loaded.
 
-    `rules` are those of the installation; None: those that come with the program.
+    `rules` are those of the installation.
     """
     members = [loaded[member].facet for member in person.members]
     everyone = [loaded[each].facet for each in (*person.members, *person.restricting)]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from consent.purposes import SENSITIVE, TRAIN
+from consent.rules import Rules
 from profiles.permitted import Facts, permit_at, permitted_by
 from recommender.artifact import Artifact, Floats, Metrics, RankerName, make_artifact
 from recommender.catalogue import Catalogue
@@ -63,16 +64,18 @@ def train(
     catalogue: Catalogue,
     at: int,
     code: str,
+    rules: Rules,
     held: Mapping[str, frozenset[str]] | None = None,
     plan: Plan | None = None,
     progress: Progress = quiet,
 ) -> Trained:
     """A model from all facts of people who allow `model.train` at the snapshot `at` (ms).
 
-    `code` names the version of this program; `held` are withdrawals not yet on the log. Progress is told per epoch.
+    `code` names the version of this program; the door goes by `rules`; `held` are withdrawals not yet on the log.
+    Progress is told per epoch.
     """
     progress("reading", 0, 1)
-    permit = permit_at(facts, purpose=TRAIN, at=at, held=held or {})
+    permit = permit_at(facts, purpose=TRAIN, at=at, rules=rules, held=held or {})
     history = {
         person: found if SENSITIVE in permit.fields[person] else without_sensitive(found, catalogue)
         for person, found in histories(permitted_by(facts, permit)).items()

@@ -7,6 +7,7 @@ import pytest
 from api.auth import ROUTES
 from api.documents import openapi_of
 from commands.docs import main
+from consent.rules import shipped_rules
 from profiles.person import PersonReader
 from tests.api.world import World
 from tests.outreach.world import OutreachWorld, agreed, bought
@@ -34,7 +35,9 @@ def test_every_body_has_an_example(document: dict[str, Any]) -> None:
 async def claimed_message(world: World) -> str:
     decided = OutreachWorld()
     [message] = await decided.told(*agreed("outreach.email"), *(bought(number) for number in range(3)))
-    world.with_services(persons=PersonReader(decided.people), outreach=decided.records, claims=decided.claims)
+    world.with_services(
+        persons=PersonReader(decided.people, rules=shipped_rules()), outreach=decided.records, claims=decided.claims
+    )
     answer = await world.ask("POST", f"/v1/outreach/{message['id']}/claim", key="marketing")
     assert answer.json()["go"] is True
     return str(message["id"])

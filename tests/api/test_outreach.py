@@ -1,10 +1,12 @@
 """Decisions told and messages claimed over HTTP, on decisions that were really made."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
+from consent.rules import shipped_rules
 from profiles.person import PersonReader, StoreFacets
 from tests.api.world import World, problem
 from tests.builders import DAY, HOUR, NOW, PARTITIONS, complaint, consent, pseudonym
@@ -17,7 +19,7 @@ OFFER = [bought(number, at=NOW - number * HOUR) for number in range(1, 4)]
 async def told(world: World) -> tuple[World, OutreachWorld]:
     """A world whose API and outreach look at the same people."""
     outreach = OutreachWorld()
-    people = type(world.services.persons)(outreach.people)
+    people = replace(world.services.persons, source=outreach.people)
     return world.with_services(persons=people, outreach=outreach.records, claims=outreach.claims), outreach
 
 
@@ -154,7 +156,9 @@ async def test_what_was_sent_is_noted_only_after_a_go(told: tuple[World, Outreac
 
     assert (early.status_code, problem(early)) == (409, "not-claimed")
     assert [answer.status_code for answer in sent] == [202, 202]
-    view = await PersonReader(StoreFacets(world.store, world.holds, PARTITIONS)).read(pseudonym("app:42"), now=NOW)
+    view = await PersonReader(StoreFacets(world.store, world.holds, PARTITIONS), rules=shipped_rules()).read(
+        pseudonym("app:42"), now=NOW
+    )
     assert view.service.messages[message["id"]].sent is not None
     unknown = await world.ask("POST", f"/v1/outreach/3-{'0' * 32}/sent", key="marketing", json={})
     assert problem(unknown) == "unknown-outreach"

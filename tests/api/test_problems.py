@@ -6,6 +6,7 @@ import pytest
 
 from api.problems import BY_EXCEPTION, KINDS, SAYABLE, problem_of, respond
 from api.refusal import Refusal
+from consent.rules import shipped_rules
 from profiles.person import PersonReader
 from profiles.store import ProfileStoreUnavailable
 from profiles.view import Loaded
@@ -48,7 +49,7 @@ def test_the_words_of_an_inner_failure_stay_inside(error: type[Exception]) -> No
 
 
 async def test_a_store_that_is_away_is_told_as_a_time_to_come_back(world: World) -> None:
-    away = PersonReader(Source(ProfileStoreUnavailable(SECRET)))
+    away = PersonReader(Source(ProfileStoreUnavailable(SECRET)), rules=shipped_rules())
 
     answer = await world.with_services(persons=away).suggestions()
 
@@ -58,7 +59,9 @@ async def test_a_store_that_is_away_is_told_as_a_time_to_come_back(world: World)
 
 
 async def test_a_store_that_is_slow_is_not_waited_for(world: World) -> None:
-    answer = await world.with_services(persons=PersonReader(Source(None)), timeout_s=0.05).suggestions()
+    answer = await world.with_services(
+        persons=PersonReader(Source(None), rules=shipped_rules()), timeout_s=0.05
+    ).suggestions()
 
     assert (answer.status_code, problem(answer)) == (503, "too-slow")
     assert answer.headers["retry-after"]
@@ -67,7 +70,7 @@ async def test_a_store_that_is_slow_is_not_waited_for(world: World) -> None:
 async def test_what_nobody_foresaw_shows_and_logs_nothing_it_held(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    broken = PersonReader(Source(RuntimeError(SECRET)))
+    broken = PersonReader(Source(RuntimeError(SECRET)), rules=shipped_rules())
 
     with caplog.at_level(logging.DEBUG):
         answer = await world.with_services(persons=broken).suggestions()

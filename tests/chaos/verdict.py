@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from consent.redis_holds import RedisHolds
+from consent.rules import shipped_rules
 from events.epochs import FIRST_EPOCH
 from events.history import History
 from profiles.facet import Facet
@@ -139,7 +140,7 @@ def _judge_counts(verdict: Verdict, name: str, facet: Facet, *, wanted: set[byte
 
 async def judge_persons(verdict: Verdict, ledger: Ledger, *, of: Pseudonym, loaded: Mapping[str, Loaded]) -> None:
     """The person view of everyone: with a link that stands it is the sum over both identities."""
-    reader = PersonReader(Facets(loaded))
+    reader = PersonReader(Facets(loaded), rules=shipped_rules())
     for identity, tally in ledger.tallies.items():
         wanted = Counter(tally.figures)
         for other, stands in tally.links.items():

@@ -11,6 +11,7 @@ from consent.door import Allowed, Part, Refused, permits, subject_of
 from consent.holds import hold_of
 from consent.purposes import PROFILE
 from consent.recording import Recorded
+from consent.rules import shipped_rules
 from consent.sweeper import GRACE_MS
 from events.acts import ConsentGiven, ConsentWithdrawn
 from events.fact import Fact
@@ -61,7 +62,9 @@ class Service(World):
     async def answer(self) -> Allowed | Refused:
         held = await self.holds.of(ANNA)
         parts = tuple(Part(identity, self.facets[identity].consents, held[identity]) for identity in ANNA)
-        return permits(subject_of(parts=parts, read_at=self.now), PROFILE, at=self.now, known_at=self.now)
+        return permits(
+            subject_of(parts=parts, read_at=self.now, rules=shipped_rules()), PROFILE, at=self.now, known_at=self.now
+        )
 
     async def settle(self) -> None:
         self.log.takes = None

@@ -72,7 +72,7 @@ def subject(
         overlays=overlays,
         jurisdiction=jurisdiction,
         read_at=NOW,
-        rules=rules,
+        rules=rules or shipped_rules(),
     )
 
 
@@ -108,7 +108,7 @@ def test_an_unknown_purpose_is_refused_even_with_a_yes_on_record(purpose: str) -
 
 
 def test_what_cannot_be_read_is_refused_for_everything() -> None:
-    unreadable = subject_of(parts=(everything(),), readable=False, read_at=NOW)
+    unreadable = subject_of(parts=(everything(),), readable=False, read_at=NOW, rules=shipped_rules())
     nobody = subject()
     for who in (unreadable, nobody):
         assert {reason(asked(who, purpose)) for purpose in PURPOSES} == {RefusalReason.UNREADABLE}

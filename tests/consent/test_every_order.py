@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent.purposes import PROFILE, SUGGEST
+from consent.rules import shipped_rules
 from consent.status import VALID
 from events.fact import Fact
 from profiles.facet import Facet
@@ -42,7 +43,10 @@ def views(facts: Sequence[Fact]) -> list[PersonView]:
         facets[each.identity] = fold(facets[each.identity], each).facet
     loaded = {identity: Loaded(facet) for identity, facet in facets.items()}
     graph = {identity: facet.edges for identity, facet in facets.items()}
-    return [view_of(identity, component_of(identity, graph), loaded, read_at=LATER) for identity in facets]
+    return [
+        view_of(identity, component_of(identity, graph), loaded, read_at=LATER, rules=shipped_rules())
+        for identity in facets
+    ]
 
 
 def told(facts: Sequence[Fact]) -> Told:

@@ -25,6 +25,7 @@ from consent.purposes import (
     TRAIN,
     attribute_purpose,
 )
+from consent.rules import shipped_rules
 from events.fact import Fact
 from events.position import Position
 from events.vocabulary import BODIES
@@ -59,7 +60,9 @@ def log_of(*facts: Fact) -> Iterator[tuple[Position, Fact]]:
 
 
 def permitted(*facts: Fact, purpose: str = TRAIN) -> list[Fact]:
-    return [each.fact for each in permitted_facts(lambda: log_of(*facts), purpose=purpose, at=LATER)]
+    return [
+        each.fact for each in permitted_facts(lambda: log_of(*facts), purpose=purpose, at=LATER, rules=shipped_rules())
+    ]
 
 
 @pytest.fixture
@@ -73,7 +76,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 # fides, policy engine: a constraint on a consent that is absent counts as met.
 @pytest.mark.parametrize("jurisdiction", EVERY_LAW)
 def test_1_an_absent_consent_is_a_refusal_everywhere(jurisdiction: str | None) -> None:
-    who = subject_of(parts=(Part(APP, {}),), jurisdiction=jurisdiction, read_at=NOW)
+    who = subject_of(parts=(Part(APP, {}),), jurisdiction=jurisdiction, read_at=NOW, rules=shipped_rules())
     asked_first = BY_CONSENT - ({ANALYTICS} if jurisdiction == "EU" else set())
     answers = {purpose: permits(who, purpose, at=NOW, known_at=NOW) for purpose in asked_first}
     assert {answer.because for answer in answers.values()} == {RefusalReason.NEVER_ASKED}
@@ -96,7 +99,7 @@ async def test_3_a_person_who_cannot_be_read_whole_is_not_read_at_all() -> None:
             raise FacetUnreadable(f"{len(identities)} damaged")
 
     with pytest.raises(PersonUnreadable):
-        await PersonReader(Damaged()).read(pseudonym(APP), now=NOW)
+        await PersonReader(Damaged(), rules=shipped_rules()).read(pseudonym(APP), now=NOW)
 
 
 # Unomi: a withdrawn consent is taken off the profile, and looks like one that was never asked for.
@@ -217,7 +220,7 @@ def test_16_whoever_withdraws_is_gone_from_what_was_collected_before() -> None:
 def test_17_what_cannot_be_read_is_refused(purpose: str) -> None:
     everything = {name: fold(Facet(), consent("given", name)).facet.consents[name] for name in PURPOSES}
     for parts, readable in (((), True), ((Part(APP, everything),), False)):
-        who = subject_of(parts=parts, readable=readable, read_at=NOW)
+        who = subject_of(parts=parts, readable=readable, read_at=NOW, rules=shipped_rules())
         answer = permits(who, purpose, at=NOW, known_at=NOW)
         assert answer.because is RefusalReason.UNREADABLE
 

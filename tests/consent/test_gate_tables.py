@@ -91,7 +91,9 @@ def test_a_yes_may_have_ended_before_it_was_heard_of_but_not_before_it_began(occ
 @pytest.mark.parametrize("grade", EVIDENCE_GRADES)
 def test_a_yes_of_every_grade_of_evidence_is_told_with_it(grade: Literal["demo", "imported", "recorded"]) -> None:
     state = PurposeState(grants=(Grant(NOW - DAY, NOW - DAY, 0, b"12345678", grade),))
-    who = subject_of(parts=(Part(pseudonym("app:42"), {PROFILE: state}),), jurisdiction="EU", read_at=NOW)
+    who = subject_of(
+        parts=(Part(pseudonym("app:42"), {PROFILE: state}),), jurisdiction="EU", read_at=NOW, rules=shipped_rules()
+    )
 
     answer = permits(who, PROFILE, at=NOW, known_at=NOW)
 

@@ -29,6 +29,7 @@ from consent.purposes import (
     category_purpose,
     purposes_table,
 )
+from consent.rules import shipped_rules
 from events.fact import Fact
 from events.position import Position
 from events.shape import Text
@@ -123,7 +124,7 @@ def test_a_field_with_a_purpose_of_its_own_does_not_come_along_with_the_event(ev
     ]
     assert getattr(history[-1].body, field) == "private words"
     numbered = [(Position(1, 0, offset), each) for offset, each in enumerate(history)]
-    found = list(permitted_facts(lambda: iter(numbered), purpose=TRAIN, at=NOW + 2))
+    found = list(permitted_facts(lambda: iter(numbered), purpose=TRAIN, at=NOW + 2, rules=shipped_rules()))
     assert [getattr(each.fact.body, field) for each in found if each.fact.type == event_type] == [None]
 
 

@@ -13,6 +13,7 @@ from consent.holds import ConsentStoreUnavailable, Hold
 from consent.memory_holds import MemoryHolds
 from consent.purposes import PROFILE, SERVICE, SUGGEST
 from consent.recording import ActRefused, Recorded, Recorder, plan_act
+from consent.rules import shipped_rules
 from consent.sweeper import GRACE_MS, PAUSE_MAX_MS, Sweeper, Tried, due
 from events.acts import ConsentAct, ConsentGiven, ConsentWithdrawn
 from events.fact import decode_fact
@@ -127,7 +128,7 @@ async def test_a_no_denies_at_once_while_the_log_is_silent() -> None:
     granted = {PROFILE: state_after([("given", NOW - DAY, NOW - DAY)])}
     for identity in ANNA:
         part = Part(identity, granted, held[identity])
-        answer = permits(subject_of(parts=(part,), read_at=NOW), PROFILE, at=NOW, known_at=NOW)
+        answer = permits(subject_of(parts=(part,), read_at=NOW, rules=shipped_rules()), PROFILE, at=NOW, known_at=NOW)
         assert answer.because is RefusalReason.HELD
 
 
@@ -139,7 +140,7 @@ async def test_a_yes_never_ends_a_hold() -> None:
 
 
 async def test_a_hold_of_the_service_itself_stops_no_service() -> None:
-    subject = subject_of(parts=(Part(ANNA[0], {}, frozenset({SERVICE})),), read_at=NOW)
+    subject = subject_of(parts=(Part(ANNA[0], {}, frozenset({SERVICE})),), read_at=NOW, rules=shipped_rules())
     assert permits(subject, SERVICE, at=NOW, known_at=NOW)
 
 

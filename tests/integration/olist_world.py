@@ -12,6 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 from commands.olist import read_olist
 from commands.olist_events import olist_events
 from consent.redis_holds import RedisHolds
+from consent.rules import shipped_rules
 from events.pseudonyms import Pseudonyms
 from profiles.facet import ServiceSection
 from profiles.person import PersonReader
@@ -59,7 +60,7 @@ async def differences(
     loaded: Mapping[str, Loaded], expected: Mapping[str, Figures], *, pseudonyms: Pseudonyms
 ) -> dict[str, tuple[Figures, Figures]]:
     """Each person whose figures differ, with what the person view holds and what was expected."""
-    reader = PersonReader(Facets(loaded))
+    reader = PersonReader(Facets(loaded), rules=shipped_rules())
     differ: dict[str, tuple[Figures, Figures]] = {}
     for person, wanted in expected.items():
         view = await reader.read(pseudonyms.of(f"olist:{person}"), now=NOW_MS)

@@ -8,6 +8,7 @@ from api.app import build_api
 from api.limits import BURST_S, VISITOR_RATE, VISITORS_MAX, Limits
 from consent.holds import ConsentStoreUnavailable
 from consent.memory_holds import MemoryHolds
+from consent.rules import shipped_rules
 from consent.tokens import LEAVE_MS
 from profiles.person import PersonReader
 from tests.api.world import World, problem
@@ -137,7 +138,9 @@ async def test_the_link_of_a_message_stops_that_very_message(world: World) -> No
     decided.people.holds = world.holds
     messages = await decided.told(*agreed_to(EMAIL), *three("coffee"))
     [message] = messages
-    world.with_services(persons=PersonReader(decided.people), outreach=decided.records, claims=decided.claims)
+    world.with_services(
+        persons=PersonReader(decided.people, rules=shipped_rules()), outreach=decided.records, claims=decided.claims
+    )
 
     left = await world.ask("POST", path(message["leave"]["url"]), key=None, data=ONE_CLICK)
     claim = await world.ask("POST", f"/v1/outreach/{message['id']}/claim", key="agent")

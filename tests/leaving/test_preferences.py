@@ -7,6 +7,7 @@ import pytest
 from api.preferences import CHOICES
 from consent.holds import ConsentStoreUnavailable
 from consent.memory_holds import MemoryHolds
+from consent.rules import shipped_rules
 from consent.tokens import VISIT_MS
 from profiles.person import PersonReader, StoreFacets
 from tests.api.world import World, problem
@@ -93,7 +94,7 @@ class LateHolds(MemoryHolds):
 
 async def test_a_yes_is_shown_once_an_earlier_no_is_let_go_of(patient: World) -> None:
     holds = LateHolds()
-    patient.with_services(persons=PersonReader(StoreFacets(patient.store, holds, PARTITIONS)))
+    patient.with_services(persons=PersonReader(StoreFacets(patient.store, holds, PARTITIONS), rules=shipped_rules()))
     browser, page = await visit(patient)
 
     async with patient.folding():

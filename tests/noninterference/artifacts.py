@@ -7,6 +7,7 @@ from random import Random
 from typing import Final
 
 from consent.purposes import FEEDBACK, PROFILE, SENSITIVE, TRAIN
+from consent.rules import shipped_rules
 from events.fact import Fact
 from recommender.artifact import encode_artifact
 from recommender.training import train
@@ -74,7 +75,15 @@ def without_anyone(size: int) -> dict[str, bytes]:
 
 def files(others: list[Fact], own: list[Fact], *, held: Held | None = None) -> dict[str, bytes]:
     """The artifact's files after a real training; the person's facts stand in between the others'."""
-    made = train(log_of(_between(others, own)), catalogue=CATALOGUE, at=NOW, code=CODE, held=held, plan=QUICK)
+    made = train(
+        log_of(_between(others, own)),
+        catalogue=CATALOGUE,
+        at=NOW,
+        code=CODE,
+        held=held,
+        plan=QUICK,
+        rules=shipped_rules(),
+    )
     return encode_artifact(made.artifact)
 
 

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Final
 
 from consent.purposes import PROFILE, TRAIN
+from consent.rules import shipped_rules
 from events.fact import Fact
 from recommender.artifact import Artifact
 from recommender.catalogue import Catalogue, load_catalogue
@@ -52,4 +53,4 @@ def model() -> Artifact:
 
 def trained(facts: Iterable[Fact] | Sequence[Fact], *, plan: Plan, catalogue: Catalogue = CATALOGUE) -> Artifact:
     """The artifact of a real training on a history of these facts."""
-    return train(log_of(facts), catalogue=catalogue, at=NOW, code=CODE, plan=plan).artifact
+    return train(log_of(facts), catalogue=catalogue, at=NOW, code=CODE, plan=plan, rules=shipped_rules()).artifact

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from consent.rules import shipped_rules
 from events.fact import Fact
 from profiles.facet import Facet
 from profiles.fold import fold
@@ -35,4 +36,4 @@ class People:
         named = {identity, *self.facets, *(other for facet in self.facets.values() for other in facet.edges)}
         loaded = {each: Loaded(self.facets.get(each, Facet()), self._held.get(each, frozenset())) for each in named}
         graph = {each: known.facet.edges for each, known in loaded.items()}
-        return view_of(identity, component_of(identity, graph), loaded, read_at=self._at)
+        return view_of(identity, component_of(identity, graph), loaded, read_at=self._at, rules=shipped_rules())

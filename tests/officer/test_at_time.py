@@ -14,6 +14,7 @@ from consent.door import Allowed, Refused
 from consent.evidence import Evidence, evidence_of
 from consent.evidence_index import EvidenceIndex
 from consent.purposes import ANALYTICS, PROFILE, PURPOSES, SUGGEST
+from consent.rules import shipped_rules
 from events.fact import Fact
 from profiles.at_time import EvidenceOf, person_at
 from profiles.facet import Facet
@@ -32,7 +33,11 @@ PEOPLE = (APP, CARD, PHONE)
 
 def was(index: EvidenceIndex, *, at: int, known_at: int | None = None, identity: str = APP) -> PersonView:
     return person_at(
-        pseudonym(identity), partial(evidence_in, index), at=at, known_at=at if known_at is None else known_at
+        pseudonym(identity),
+        partial(evidence_in, index),
+        at=at,
+        known_at=at if known_at is None else known_at,
+        rules=shipped_rules(),
     )
 
 
@@ -143,7 +148,7 @@ def test_too_many_identities_are_no_person_on_any_day(many: int, why: str) -> No
     halves = [half for n in range(many) for half in linked(f"app:{n}", f"app:{n + 1}")]
 
     with pytest.raises(PersonTooLarge, match=why):
-        person_at(pseudonym("app:0"), kept(halves), at=NOW + DAY, known_at=NOW + DAY)
+        person_at(pseudonym("app:0"), kept(halves), at=NOW + DAY, known_at=NOW + DAY, rules=shipped_rules())
 
 
 async def test_a_fact_that_was_found_to_be_wrong_counts_until_it_was_known_and_on_no_day_in_hindsight() -> None:
@@ -160,7 +165,7 @@ async def test_a_fact_that_was_found_to_be_wrong_counts_until_it_was_known_and_o
     history = [wrong, right, refolded]
 
     def then(at: int, known_at: int) -> PersonView:
-        return person_at(pseudonym(APP), kept(history), at=at, known_at=known_at)
+        return person_at(pseudonym(APP), kept(history), at=at, known_at=known_at, rules=shipped_rules())
 
     assert told(then(NOW + DAY, NOW + DAY), PROFILE, at=NOW + DAY) == "allowed"
     hindsight = then(NOW + DAY, NOW + 4 * DAY)
@@ -238,7 +243,7 @@ async def test_of_any_day_it_tells_what_the_door_told_then(history: Sequence[Fac
 
     for identity in map(pseudonym, PEOPLE):
         view = await seen(identity, *by_then, at=at)
-        past = person_at(identity, kept(history), at=at, known_at=at)
+        past = person_at(identity, kept(history), at=at, known_at=at, rules=shipped_rules())
         assert everything_told(past, at) == everything_told(view, at)
         assert past.person == view.person
 
@@ -260,7 +265,8 @@ def test_what_came_after_a_day_changes_no_answer_about_it(history: Sequence[Fact
     for identity in map(pseudonym, PEOPLE):
         for known_at in (at, at + 2 * shift):
             one, other = (
-                person_at(identity, kept(facts), at=at, known_at=known_at) for facts in (history, [*history, *after])
+                person_at(identity, kept(facts), at=at, known_at=known_at, rules=shipped_rules())
+                for facts in (history, [*history, *after])
             )
             assert everything_told(one, at, known_at) == everything_told(other, at, known_at)
             assert one.person == other.person

@@ -7,6 +7,7 @@ import pytest
 
 from consent.door import RefusalReason
 from consent.purposes import LEGAL, PROFILE, SUGGEST
+from consent.rules import shipped_rules
 from events.fact import Fact
 from profiles.at_time import person_at
 from profiles.renewal import ENDED, Renewal, renewal_of
@@ -18,7 +19,7 @@ SOON, OLD = 30 * DAY, 700 * DAY
 
 def renewal(folder: Path, *facts: Fact, now: int = NOW, purpose: str = PROFILE) -> Renewal | None:
     index = index_of(folder, *facts)
-    view = person_at(pseudonym("app:42"), partial(evidence_in, index), at=now, known_at=now)
+    view = person_at(pseudonym("app:42"), partial(evidence_in, index), at=now, known_at=now, rules=shipped_rules())
     evidence = [piece for pieces in evidence_in(index, view.members).values() for piece in pieces]
     return renewal_of(view, evidence, purpose=purpose, now=now, soon_ms=SOON, old_ms=OLD)
 
@@ -92,7 +93,13 @@ def test_what_ends_an_agreement_without_a_no_are_reasons_of_the_door() -> None:
 
 def test_being_listed_allows_nothing(tmp_path: Path) -> None:
     index = index_of(tmp_path, ending(NOW))
-    later = person_at(pseudonym("app:42"), partial(evidence_in, index), at=NOW + 365 * DAY, known_at=NOW + 365 * DAY)
+    later = person_at(
+        pseudonym("app:42"),
+        partial(evidence_in, index),
+        at=NOW + 365 * DAY,
+        known_at=NOW + 365 * DAY,
+        rules=shipped_rules(),
+    )
 
     assert renewal(tmp_path / "listed", ending(NOW)) is not None
     assert not later.permits(PROFILE, at=NOW + 365 * DAY, known_at=NOW + 365 * DAY)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from consent.purposes import PROFILE, SUGGEST
+from consent.rules import shipped_rules
 from consent.tokens import Links, Tokens
 from events.fact import Fact, decode_fact
 from events.memory_log import MemoryLog
@@ -51,7 +52,7 @@ class OutreachWorld:
         self.records = MemoryRecords()
         self.now = NOW
         self._read: dict[tuple[str, int], int] = {}
-        addressing = Addressing(PersonReader(self.people), triggers)
+        addressing = Addressing(PersonReader(self.people, rules=shipped_rules()), triggers)
         assessment = Assessment(triggers, CATALOGUE)
         self.decider = Decider(
             addressing=addressing,

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent.purposes import ANALYTICS, FEEDBACK, PROFILE, PURPOSES, SENSITIVE, TRAIN
+from consent.rules import shipped_rules
 from events.acts import ConsentAct
 from events.fact import Fact
 from events.identity import Described, Linked, Related, Unlinked
@@ -23,7 +24,7 @@ BABY = [{"item": "formula", "category": "baby"}]
 
 
 def permitted(*said: Fact, purpose: str = TRAIN, at: int = NOW, **more: Any) -> list[Permitted]:
-    return list(permitted_facts(log_of(said), purpose=purpose, at=at, **more))
+    return list(permitted_facts(log_of(said), purpose=purpose, at=at, **more, rules=shipped_rules()))
 
 
 def keys(found: Sequence[Permitted]) -> list[bytes]:
@@ -182,7 +183,7 @@ def test_legitimate_interest_needs_no_grant_in_the_union_and_ends_with_an_object
 def test_people_left_out_are_counted_apart() -> None:
     said = [*agreed(TRAIN), purchased(), purchased(identity="app:2"), purchased(identity="app:3")]
 
-    permit = permit_at(log_of(said), purpose=TRAIN, at=NOW, held={})
+    permit = permit_at(log_of(said), purpose=TRAIN, at=NOW, held={}, rules=shipped_rules())
 
     assert permit.refused == 2
     assert set(permit.person_of) == {pseudonym("app:42")}

@@ -3,6 +3,7 @@
 import pytest
 
 from consent.purposes import PROFILE, TRAIN
+from consent.rules import shipped_rules
 from events.fact import Fact
 from profiles.links import MEMBERS_MAX, SHARED_LINKS_MAX
 from profiles.person import PersonReader
@@ -14,7 +15,7 @@ APP, CARD, PHONE, CRM = (pseudonym(name) for name in ("app:42", "card:7", "phone
 
 
 async def preview(one: str, other: str, *facts: Fact) -> Change:
-    return await PersonReader(World(*facts)).preview(one, other, now=LATER)
+    return await PersonReader(World(*facts), rules=shipped_rules()).preview(one, other, now=LATER)
 
 
 async def test_a_preview_tells_who_would_be_one_person_and_what_both_would_hold() -> None:
@@ -45,7 +46,7 @@ async def test_a_preview_tells_which_permits_would_be_gained_and_lost() -> None:
 async def test_a_preview_is_what_the_link_then_does() -> None:
     facts = [purchased("o-1", identity=APP), purchased("o-2", identity=CARD)]
     change = await preview(APP, CARD, *facts)
-    view = await PersonReader(World(*facts, *linked(APP, CARD))).read(APP, now=LATER)
+    view = await PersonReader(World(*facts, *linked(APP, CARD)), rules=shipped_rules()).read(APP, now=LATER)
     assert (change.members, change.records["orders"][2]) == (view.members, len(view.service.orders))
 
 

@@ -12,6 +12,7 @@ from consent.holds import Hold, Holds
 from consent.memory_holds import MemoryHolds
 from consent.purposes import PROFILE
 from consent.redis_holds import RedisHolds
+from consent.rules import shipped_rules
 from events.fact import Fact, encode_fact
 from events.keys import facet_key
 from events.partitioning import partition_of
@@ -82,7 +83,7 @@ async def test_a_stored_person_is_read_with_all_identities_and_holds(stored: Sto
     )
     no = consent("withdrawn", PROFILE, identity=PHONE, at=NOW + 1)
     hold = Hold(identity=PHONE, purpose=PROFILE, event_key=no.event_key, fact=encode_fact(no), made_at=NOW + 1)
-    reader = PersonReader(stored.source)
+    reader = PersonReader(stored.source, rules=shipped_rules())
     assert (await reader.read(CARD, now=LATER)).permits(PROFILE, at=LATER, known_at=LATER)
     await stored.holds.place([hold])
     view = await reader.read(CARD, now=LATER)
@@ -96,26 +97,26 @@ async def test_a_stored_person_is_read_with_all_identities_and_holds(stored: Sto
 async def test_an_identity_without_facts_is_read_as_a_stranger(stored: Stored) -> None:
     assert await stored.source.load_many([APP]) == {APP: Loaded()}
     assert await stored.source.load_many([]) == {}
-    assert (await PersonReader(stored.source).read(APP, now=LATER)).members == (APP,)
+    assert (await PersonReader(stored.source, rules=shipped_rules()).read(APP, now=LATER)).members == (APP,)
 
 
 async def test_a_facet_that_cannot_be_read_leaves_no_person(stored: Stored) -> None:
     await stored.hold_facets(*linked(APP, CARD))
     await stored.plant(CARD, b"not a facet")
     with pytest.raises(PersonUnreadable):
-        await PersonReader(stored.source).read(APP, now=LATER)
+        await PersonReader(stored.source, rules=shipped_rules()).read(APP, now=LATER)
 
 
 async def test_an_identity_without_links_takes_one_round_trip() -> None:
     world = World(purchased(identity=APP), *linked(APP, CARD), *unlinked(APP, CARD, at=NOW + 1))
-    await PersonReader(world).read(APP, now=LATER)
+    await PersonReader(world, rules=shipped_rules()).read(APP, now=LATER)
     assert world.rounds == 1
 
 
 async def test_linked_identities_take_one_round_trip_per_hop_and_one_to_see_that_nothing_changed() -> None:
     links = [half for one, other in pairwise(CHAIN) for half in linked(one, other)]
     world = World(*links)
-    assert len((await PersonReader(world).read(CHAIN[0], now=LATER)).members) == len(CHAIN)
+    assert len((await PersonReader(world, rules=shipped_rules()).read(CHAIN[0], now=LATER)).members) == len(CHAIN)
     assert world.rounds == len(CHAIN) + 1
 
 
@@ -136,19 +137,21 @@ async def test_a_link_that_ends_during_the_read_is_not_relied_on() -> None:
     link, end = linked(APP, CARD), unlinked(APP, CARD, at=NOW + 1)
     before, after = World(*link), World(*link, *end)
     source = Shifting(before, before, after)
-    assert (await PersonReader(source).read(APP, now=LATER)).members == (APP,)
+    assert (await PersonReader(source, rules=shipped_rules()).read(APP, now=LATER)).members == (APP,)
 
 
 async def test_links_that_never_stand_still_are_refused() -> None:
     worlds = [World(*linked(APP, CARD, at=NOW + step)) for step in range(9)]
     with pytest.raises(PersonUnstable):
-        await PersonReader(Shifting(*worlds)).read(APP, now=LATER)
+        await PersonReader(Shifting(*worlds), rules=shipped_rules()).read(APP, now=LATER)
 
 
 async def test_facts_that_arrive_during_the_read_are_no_reason_to_refuse() -> None:
     link = linked(APP, CARD)
     worlds = [World(*link, *(purchased(f"o-{number}", identity=APP) for number in range(step))) for step in range(9)]
-    assert (await PersonReader(Shifting(*worlds)).read(APP, now=LATER)).service.orders.keys() == {"o-0", "o-1"}
+    assert (
+        await PersonReader(Shifting(*worlds), rules=shipped_rules()).read(APP, now=LATER)
+    ).service.orders.keys() == {"o-0", "o-1"}
 
 
 def star(size: int) -> list[Fact]:
@@ -156,18 +159,18 @@ def star(size: int) -> list[Fact]:
 
 
 async def test_a_person_may_have_so_many_identities_and_no_more() -> None:
-    reader = PersonReader(World(*star(MEMBERS_MAX - 1)))
+    reader = PersonReader(World(*star(MEMBERS_MAX - 1)), rules=shipped_rules())
     assert len((await reader.read(CHAIN[0], now=LATER)).members) == MEMBERS_MAX
     for size in (MEMBERS_MAX, READ_MAX):
         with pytest.raises(PersonTooLarge):
-            await PersonReader(World(*star(size))).read(CHAIN[0], now=LATER)
+            await PersonReader(World(*star(size)), rules=shipped_rules()).read(CHAIN[0], now=LATER)
 
 
 async def test_a_person_whom_too_many_identities_might_restrict_is_refused() -> None:
     perhaps = [half for number in range(READ_MAX) for half in linked(APP, f"crm:{number}", strength="probable")]
     with pytest.raises(PersonTooLarge):
-        await PersonReader(World(*perhaps)).read(APP, now=LATER)
-    assert (await PersonReader(World(*perhaps[2:])).read(APP, now=LATER)).members == (APP,)
+        await PersonReader(World(*perhaps), rules=shipped_rules()).read(APP, now=LATER)
+    assert (await PersonReader(World(*perhaps[2:]), rules=shipped_rules()).read(APP, now=LATER)).members == (APP,)
 
 
 class ReleasedMeanwhile(MemoryHolds):
@@ -195,7 +198,7 @@ async def test_a_no_that_is_folded_and_released_during_the_read_is_not_missed() 
     await holds.place(
         [Hold(identity=APP, purpose=PROFILE, event_key=no.event_key, fact=encode_fact(no), made_at=NOW + 1)]
     )
-    view = await PersonReader(StoreFacets(backend.store, holds, PARTITIONS)).read(APP, now=LATER)
+    view = await PersonReader(StoreFacets(backend.store, holds, PARTITIONS), rules=shipped_rules()).read(APP, now=LATER)
     assert not view.permits(PROFILE, at=LATER, known_at=LATER)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Final
 
 from consent.memory_holds import MemoryHolds
+from consent.rules import shipped_rules
 from events.fact import Fact
 from profiles.facet import Facet
 from profiles.fold import fold
@@ -31,4 +32,4 @@ class World:
 
 
 async def seen(identity: str, *facts: Fact, at: int = LATER, holds: MemoryHolds | None = None) -> PersonView:
-    return await PersonReader(World(*facts, holds=holds)).read(identity, now=at)
+    return await PersonReader(World(*facts, holds=holds), rules=shipped_rules()).read(identity, now=at)

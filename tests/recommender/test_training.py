@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from consent.purposes import PROFILE, SENSITIVE, SUGGEST, TRAIN
+from consent.rules import shipped_rules
 from events.fact import Fact
 from recommender.artifact import Artifact, Metrics, encode_artifact
 from recommender.evaluation import gate, ndcg
@@ -38,7 +39,9 @@ CHECKED = [some for customer in CUSTOMERS for some in taken_by(customer)]
 
 
 def files(facts: Sequence[Fact]) -> dict[str, bytes]:
-    return encode_artifact(train(log_of(facts), catalogue=CHECKERBOARD, at=NOW, code=CODE, plan=SMALL).artifact)
+    return encode_artifact(
+        train(log_of(facts), catalogue=CHECKERBOARD, at=NOW, code=CODE, plan=SMALL, rules=shipped_rules()).artifact
+    )
 
 
 def first_for(customer: int, artifact: Artifact) -> str:
@@ -202,7 +205,7 @@ def test_a_sensitive_service_is_counted_only_of_people_who_allow_that() -> None:
         )
     ]
 
-    artifact = train(log_of(took), catalogue=marked, at=NOW, code=CODE, plan=SMALL).artifact
+    artifact = train(log_of(took), catalogue=marked, at=NOW, code=CODE, plan=SMALL, rules=shipped_rules()).artifact
 
     people = dict(zip(artifact.manifest.services, artifact.popularity.tolist(), strict=True))
     assert (people["plain"], people["secret"]) == (8, 3)
@@ -212,14 +215,21 @@ def test_a_withdrawal_that_is_not_on_the_log_yet_already_counts() -> None:
     held = {taken_by(3)[0].identity: frozenset({TRAIN})}
     without = [some for customer in CUSTOMERS if customer != 3 for some in taken_by(customer)]
 
-    made = train(log_of(CHECKED), catalogue=CHECKERBOARD, at=NOW, code=CODE, plan=SMALL, held=held)
+    made = train(
+        log_of(CHECKED), catalogue=CHECKERBOARD, at=NOW, code=CODE, plan=SMALL, held=held, rules=shipped_rules()
+    )
 
     assert encode_artifact(made.artifact) == files(without)
 
 
 def test_people_left_out_are_counted_in_the_record_and_not_in_the_artifact() -> None:
     made = train(
-        log_of([*CHECKED, subscribed("s0", identity="app:999")]), catalogue=CHECKERBOARD, at=NOW, code=CODE, plan=SMALL
+        log_of([*CHECKED, subscribed("s0", identity="app:999")]),
+        catalogue=CHECKERBOARD,
+        at=NOW,
+        code=CODE,
+        plan=SMALL,
+        rules=shipped_rules(),
     )
 
     assert made.record["people_refused"] == 1
@@ -234,7 +244,14 @@ def test_linked_identities_train_as_one_person() -> None:
         for place, some in enumerate(taken_by(0))
     ]
 
-    made = train(log_of([*split, *link, *CHECKED[6:]]), catalogue=CHECKERBOARD, at=NOW, code=CODE, plan=SMALL)
+    made = train(
+        log_of([*split, *link, *CHECKED[6:]]),
+        catalogue=CHECKERBOARD,
+        at=NOW,
+        code=CODE,
+        plan=SMALL,
+        rules=shipped_rules(),
+    )
 
     assert made.artifact.manifest.people == len(CUSTOMERS)
     assert made.artifact.manifest.examples == 80
@@ -345,7 +362,13 @@ def test_progress_is_told_per_epoch() -> None:
     told: list[tuple[str, int, int]] = []
 
     train(
-        log_of(CHECKED), catalogue=CHECKERBOARD, at=NOW, code=CODE, plan=SMALL, progress=lambda *step: told.append(step)
+        log_of(CHECKED),
+        catalogue=CHECKERBOARD,
+        at=NOW,
+        code=CODE,
+        plan=SMALL,
+        progress=lambda *step: told.append(step),
+        rules=shipped_rules(),
     )
 
     assert told[:2] == [("reading", 0, 1), ("reading", 1, 1)]

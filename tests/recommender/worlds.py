@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from consent.purposes import PROFILE, TRAIN
+from consent.rules import shipped_rules
 from events.fact import Fact
 from events.position import Position
 from profiles.facet import Facet
@@ -48,7 +49,9 @@ def view(*facts: Fact, identity: str = "app:42", at: int = NOW) -> PersonView:
         facets[some.identity] = fold(facets.get(some.identity, Facet()), some).facet
     loaded = {each: Loaded(facet) for each, facet in facets.items()}
     graph = {each: facet.edges for each, facet in facets.items()}
-    return view_of(pseudonym(identity), component_of(pseudonym(identity), graph), loaded, read_at=at)
+    return view_of(
+        pseudonym(identity), component_of(pseudonym(identity), graph), loaded, read_at=at, rules=shipped_rules()
+    )
 
 
 def person(*facts: Fact, identity: str = "app:42", at: int = NOW) -> SuggestionInput:
@@ -131,5 +134,5 @@ def _colour(customer: int) -> list[str]:
 
 def trained(facts: Sequence[Fact], *, catalogue: Catalogue, plan: Plan = SMALL) -> Artifact:
     """A model of the facts, by the steps of a real training."""
-    made = histories(permitted_facts(log_of(facts), purpose=TRAIN, at=NOW))
+    made = histories(permitted_facts(log_of(facts), purpose=TRAIN, at=NOW, rules=shipped_rules()))
     return train_on(made, catalogue=catalogue, code=CODE, plan=plan)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from consent.purposes import PROFILE, TRAIN
+from consent.rules import shipped_rules
 from events.fact import Fact
 from profiles.permitted import permitted_facts
 from tests.builders import DAY, HOUR, NOW, consent, fact, purchased
@@ -12,7 +13,8 @@ ERASED: Final = fact("rights.erased", at=NOW - DAY, request_id="r-1")
 
 
 def orders(*said: Fact) -> list[str]:
-    return [getattr(each.fact.body, "order_id") for each in permitted_facts(log_of(said), purpose=TRAIN, at=NOW)]  # noqa: B009 - only orders are said
+    permitted = permitted_facts(log_of(said), purpose=TRAIN, at=NOW, rules=shipped_rules())
+    return [getattr(each.fact.body, "order_id") for each in permitted]  # noqa: B009 - only orders are said
 
 
 def test_what_lies_before_a_tombstone_is_nobodys() -> None:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from commands.worker_outreach import OutreachPlant
 from consent.recording import Recorder
+from consent.rules import shipped_rules
 from consent.sweeper import Sweeper
 from events.admission import Admission, Door
 from events.position import Stream
@@ -56,7 +57,7 @@ def decider_of(world: World, process: Process) -> Decider:
 
 def reader_of(world: World, process: Process) -> PersonReader:
     """The person read as a process has it."""
-    return PersonReader(StoreFacets(world.store(process), world.holds(process), PARTITIONS))
+    return PersonReader(StoreFacets(world.store(process), world.holds(process), PARTITIONS), rules=shipped_rules())
 
 
 def claims_of(world: World, process: Process) -> Claims:
