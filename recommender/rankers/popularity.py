@@ -6,9 +6,10 @@ from typing import Final
 import numpy as np
 
 from recommender.interactions import Interactions, Numbers, PersonRow
-from recommender.rankers.protocol import Arrays, Plan, Progress, RankerKind
+from recommender.rankers.protocol import Arrays, Plan, Progress, RankerKind, quiet
 
 DAY_MS: Final = 86_400_000
+TIE_BREAK: Final = 1e-6
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -35,6 +36,13 @@ def fit(data: Interactions, *, plan: Plan, progress: Progress) -> Popularity:
     taken = np.bincount(data.item[order][last], weights=ages[order][last], minlength=len(data.items))
     progress(1, 1)
     return Popularity(taken)
+
+
+def tie_break(data: Interactions) -> Numbers:
+    """Shares by popularity, too small to outweigh anything: they order what a ranker has nothing to say about."""
+    taken = fit(data, plan={}, progress=quiet).taken
+    share: Numbers = TIE_BREAK * taken / max(float(taken.sum()), 1.0)
+    return share
 
 
 def decayed(data: Interactions, *, half_life_days: float) -> Numbers:

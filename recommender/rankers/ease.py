@@ -1,0 +1,59 @@
+"""EASE (Steck 2019, arXiv 1905.03375): the linear item-to-item model with a closed form, on logarithms of counts."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from recommender.interactions import Interactions, Numbers, PersonRow
+from recommender.rankers.popularity import tie_break
+from recommender.rankers.protocol import Arrays, Plan, Progress, RankerKind, Unsuitable
+
+ITEMS_MAX: Final = 2000
+"""Beyond that the dense inverse takes too long, and its weights too much room."""
+_PENALTY: Final = 500.0
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Ease:
+    """`weights` (m x m): what having the row's item says for the column's; `otherwise` (m) breaks ties."""
+
+    weights: npt.NDArray[np.float32]
+    otherwise: Numbers
+    name: str = "ease"
+
+    def scores(self, person: PersonRow) -> Numbers:
+        own = np.log1p(person.counts).astype(np.float32)
+        found: Numbers = self.otherwise + np.einsum("i,ij->j", own, self.weights.take(person.items, axis=0))
+        return found
+
+    def arrays(self) -> Arrays:
+        return {"weights": self.weights, "otherwise": self.otherwise}
+
+
+def fit(data: Interactions, *, plan: Plan, progress: Progress) -> Ease:
+    """`penalty` is the L2 penalty; Unsuitable beyond ITEMS_MAX items."""
+    if len(data.items) > ITEMS_MAX:
+        raise Unsuitable(f"{len(data.items):,} items, its weights are dense up to {ITEMS_MAX:,}")
+    counts = data.taken.copy()
+    counts.data = np.log1p(counts.data)
+    gram: npt.NDArray[Any] = np.asarray((counts.T @ counts).todense(), np.float64)
+    gram[np.diag_indices_from(gram)] += plan.get("penalty", _PENALTY)
+    # With more than one thread the last bits would depend on how many there are.
+    with threadpool_limits(1):
+        inverse = np.linalg.inv(gram)
+    weights = inverse / -np.diag(inverse)
+    np.fill_diagonal(weights, 0.0)
+    progress(1, 1)
+    return Ease(weights.astype(np.float32), tie_break(data))
+
+
+def _from_arrays(arrays: Arrays) -> Ease:
+    return Ease(np.asarray(arrays["weights"], np.float32), np.asarray(arrays["otherwise"], np.float64))
+
+
+KIND: Final = RankerKind(
+    name="ease", fit=fit, from_arrays=_from_arrays, plans=({}, {"penalty": 50.0}, {"penalty": 2000.0})
+)
