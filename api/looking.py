@@ -34,6 +34,16 @@ async def note_look(
 
     What is noted holds the key, its role, and what was declared.
     """
+    access = look_of(services, request, what=what, identity=identity, purpose=purpose, reason=reason)
+    if must_declare and access.purpose == UNDECLARED:
+        raise Refusal("invalid", "say in Rapport-Purpose what you look at the person for")
+    await asyncio.to_thread(services.accesses.note, access)
+
+
+def look_of(
+    services: Services, request: Request, *, what: str, identity: str | None, purpose: str | None, reason: str | None
+) -> Access:
+    """The look of whoever asks, to be noted. Refusal where they may not look for what they declare."""
     key = asked(request).key
     if key is None:
         raise Refusal("unauthenticated")
@@ -41,7 +51,4 @@ async def note_look(
         said = declared(key.role.value, purpose=purpose, reason=None if reason is None else unquote(reason))
     except NotDeclared as error:
         raise Refusal("forbidden", str(error)) from None
-    if must_declare and said.purpose == UNDECLARED:
-        raise Refusal("invalid", "say in Rapport-Purpose what you look at the person for")
-    access = Access(services.clock(), key.id, key.role.value, what, identity, *said)
-    await asyncio.to_thread(services.accesses.note, access)
+    return Access(services.clock(), key.id, key.role.value, what, identity, *said)

@@ -22,6 +22,7 @@ from profiles.person import PersonReader
 from recommender.catalogue import Catalogue
 from recommender.decisions import Decisions
 from recommender.model_store import ServedModel
+from recommender.receipts import Receipts
 
 Probe = Callable[[], Awaitable[str | None]]
 """Asks something the service rests on; the reason it cannot be relied on, or None."""
@@ -49,9 +50,8 @@ async def nobody_measures() -> Mapping[str, Sequence[Lag]]:
 class Services:
     """Everything the routes use.
 
-    `clock` gives ms since 1970; `decision_key` keys decision ids, `suppression_key` the hashes of the
-    erased. `probes` are asked for readiness, by name.
-    `timeout_s` bounds every request.
+    `clock` gives ms since 1970; `suppression_key` keys the hashes of the erased. `probes` are asked for readiness, by
+    name. `timeout_s` bounds every request.
     """
 
     admission: Admission
@@ -59,6 +59,7 @@ class Services:
     freshness: Freshness
     persons: PersonReader
     recorder: Recorder
+    receipts: Receipts
     decisions: Decisions
     outreach: OutreachRecords
     claims: Claims
@@ -73,7 +74,6 @@ class Services:
     links: Links
     notices: Notices
     clock: Callable[[], int]
-    decision_key: bytes = field(repr=False)
     suppression_key: bytes = field(repr=False)
     probes: Mapping[str, Probe] = field(default_factory=dict)
     metrics: Metrics = field(default_factory=Metrics)

@@ -14,13 +14,14 @@ from starlette.routing import Route
 
 from api.customers import person
 from api.gate import Gate, asked
+from api.looking import look_of
 from api.refusal import Refusal
 from api.services import Services
+from consent.accesses import Access
 from events.shape import Code
-from recommender.decisions import decision_of
 from recommender.reading import input_of
-from recommender.suggest import suggest
-from recommender.suggestion import K_MAX, render
+from recommender.receipts import Question
+from recommender.suggestion import K_MAX
 
 PATH: Final = "/v1/customers/{ref}/suggestions"
 K_DEFAULT: Final = 3
@@ -39,23 +40,28 @@ class SuggestionRoute:
         ref, query = str(request.path_params["ref"]), asked(request).query
         k, channel = _k(query.get("k")), _channel(query.get("channel"))
         view = await person(self.services, ref, after=query.get("after"))
-        found = suggest(
+        made = self.services.receipts.answer(
             input_of(view, ref=ref, now=view.read_at),
+            Question(channel=channel, k=k, now=view.read_at),
+            identity=view.identity,
             artifact=self.services.model.artifact,
             catalogue=self.services.catalogue,
-            channel=channel,
-            k=k,
-            now=view.read_at,
-            key=self.services.decision_key,
         )
-        await self.services.decisions.keep(decision_of(found, identity=view.identity))
-        self.services.metrics.suggested(found.mode)
-        return Response(render(found), media_type="application/json")
+        await self.services.decisions.keep(made.receipt, shown=_look(self.services, request, view.identity))
+        self.services.metrics.suggested(made.answer.mode)
+        return Response(made.rendered, media_type="application/json")
 
 
 def build(services: Services, gate: Gate) -> Route:
     """The route behind the gate."""
     return Route(PATH, gate.guard(SuggestionRoute(services).answer, method="GET", path=PATH), methods=["GET"])
+
+
+def _look(services: Services, request: Request, identity: str) -> Access:
+    """The look that is noted with the receipt, in the one write that the answer waits for."""
+    headers = request.headers
+    purpose, reason = headers.get("rapport-purpose"), headers.get("rapport-reason")
+    return look_of(services, request, what="suggestions", identity=identity, purpose=purpose, reason=reason)
 
 
 def _k(text: str | None) -> int:

@@ -32,18 +32,20 @@ from api.waiting import Freshness
 from benchmarks.serving_world import artifact_of, catalogue_of, seed_people
 from commands.clock import now_ms
 from commands.garbage import look_for_garbage_rarely
+from consent.accesses import Access
 from consent.redis_holds import RedisHolds
+from consent.rules import shipped_rules
 from events.pseudonyms import Pseudonyms
 from profiles.codec import decode_facet, encode_facet
 from profiles.person import PersonReader
 from profiles.redis_facets import RedisFacets
 from profiles.redis_store import RedisStore
 from profiles.view import Loaded
-from recommender.decisions import decision_of
 from recommender.reading import input_of
+from recommender.receipts import InstallationSealing, Made, Question, Receipts
 from recommender.redis_decisions import RedisDecisions
 from recommender.suggest import suggest
-from recommender.suggestion import render
+from recommender.suggestion import SuggestionInput, render
 from tests.servers import embedded_store
 
 PEOPLE: Final = 2000
@@ -75,8 +77,9 @@ def _services(store: RedisStore, key: ApiKey) -> Services:
         admission=_nobody,
         log=_nobody,
         freshness=Freshness(store=store, app="stages", topic="stages", partitions=PARTITIONS),
-        persons=PersonReader(RedisFacets(store.client, holds, partitions=PARTITIONS)),
+        persons=PersonReader(RedisFacets(store.client, holds, partitions=PARTITIONS), rules=shipped_rules()),
         recorder=_nobody,
+        receipts=Receipts(sealing=InstallationSealing(_SECRET), policy="", code="", key=_SECRET),
         decisions=RedisDecisions(store.client),
         outreach=_nobody,
         claims=_nobody,
@@ -91,7 +94,6 @@ def _services(store: RedisStore, key: ApiKey) -> Services:
         notices=_nobody,
         rights=_nobody,
         clock=now_ms,
-        decision_key=_SECRET,
         suppression_key=_SECRET,
         timeout_s=60.0,
     )
@@ -188,11 +190,12 @@ async def _waiting(
     begin = time.process_time()
     await _all(services.persons.source.load_many([each[0]]) for each in persons)
     spent["store: holds and facets, decoded"] = time.process_time() - begin
-    how = _how(services, now_ms())
-    view = await services.persons.read(persons[0][0], now=how["now"])
-    decision = decision_of(suggest(input_of(view, ref="ref", now=how["now"]), **how), identity="app:1")
+    now = now_ms()
+    view = await services.persons.read(persons[0][0], now=now)
+    made = _made(services, input_of(view, ref="ref", now=now), view.identity, now)
+    look = Access(now, "0" * 8, Role.AGENT, "suggestions", view.identity, "answer", "", broke_glass=False)
     begin = time.process_time()
-    await _all(services.decisions.keep(decision) for _ in persons)
+    await _all(services.decisions.keep(made.receipt, shown=look) for _ in persons)
     spent["store: receipt"] = time.process_time() - begin
 
 
@@ -205,7 +208,7 @@ def _parts(spent: Spent, services: Services, persons: Sequence[tuple[str, ...]],
         spent[name] = time.process_time() - begin
         return found
 
-    now, reader = now_ms(), PersonReader(_Held(loaded))
+    now, reader = now_ms(), PersonReader(_Held(loaded), rules=shipped_rules())
     refs = [services.refs.seal(each[0]) for each in persons]
     stage("reference opened", services.refs.open, refs)
     blobs = [encode_facet(loaded[each[0]].facet) for each in persons]
@@ -214,7 +217,17 @@ def _parts(spent: Spent, services: Services, persons: Sequence[tuple[str, ...]],
     seen = stage("consent asked", lambda view: input_of(view, ref="ref", now=now), views)
     answers = stage("suggestions found", lambda each: suggest(each, **_how(services, now)), seen)
     stage("answer written", render, answers)
-    stage("receipt made", lambda each: decision_of(each, identity="app:1"), answers)
+    stage("found, written, and the receipt made", lambda each: _made(services, each, persons[0][0], now), seen)
+
+
+def _made(services: Services, person: SuggestionInput, identity: str, now: int) -> Made:
+    return services.receipts.answer(
+        person,
+        Question(channel="desk", k=3, now=now),
+        identity=identity,
+        artifact=services.model.artifact,
+        catalogue=services.catalogue,
+    )
 
 
 def _how(services: Services, now: int) -> dict[str, Any]:
@@ -224,7 +237,7 @@ def _how(services: Services, now: int) -> dict[str, Any]:
         "channel": "desk",
         "k": 3,
         "now": now,
-        "key": services.decision_key,
+        "key": services.receipts.key,
     }
 
 

@@ -31,15 +31,15 @@ from commands.keys import KEYS_FILE
 from commands.lag_board import LagBoard
 from commands.lease import LayoutLeft, Lease, leased
 from commands.logs import PROFILES, log_identities
-from commands.release import VERSION
+from commands.release import VERSION, code_version
 from commands.settings import HISTORY, Keyring, Settings, keyring_of, settings_of
 from consent.accesses import AccessLog
 from consent.evidence_index import EvidenceIndex
-from consent.notices import Notices
 from consent.recording import Recorder
 from consent.redis_act_records import RedisActRecords
 from consent.redis_holds import RedisHolds
 from consent.rights_requests import RightsRequests
+from consent.rules import Rules
 from consent.telling import Confirmations
 from consent.tokens import Links, Tokens
 from events.admission import Admission
@@ -57,6 +57,7 @@ from profiles.redis_store import RedisStore
 from recommender.artifact import untrained
 from recommender.catalogue import load_catalogue
 from recommender.model_store import ModelStore, ServedModel
+from recommender.receipts import InstallationSealing, Receipts
 from recommender.redis_decisions import RedisDecisions
 from streams.admin import ensure_topics, topic_ids, wait_for_broker
 from streams.lag import PartitionLag, too_late
@@ -178,7 +179,8 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
     holds = RedisHolds(store.client, partitions=partitions)
     catalogue = load_catalogue(settings.catalogue)
     triggers = load_triggers(catalogue, settings.triggers)
-    persons = PersonReader(RedisFacets(store.client, holds, partitions=partitions))
+    rules = settings.rules()
+    persons = PersonReader(RedisFacets(store.client, holds, partitions=partitions), rules)
     outreach = RedisRecords(store.client, partitions=partitions)
     model = ServedModel(ModelStore(settings.models), fallback=untrained(catalogue, code=VERSION))
     model.refresh()
@@ -188,6 +190,7 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
         freshness=Freshness(store=store, app=PROFILES, topic=settings.events_topic, partitions=partitions),
         persons=persons,
         recorder=Recorder(records=RedisActRecords(store.client), holds=holds, log=log, partitions=partitions),
+        receipts=receipts_of(keyring, rules),
         decisions=RedisDecisions(store.client),
         outreach=outreach,
         claims=Claims(
@@ -205,9 +208,8 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
         rights=RightsRequests(settings.rights),
         confirmations=Confirmations(path=settings.confirmations, recipients=settings.consent_recipients),
         links=Links(tokens=Tokens(keyring.link_key), public_url=settings.people_url),
-        notices=Notices.load(),
+        notices=rules.notices,
         clock=now_ms,
-        decision_key=keyring.decision_key,
         suppression_key=keyring.suppression_key,
         probes={
             "store": partial(_store, store, settings.events_topic),
@@ -216,6 +218,16 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
         },
         holding=holds.waiting_total,
         lags=partial(_lags, [(app, LagBoard(store.client, app=app)) for app in (PROFILES, HISTORY)]),
+    )
+
+
+def receipts_of(keyring: Keyring, rules: Rules) -> Receipts:
+    """What makes answers and their receipts under the keys and rules of this installation."""
+    return Receipts(
+        sealing=InstallationSealing(keyring.receipt_key),
+        policy=rules.hash,
+        code=code_version(),
+        key=keyring.decision_key,
     )
 
 

@@ -17,9 +17,9 @@ from consent.accesses import AccessLog
 from consent.act_records import MemoryActRecords
 from consent.evidence_index import EvidenceIndex
 from consent.memory_holds import MemoryHolds
-from consent.notices import Notices
 from consent.recording import Recorder
 from consent.rights_requests import RightsRequests
+from consent.rules import shipped_rules
 from consent.telling import Confirmations
 from consent.tokens import Links, Tokens
 from events import schemas
@@ -38,6 +38,7 @@ from recommender.artifact import untrained
 from recommender.catalogue import load_catalogue
 from recommender.decisions import MemoryDecisions
 from recommender.model_store import ModelStore, ServedModel
+from recommender.receipts import InstallationSealing, Receipts
 
 
 def references() -> dict[Path, str]:
@@ -72,9 +73,9 @@ def _services(folder: Path) -> Services:
     holds = MemoryHolds(partitions=1)
     store = MemoryStore(partitions=1)
     log = MemoryLog(topic="rapport.events", partitions=1)
-    catalogue = load_catalogue()
+    catalogue, rules = load_catalogue(), shipped_rules()
     triggers = load_triggers(catalogue)
-    persons = PersonReader(StoreFacets(store, holds, 1))
+    persons = PersonReader(StoreFacets(store, holds, 1), rules)
     outreach = MemoryRecords()
     return Services(
         admission=Admission(pseudonyms=Pseudonyms(bytes(32)), partitions=1),
@@ -82,6 +83,7 @@ def _services(folder: Path) -> Services:
         freshness=Freshness(store=store, app="profiles", topic="rapport.events", partitions=1),
         persons=persons,
         recorder=Recorder(records=MemoryActRecords(), holds=holds, log=log, partitions=1),
+        receipts=Receipts(sealing=InstallationSealing(bytes(32)), policy="", code="", key=bytes(32)),
         decisions=MemoryDecisions(),
         outreach=outreach,
         claims=Claims(
@@ -99,9 +101,8 @@ def _services(folder: Path) -> Services:
         rights=RightsRequests(folder / "none"),
         confirmations=Confirmations(path=folder / "none", recipients=()),
         links=Links(tokens=Tokens(bytes(32)), public_url="https://rapport.example"),
-        notices=Notices.load(),
+        notices=rules.notices,
         clock=lambda: 0,
-        decision_key=bytes(32),
         suppression_key=bytes(32),
     )
 

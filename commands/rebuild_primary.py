@@ -21,7 +21,7 @@ from outreach.decision import Decision
 from profiles.redis_faults import faults
 from profiles.redis_library import Client
 
-GLOBAL: Final = frozenset({"decision", "dead", "dead-key"})
+GLOBAL: Final = frozenset({"decision", "shown", "dead", "dead-key"})
 OF_AN_IDENTITY: Final = frozenset({"hold", "cap"})
 INDEXED: Final = frozenset({"hold", "act", "due"})
 """Families with a sorted set of all that is in a partition."""

@@ -250,6 +250,11 @@ class Keyring:
         """Keys what is remembered of the erased (32 bytes)."""
         return self._derived(b"rapport suppression")
 
+    @property
+    def receipt_key(self) -> bytes:
+        """Seals what answers were made from (32 bytes)."""
+        return self._derived(b"rapport receipts")
+
     def _derived(self, label: bytes) -> bytes:
         return hmac.new(self.pseudonym_key, label, hashlib.sha256).digest()
 

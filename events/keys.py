@@ -39,6 +39,7 @@ FAMILIES: Final = {
         Family("hold", "primary", None, "withdrawals acknowledged and not yet folded"),
         Family("act", "primary", 24 * 3600, "a consent act being written to every identity it covers"),
         Family("decision", "primary", 30 * 24 * 3600, "suggestions as they were answered"),
+        Family("shown", "primary", 30 * 24 * 3600, "who was shown suggestions for an identity"),
         Family("cap", "primary", 8 * 24 * 3600, "messages reserved for an identity"),
         Family("outreach", "primary", 90 * 24 * 3600, "outreach decisions of an identity"),
         Family("due", "primary", None, "timers by due time"),

@@ -45,6 +45,10 @@ class Commands:
         """Put a value, to be forgotten after so many seconds (None: never)."""
         self.words.append(("SET", name, value) if ex is None else ("SET", name, value, "EX", ex))
 
+    def eval(self, script: str, name: str, *arguments: str | bytes | int) -> None:
+        """Run a script on one key."""
+        self.words.append(("EVAL", script, 1, name, *arguments))
+
 
 Add = Callable[[Commands], None]
 

@@ -1,14 +1,26 @@
-"""Decisions that were answered: whom they were for and what they held, so that what became of them can be told."""
+"""Decisions that were answered: whom they were for, what they held and relied on, and who was shown them."""
 
-from typing import Protocol
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import Final, Protocol
 
 import msgspec
 
-from recommender.suggestion import Answer
+from consent.accesses import Access
+from consent.purposes import SUGGEST
+from recommender.personal import Ground
+
+LOOKS_MAX: Final = 1000
+"""Looks remembered of an identity, the latest."""
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """An answer as it is remembered. `identity` is the pseudonym that was asked about; `valid_until` is ms."""
+    """The receipt of an answer. `identity` is the pseudonym that was asked about; `valid_until` is ms.
+
+    `purpose` is what the person was read for, `grounds` the consents and other bases that allowed it (none: a general
+    answer). `policy` names the rules of the door, `code` the program. `answer` is the hash of the bytes that were
+    answered, `inputs` are what they were made from, sealed (`recommender.receipts`).
+    """
 
     id: str
     identity: str
@@ -18,6 +30,23 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     model: str
     catalogue: str
     valid_until: int
+    purpose: str = SUGGEST
+    grounds: tuple[Ground, ...] = ()
+    policy: str = ""
+    code: str = ""
+    answer: str = ""
+    inputs: bytes = b""
+
+    def relied_on(self, event: str) -> bool:
+        """Tell whether a consent act (the event key in hex) was among what allowed it."""
+        return any(event in ground.evidence for ground in self.grounds)
+
+
+class Look(msgspec.Struct, frozen=True):
+    """Somebody was shown a decision."""
+
+    decision: str
+    access: Access
 
 
 class DecisionsUnavailable(Exception):
@@ -27,12 +56,19 @@ class DecisionsUnavailable(Exception):
 class Decisions(Protocol):
     """Where decisions are remembered, for as long as their family of keys says."""
 
-    async def keep(self, decision: Decision) -> None:
-        """Remember it; the same one again changes nothing."""
+    async def keep(self, decision: Decision, *, shown: Access) -> None:
+        """Remember it and to whom it is shown; the same again changes nothing. Durable when it returns."""
         ...
 
     async def get(self, decision_id: str) -> Decision | None:
         """The decision, None where it is not known (any more)."""
+        ...
+
+    async def looks_at(self, identities: Collection[str]) -> list[Look]:
+        """Who was shown suggestions for these identities, the latest first; of each the latest `LOOKS_MAX`.
+
+        The same key that looks at the same decision for the same purpose again is one look, at its latest time.
+        """
         ...
 
 
@@ -41,25 +77,25 @@ class MemoryDecisions:
 
     def __init__(self) -> None:
         self._decisions: dict[str, Decision] = {}
+        self._looks: defaultdict[str, dict[tuple[object, ...], Look]] = defaultdict(dict)
 
-    async def keep(self, decision: Decision) -> None:
+    async def keep(self, decision: Decision, *, shown: Access) -> None:
         """See `Decisions`."""
         self._decisions[decision.id] = decision
+        looks = self._looks[decision.identity]
+        looks[decision.id, *shown[1:]] = Look(decision.id, shown)
+        if len(looks) > LOOKS_MAX:
+            looks.pop(min(looks, key=lambda name: looks[name].access.at))
 
     async def get(self, decision_id: str) -> Decision | None:
         """See `Decisions`."""
         return self._decisions.get(decision_id)
 
+    async def looks_at(self, identities: Collection[str]) -> list[Look]:
+        """See `Decisions`."""
+        return latest_first(look for identity in identities for look in self._looks[identity].values())
 
-def decision_of(answer: Answer, *, identity: str) -> Decision:
-    """What is remembered of an answer for an identity (a pseudonym)."""
-    return Decision(
-        id=answer.decision,
-        identity=identity,
-        services=tuple(suggestion.service for suggestion in answer.suggestions),
-        channel=answer.channel,
-        mode=answer.mode,
-        model=answer.model,
-        catalogue=answer.catalogue,
-        valid_until=answer.valid_until,
-    )
+
+def latest_first(looks: Iterable[Look]) -> list[Look]:
+    """Looks in the order they are told in."""
+    return sorted(looks, key=lambda look: (-look.access.at, look.decision, look.access.key))

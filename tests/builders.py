@@ -15,6 +15,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from pydantic import BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
+from consent.accesses import Access
 from consent.purposes import SENSITIVE
 from events.admission import Admission, Admitted, Door, event_key, payload_digest
 from events.fact import Fact
@@ -144,6 +145,12 @@ def consent(act: Said, purpose: str, **rest: Any) -> Fact:
     if act in {"given", "renewed"} and purpose == SENSITIVE:
         rest.setdefault("form", "separate")
     return fact(f"consent.{act}", purpose=purpose, **rest)
+
+
+def shown(identity: str, *, at: int = NOW, **rest: Any) -> Access:
+    """An agent's look at suggestions for an identity."""
+    said = {"key": "0" * 8, "role": "agent", "purpose": "answer", "reason": "", "broke_glass": False, **rest}
+    return Access(at=at, what="suggestions", identity=pseudonym(identity), **said)
 
 
 # By chance: strategies built from the models themselves, so that a new field is drawn without anyone adding it here.

@@ -21,6 +21,7 @@ from consent.memory_holds import MemoryHolds
 from consent.notices import Notices
 from consent.recording import Recorder
 from consent.rights_requests import RightsRequests
+from consent.rules import shipped_rules
 from consent.telling import Confirmations
 from consent.tokens import Links, Tokens
 from events.fact import Fact
@@ -38,6 +39,7 @@ from recommender.artifact import untrained
 from recommender.catalogue import load_catalogue
 from recommender.decisions import MemoryDecisions
 from recommender.model_store import ModelStore, ServedModel
+from recommender.receipts import InstallationSealing, Receipts
 from streams.dead_letters import Undertaker
 from streams.fold_work import FoldWork
 from streams.folding import LogIdentity, StreamFold
@@ -50,6 +52,7 @@ from tests.waiting import HANGS_S
 EVENTS: Final = "rapport.events"
 CATALOGUE: Final = load_catalogue()
 TRIGGERS: Final = load_triggers(CATALOGUE)
+RECEIPTS: Final = Receipts(sealing=InstallationSealing(b"i" * 32), policy="rules of tests", code="tests", key=b"d" * 32)
 
 
 @dataclass
@@ -101,13 +104,14 @@ class World:
                 partitions=PARTITIONS,
             ),
         )
-        persons = PersonReader(StoreFacets(self.store, self.holds, PARTITIONS))
+        persons = PersonReader(StoreFacets(self.store, self.holds, PARTITIONS), rules=shipped_rules())
         self.services = Services(
             admission=ADMISSION,
             log=self.log,
             freshness=Freshness(store=self.store, app="profiles", topic=EVENTS, partitions=PARTITIONS, wait_s=0.3),
             persons=persons,
             recorder=Recorder(records=MemoryActRecords(), holds=self.holds, log=self.log, partitions=PARTITIONS),
+            receipts=RECEIPTS,
             decisions=self.decisions,
             outreach=self.outreach,
             claims=Claims(
@@ -127,7 +131,6 @@ class World:
             links=Links(tokens=Tokens(b"t" * 32), public_url="https://rapport.example"),
             notices=Notices.load(),
             clock=self.clock,
-            decision_key=b"d" * 32,
             suppression_key=b"s" * 32,
             timeout_s=HANGS_S,
         )

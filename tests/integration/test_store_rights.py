@@ -33,7 +33,7 @@ from recommender.redis_decisions import RedisDecisions
 from streams.dead_letters import DeadLetter
 from streams.lag import PartitionLag
 from streams.redis_dead_letters import RedisDeadLetters
-from tests.builders import NOW, PARTITIONS, admitted, consent, pseudonym
+from tests.builders import NOW, PARTITIONS, admitted, consent, pseudonym, shown
 from tests.profiles.redis_format import documented_keys, listed_rights, row_of
 from tests.servers import Valkey
 
@@ -110,8 +110,9 @@ async def outreach_at_work(client: Client) -> None:
 async def suggestions_at_work(client: Client) -> None:
     decisions = RedisDecisions(client)
     decision = Decision("0" * 32, ANNA, ("pram",), None, "general", "m", "c", NOW)
-    await decisions.keep(decision)
+    await decisions.keep(decision, shown=shown(ANNA))
     assert await decisions.get(decision.id) == decision
+    assert [each.decision for each in await decisions.looks_at([ANNA])] == [decision.id]
 
 
 async def operations_at_work(client: Client) -> None:
@@ -147,11 +148,12 @@ async def rights_at_work(client: Client) -> None:
     await residue.reach(3)
     assert await residue.reached() == 3
     gone = pseudonym("app:gone")
-    await RedisDecisions(client).keep(Decision("1" * 32, gone, ("pram",), None, "general", "m", "c", NOW))
-    found = {"decision": 2, "hold": 2, "outreach": 2, "cap": 1, "due": 1, "rebuilt": 1}
+    decision = Decision("1" * 32, gone, ("pram",), None, "general", "m", "c", NOW)
+    await RedisDecisions(client).keep(decision, shown=shown(gone))
+    found = {"decision": 2, "shown": 2, "hold": 2, "outreach": 2, "cap": 1, "due": 1, "rebuilt": 1}
     assert await residue.found([gone, ANNA]) == found
     assert await residue.named({gone, ANNA, pseudonym("app:none")}.__contains__) == {gone, ANNA}
-    assert await residue.forget([gone]) == {"decision": 1}
+    assert await residue.forget([gone]) == {"decision": 1, "shown": 1}
     assert await residue.named({gone}.__contains__) == set()
     assert await residue.rewrite_files() is None
 

@@ -12,10 +12,8 @@ from api.card import card_of
 from consent.purposes import PURPOSES, SUGGEST
 from events.fact import Fact
 from profiles.view import PersonView
-from recommender.decisions import decision_of
 from recommender.reading import input_of, restraints_of
-from recommender.suggest import suggest
-from recommender.suggestion import Answer, render
+from recommender.receipts import Made, Question, Receipts
 from tests.builders import NOW
 from tests.noninterference.artifacts import CLOSABLE
 from tests.noninterference.crowd import CATALOGUE, model
@@ -142,21 +140,31 @@ def answers(people: People, *, channel: str | None, k: int) -> Answers:
     found: dict[str, bytes] = {}
     for whose, identity in (("own", PERSON), ("others'", NEIGHBOUR)):
         view = people.view(identity)
-        answer = answered(view, channel=channel, k=k)
-        kept = decision_of(answer, identity=view.identity)
-        found[f"{whose} answer"] = render(answer)
-        found[f"{whose} receipt"] = msgspec.json.encode(kept)
+        made = answered(view, channel=channel, k=k)
+        found[f"{whose} answer"] = made.rendered
+        found[f"{whose} receipt"] = msgspec.json.encode(made.receipt)
     return found
 
 
-def answered(view: PersonView, *, channel: str | None, k: int) -> Answer:
-    """The suggestions for a person, as the route gives them."""
-    return suggest(
+class InTheOpen:
+    """Seals nothing, so that two receipts can be compared to the byte."""
+
+    def seal(self, _identity: str, content: bytes) -> bytes:
+        return content
+
+    def open(self, _identity: str, sealed: bytes) -> bytes:
+        return sealed
+
+
+RECEIPTS: Final = Receipts(sealing=InTheOpen(), policy="rules", code="tests", key=KEY)
+
+
+def answered(view: PersonView, *, channel: str | None, k: int) -> Made:
+    """The suggestions for a person and their receipt, as the route makes them."""
+    return RECEIPTS.answer(
         input_of(view, ref="ref-1", now=NOW),
+        Question(channel=channel, k=k, now=NOW),
+        identity=view.identity,
         artifact=model(),
         catalogue=CATALOGUE,
-        channel=channel,
-        k=k,
-        now=NOW,
-        key=KEY,
     )

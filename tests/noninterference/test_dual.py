@@ -29,7 +29,9 @@ def test_with_consent_a_planted_need_changes_the_ranked_list() -> None:
         without, with_need = (
             [
                 each.service
-                for each in answered(People([*yes, *facts], held={}).view(PERSON), channel="desk", k=5).suggestions
+                for each in answered(
+                    People([*yes, *facts], held={}).view(PERSON), channel="desk", k=5
+                ).answer.suggestions
             ]
             for facts in (told, [*told, *planted])
         )
@@ -78,8 +80,8 @@ def test_the_pairs_are_refused_in_every_way_and_differ_in_every_way() -> None:
     assert {pair.difference for pair in drawn} == set(DIFFERENCES)
     assert {pair.tie for pair in drawn} == set(TIES)
     assert sum(pair.tries for pair in drawn) < 1.5 * len(drawn), "most pairs agree in their deny-only facts at once"
-    assert all(answered(pair.one.view(PERSON), channel=None, k=3).mode == "general" for pair in drawn)
-    assert any(answered(pair.one.view(NEIGHBOUR), channel=None, k=3).mode == "personal" for pair in drawn)
+    assert all(answered(pair.one.view(PERSON), channel=None, k=3).answer.mode == "general" for pair in drawn)
+    assert any(answered(pair.one.view(NEIGHBOUR), channel=None, k=3).answer.mode == "personal" for pair in drawn)
 
 
 def test_histories_are_drawn_from_every_type_there_is() -> None:

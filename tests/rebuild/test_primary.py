@@ -26,7 +26,7 @@ from recommender.decisions import Decision
 from recommender.redis_decisions import RedisDecisions
 from streams.dead_letters import DeadLetter
 from streams.redis_dead_letters import RedisDeadLetters
-from tests.builders import NOW, pseudonym
+from tests.builders import NOW, pseudonym, shown
 from tests.profiles.redis_format import row_of
 from tests.servers import Valkey, ValkeyCluster
 
@@ -87,7 +87,8 @@ async def filled(client: Client) -> None:
             await acts.finish(act(at, BEFORE))
         assert await records.write(outreach(at), before=None, room=Room(2, NOW - DAY_S)) == "written"
         await timers.schedule(home(PEOPLE[at].encode(), BEFORE), timer(at))
-    await RedisDecisions(client).keep(Decision("0" * 32, PEOPLE[0], ("pram",), None, "general", "m", "c", NOW))
+    decision = Decision("0" * 32, PEOPLE[0], ("pram",), None, "general", "m", "c", NOW)
+    await RedisDecisions(client).keep(decision, shown=shown(PEOPLE[0]))
     letters = RedisDeadLetters(client)
     assert await letters.key_of(TODAY, make=True)
     await letters.keep([LETTER])
@@ -123,6 +124,7 @@ async def test_holds_acts_caps_outreach_timers_and_letters_are_where_they_are_lo
             home(PEOPLE[at].encode(), AFTER), now=NOW + 100, limit=100
         )
     assert await RedisDecisions(new).get("0" * 32) is not None
+    assert [each.access for each in await RedisDecisions(new).looks_at(PEOPLE)] == [shown(PEOPLE[0])]
     assert await RedisDeadLetters(new).key_of(TODAY, make=False) == await RedisDeadLetters(old).key_of(
         TODAY, make=False
     )

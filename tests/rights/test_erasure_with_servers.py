@@ -29,7 +29,7 @@ from recommender.catalogue import load_catalogue
 from recommender.decisions import Decision
 from recommender.model_store import ModelStore
 from recommender.redis_decisions import RedisDecisions
-from tests.builders import NOW, event, money
+from tests.builders import NOW, event, money, shown
 from tests.installation import Installation, installation_in
 from tests.rights.how_to import ON_FILES
 from tests.waiting import until
@@ -61,7 +61,8 @@ async def seen(installation: Installation) -> None:
     """A suggestion was made, and an agent looked."""
     name = installation.pseudonyms.of(ME)
     async with Redis.from_url(installation.settings.redis) as client:
-        await RedisDecisions(client).keep(Decision("0" * 32, name, ("pram",), None, "general", "m", "c", NOW))
+        decision = Decision("0" * 32, name, ("pram",), None, "general", "m", "c", NOW)
+        await RedisDecisions(client).keep(decision, shown=shown(name))
     AccessLog(installation.settings.accesses).note(
         Access(NOW, "0" * 8, "agent", "card", name, "answer", "", broke_glass=False)
     )

@@ -1,0 +1,154 @@
+"""Receipts: what an answer relied on, kept so that the same answer can be made again.
+
+Beside names and versions a receipt holds the inputs themselves, sealed for the identity that was asked about: the
+person as the recommender saw them, and the question. Without those bytes a decision can be told, but not recomputed.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from profiles.compression import NotCompressed, compress, decompress
+from recommender.artifact import Artifact
+from recommender.canonical import content_hash
+from recommender.catalogue import Catalogue
+from recommender.decisions import Decision
+from recommender.suggest import suggest
+from recommender.suggestion import Answer, SuggestionInput, bucket_start, render
+
+NONCE_BYTES: Final = 12
+
+
+class InputsUnreadable(Exception):
+    """The sealed inputs of a receipt cannot be had; the text says why."""
+
+
+class KeyGone(InputsUnreadable):
+    """The key of the identity was destroyed: the person was erased."""
+
+
+class Sealing(Protocol):
+    """Seals bytes for one identity (a pseudonym). Neither call waits for anything."""
+
+    def seal(self, identity: str, content: bytes) -> bytes:
+        """The content under a key of the identity."""
+        ...
+
+    def open(self, identity: str, sealed: bytes) -> bytes:
+        """What was sealed for the identity; InputsUnreadable otherwise, KeyGone where its key was destroyed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InstallationSealing:
+    """AES-256-GCM under one key (32 secret bytes) for the whole installation, bound to the identity."""
+
+    key: bytes = field(repr=False)
+    _cipher: AESGCM = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_cipher", AESGCM(self.key))
+
+    def seal(self, identity: str, content: bytes) -> bytes:
+        """See `Sealing`: a nonce by chance, then the ciphertext with its tag."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, content, identity.encode())
+
+    def open(self, identity: str, sealed: bytes) -> bytes:
+        """See `Sealing`."""
+        try:
+            return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], identity.encode())
+        except (InvalidTag, ValueError) as error:
+            raise InputsUnreadable("the sealed inputs are damaged, or were sealed under another key") from error
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """All that `suggest` is asked beside who it is for and what the installation serves. `now` is ms."""
+
+    channel: str | None
+    k: int
+    now: int
+
+    def arguments(self) -> dict[str, Any]:
+        """As `suggest` takes them."""
+        return msgspec.structs.asdict(self)
+
+
+class Inputs(msgspec.Struct, frozen=True, array_like=True):
+    """What is sealed: the person as they were seen, and what was asked."""
+
+    person: SuggestionInput
+    question: Question
+
+
+class Made(msgspec.Struct, frozen=True):
+    """An answer, the bytes it is told in, and its receipt."""
+
+    answer: Answer
+    rendered: bytes
+    receipt: Decision
+
+
+_encoder: Final = msgspec.msgpack.Encoder(order="deterministic")
+_decoder: Final = msgspec.msgpack.Decoder(Inputs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipts:
+    """Answers questions and writes down what each answer relied on.
+
+    `policy` names the rules of the door, `code` the program; `key` (16 to 64 secret bytes) keys decision ids.
+    """
+
+    sealing: Sealing
+    policy: str
+    code: str
+    key: bytes = field(repr=False)
+
+    def answer(
+        self, person: SuggestionInput, question: Question, *, identity: str, artifact: Artifact, catalogue: Catalogue
+    ) -> Made:
+        """The answer for an identity (a pseudonym) and its receipt; SuggestionRefused as `suggest` raises it."""
+        # An answer holds for its bucket of the clock, so the bucket is all that its receipt says of the time.
+        inputs = Inputs(person, msgspec.structs.replace(question, now=bucket_start(question.now)))
+        answer = answer_to(inputs, artifact=artifact, catalogue=catalogue, key=self.key)
+        rendered = render(answer)
+        receipt = Decision(
+            id=answer.decision,
+            identity=identity,
+            services=tuple(suggestion.service for suggestion in answer.suggestions),
+            channel=answer.channel,
+            mode=answer.mode,
+            model=answer.model,
+            catalogue=answer.catalogue,
+            valid_until=answer.valid_until,
+            grounds=answer.grounds,
+            policy=self.policy,
+            code=self.code,
+            answer=content_hash(rendered),
+            inputs=self.sealing.seal(identity, compress(_encoder.encode(inputs))),
+        )
+        return Made(answer, rendered, receipt)
+
+    def inputs_of(self, receipt: Decision) -> Inputs:
+        """What the answer was made from; InputsUnreadable, KeyGone."""
+        if not receipt.inputs:
+            raise InputsUnreadable("the receipt was written by a version that kept no inputs")
+        return _decoded(self.sealing.open, receipt)
+
+
+def answer_to(inputs: Inputs, *, artifact: Artifact, catalogue: Catalogue, key: bytes) -> Answer:
+    """The answer that the inputs make; SuggestionRefused as `suggest` raises it."""
+    return suggest(inputs.person, artifact=artifact, catalogue=catalogue, key=key, **inputs.question.arguments())
+
+
+def _decoded(open_: Callable[[str, bytes], bytes], receipt: Decision) -> Inputs:
+    try:
+        return _decoder.decode(decompress(open_(receipt.identity, receipt.inputs)))
+    except (NotCompressed, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InputsUnreadable("the inputs are not what this program can read") from error
