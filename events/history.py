@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from events.body_keys import BodyGone, BodyKeyUnknown
 from events.durable_files import make_folder
-from events.fact import Fact, FactUndecodable, decode_fact
+from events.fact import Fact, FactUndecodable, Wire
 from events.position import Position
 from events.pseudonyms import PSEUDONYM
+from events.sealing import IN_CLEAR, Opens
 from events.segment_files import (
     ArchivedRecord,
     drop,
@@ -55,9 +57,14 @@ class ArchivedRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The history in one folder; several processes may read it, and write it: a lock per partition sorts them out."""
+    """The history in one folder; several processes may read it, and write it: a lock per partition sorts them out.
+
+    Rows are kept as they stood on the log; `sealing` opens those that are sealed. A fact whose key was destroyed is
+    passed over wherever facts are read. BodyKeysUnavailable while the keys do not answer.
+    """
 
     folder: Path
+    sealing: Opens = IN_CLEAR
 
     def contiguous_end(self, epoch: int, partition: int) -> int:
         """The offset after the last one archived without a hole, counted from offset 0."""
@@ -116,7 +123,7 @@ class History:
         for epoch, partition in self._partitions(epochs, partitions):
             for batch in self._rows(epoch, partition):
                 wanted = batch.filter(_happened(batch, since_ms=since_ms, until_ms=until_ms))
-                for position, fact in _decoded(wanted, epoch=epoch, partition=partition):
+                for position, fact in self._decoded(wanted, epoch=epoch, partition=partition):
                     if (since_ms is None or since_ms <= fact.occurred_at) and (
                         until_ms is None or fact.occurred_at < until_ms
                     ):
@@ -141,7 +148,7 @@ class History:
         named = pa.array(sorted(types), pa.string())
         for batch in self._rows(epoch, partition, columns=("value", "type"), start=start):
             wanted = pc.or_(_unread(batch), pc.is_in(batch.column("type"), value_set=named))
-            for position, fact in _decoded(batch.filter(wanted), epoch=epoch, partition=partition):
+            for position, fact in self._decoded(batch.filter(wanted), epoch=epoch, partition=partition):
                 if position.offset >= end:
                     return
                 if fact.type in types:
@@ -178,7 +185,7 @@ class History:
             for batch in self._rows(epoch, partition, columns=("value", "type", "occurred_at", "event_key")):
                 same = pc.equal(batch.column("event_key"), pa.scalar(event_key, pa.binary()))
                 wanted = batch.filter(pc.or_(_unread(batch), pc.fill_null(same, fill_value=False)))
-                for position, fact in _decoded(wanted, epoch=epoch, partition=partition):
+                for position, fact in self._decoded(wanted, epoch=epoch, partition=partition):
                     if fact.event_key == event_key and identity in {None, fact.identity}:
                         return position, fact
         return None
@@ -202,6 +209,22 @@ class History:
                     at = piece.end
             except FileNotFoundError:
                 continue
+
+    def _decoded(self, batch: Any, *, epoch: int, partition: int) -> Iterator[tuple[Position, Fact]]:
+        offsets, types, values = (batch.column(name).to_pylist() for name in ("offset", "type", "value"))
+        for offset, event_type, envelope in zip(offsets, types, self.sealing.look_up(values), strict=True):
+            position = Position(epoch, partition, offset)
+            try:
+                yield position, envelope.fact()
+            except BodyGone:
+                continue
+            except BodyKeyUnknown as error:
+                raise HistoryDamaged(f"the fact at {position} cannot be opened: {error}") from error
+            except FactUndecodable as error:
+                # What is sealed was archived unread; it may be something that was set aside when it was folded.
+                is_sealed = isinstance(envelope.wire, Wire) and envelope.wire.key_id is not None
+                if event_type and not is_sealed:
+                    raise HistoryDamaged(f"the fact at {position} cannot be read: {error}") from error
 
     def _merge(self, folder: Path, *, epoch: int, partition: int) -> None:
         """Merge small neighbours; a damaged one is left for whoever reads it to complain about."""
@@ -249,16 +272,3 @@ def _happened(batch: Any, *, since_ms: int | None, until_ms: int | None) -> Any:
     since, until = since_ms or 0, INTEGER_MAX if until_ms is None else until_ms
     within = pc.and_(pc.greater_equal(times, since), pc.less(times, until))
     return pc.or_(_unread(batch), pc.fill_null(within, fill_value=False))
-
-
-def _decoded(batch: Any, *, epoch: int, partition: int) -> Iterator[tuple[Position, Fact]]:
-    columns = (batch.column(name).to_pylist() for name in ("offset", "type", "value"))
-    for offset, event_type, value in zip(*columns, strict=True):
-        position = Position(epoch, partition, offset)
-        try:
-            fact = decode_fact(value)
-        except FactUndecodable as error:
-            if event_type:
-                raise HistoryDamaged(f"the fact at {position} cannot be read: {error}") from error
-            continue
-        yield position, fact

@@ -16,8 +16,9 @@ from aiokafka.errors import (
 )
 
 from events.admission import Admitted
-from events.fact import encode_fact
+from events.body_keys import BodyKeysUnavailable
 from events.position import Position
+from events.sealing import IN_CLEAR, Seals
 
 RECORD_BYTES_MAX: Final = 1024 * 1024
 
@@ -88,11 +89,13 @@ class KafkaLog:
         epoch: int,
         timeout_s: float = 10.0,
         client: Mapping[str, Any] | None = None,
+        sealing: Seals = IN_CLEAR,
     ) -> None:
-        """`client` holds further settings of the Kafka client, such as its security."""
+        """`client` holds further settings of the Kafka client, such as its security; `sealing` seals the facts."""
         self._topic = topic
         self._epoch = epoch
         self._timeout_s = timeout_s
+        self._sealing = sealing
         self._options = {
             "bootstrap_servers": brokers,
             "acks": "all",
@@ -123,7 +126,7 @@ class KafkaLog:
 
     async def append(self, admitted: Sequence[Admitted]) -> list[Position]:
         """See `EventLog`."""
-        outgoing = [outgoing_fact(item, topic=self._topic) for item in admitted]
+        outgoing = await outgoing_facts(admitted, topic=self._topic, sealing=self._sealing)
         offsets = await self._send(outgoing)
         return [Position(self._epoch, item.partition, offset) for item, offset in zip(admitted, offsets, strict=True)]
 
@@ -153,9 +156,20 @@ class KafkaLog:
             return error
 
 
-def outgoing_fact(item: Admitted, *, topic: str) -> Outgoing:
-    """The record of a fact: keyed by the pseudonym, in the partition admission chose."""
-    return Outgoing(topic, item.partition, item.fact.identity.encode(), encode_fact(item.fact))
+async def outgoing_facts(admitted: Sequence[Admitted], *, topic: str, sealing: Seals) -> list[Outgoing]:
+    """The records of facts: keyed by the pseudonym, in the partition admission chose, sealed.
+
+    LogUnavailable while the keys do not answer: nothing goes out in clear for that.
+    """
+    try:
+        values = await sealing.sealed([item.fact for item in admitted])
+    except BodyKeysUnavailable as error:
+        failed = dict.fromkeys(range(len(admitted)), "not sealed")
+        raise LogUnavailable(f"facts cannot be sealed: {error}", failed=failed) from error
+    return [
+        Outgoing(topic, item.partition, item.fact.identity.encode(), value)
+        for item, value in zip(admitted, values, strict=True)
+    ]
 
 
 async def _outcome(acknowledgement: Awaitable[Any] | Exception, deadline: float) -> int | Exception:

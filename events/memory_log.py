@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from events.admission import Admitted
-from events.log import RECORD_BYTES_MAX, LogRefused, LogUnavailable, Outgoing, outgoing_fact
+from events.log import RECORD_BYTES_MAX, LogRefused, LogUnavailable, Outgoing, outgoing_facts
 from events.position import Position
+from events.sealing import IN_CLEAR, Seals
 
 
 class MemoryRecord(NamedTuple):
@@ -21,12 +22,21 @@ class MemoryRecord(NamedTuple):
 class MemoryLog:
     """See `events.log.EventLog`; what stands in a partition is read with `records`."""
 
-    def __init__(self, *, topic: str, partitions: int, epoch: int = 1, clock: Callable[[], int] = lambda: 0) -> None:
-        """`clock` gives the milliseconds since 1970 that records are stamped with."""
+    def __init__(
+        self,
+        *,
+        topic: str,
+        partitions: int,
+        epoch: int = 1,
+        clock: Callable[[], int] = lambda: 0,
+        sealing: Seals = IN_CLEAR,
+    ) -> None:
+        """`clock` gives the milliseconds since 1970 that records are stamped with; `sealing` seals the facts."""
         self._topic = topic
         self._partitions = partitions
         self._epoch = epoch
         self._clock = clock
+        self._sealing = sealing
         self._running = False
         self._records: defaultdict[tuple[str, int], list[MemoryRecord]] = defaultdict(list)
 
@@ -40,7 +50,7 @@ class MemoryLog:
 
     async def append(self, admitted: Sequence[Admitted]) -> list[Position]:
         """See `EventLog`."""
-        offsets = self._take([outgoing_fact(item, topic=self._topic) for item in admitted])
+        offsets = self._take(await outgoing_facts(admitted, topic=self._topic, sealing=self._sealing))
         return [Position(self._epoch, item.partition, offset) for item, offset in zip(admitted, offsets, strict=True)]
 
     async def publish(self, *, topic: str, key: bytes | None, value: bytes, partition: int) -> int:

@@ -1,23 +1,29 @@
 """Events become profiles: decode, load the facets not held, fold, and say what else follows."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from events.fact import Fact, FactUndecodable, decode_fact
+from events.body_keys import BodyGone, BodyKeysUnavailable, BodyKeyUnknown
+from events.fact import Fact, FactUndecodable
 from events.partitioning import partition_of
 from events.position import Position, Stream
 from events.pseudonyms import PSEUDONYM
+from events.sealing import IN_CLEAR, Envelope, Opens
 from profiles.facet import Facet
 from profiles.facet_cache import Read
 from profiles.fold import Folded, fold
 from profiles.packed import Packed, pack, unpack
 from profiles.store import OutboxEntry
 from streams.dead_letters import Undertaker
-from streams.folding import Step
+from streams.folding import Step, Unfoldable
 from streams.frame import Record
+from streams.patience import Away
 from streams.settling import encode_release
+
+_log = logging.getLogger(__name__)
 
 Candidates = Callable[[Fact, Position], Sequence[bytes]]
 """What outreach may follow from a fact: a pure function, payloads for the outbox."""
@@ -53,24 +59,33 @@ class FoldWork:
     candidates: Candidates
     clock: Clock
     partitions: int
+    sealing: Opens = IN_CLEAR
     fold: Callable[[Facet, Fact], Folded] = fold
 
     async def step(self, stream: Stream, epoch: int, records: Sequence[Record]) -> Step:
-        """Fold the records in order; what cannot be folded becomes a dead letter and harms nothing else."""
-        own: dict[bytes | None, list[Record]] = defaultdict(list)
-        for record in records:
-            own[record.key].append(record)
+        """Fold the records in order; what cannot be folded becomes a dead letter and harms nothing else.
+
+        What nobody can open any more is passed over, as if it were not there. Away while the keys do not answer;
+        Unfoldable where they lack one they should hold.
+        """
+        own: dict[bytes | None, list[tuple[Record, Envelope]]] = defaultdict(list)
+        for record, envelope in zip(records, await self._looked_up(records), strict=True):
+            own[record.key].append((record, envelope))
         identities = {key: identity for key in own if (identity := self._identity(key, stream.partition))}
         facets, stood = await self.facets.load(stream, identities.values())
         changed: dict[str, Packed] = {}
         outbox: list[OutboxEntry] = []
         aside: list[_Aside] = []
+        gone = 0
         # Person by person and fact by fact: what is at hand stays in the processor's cache.
         for key, told in own.items():
             identity = identities.get(key, "")
             facet = before = unpack(facets.get(identity, _EMPTY))
-            for record in told:
-                fact = _decoded(record, identity)
+            for record, envelope in told:
+                fact = _opened(envelope, identity)
+                if fact is None:
+                    gone += 1
+                    continue
                 if not isinstance(fact, Fact):
                     aside.append(_Aside(record, "undecodable", fact))
                     continue
@@ -83,6 +98,8 @@ class FoldWork:
                 changed[identity] = pack(facet)
         outbox += [await self._set_aside(stream, epoch, each) for each in aside]
         outbox.sort(key=lambda entry: (entry.offset, entry.index))
+        if gone:
+            _log.info("partition %d: %d facts are passed over, their keys being destroyed", stream.partition, gone)
         return Step(changed, outbox, stood)
 
     def committed(self, stream: Stream, step: Step) -> None:
@@ -92,6 +109,12 @@ class FoldWork:
     def dropped(self, stream: Stream) -> None:
         """See `streams.folding.Work`."""
         self.facets.drop(stream.partition)
+
+    async def _looked_up(self, records: Sequence[Record]) -> list[Envelope]:
+        try:
+            return await self.sealing.looked_up([record.value for record in records])
+        except BodyKeysUnavailable as error:
+            raise Away(str(error)) from error
 
     def _identity(self, key: bytes | None, partition: int) -> str | None:
         """The identity a record's key names; None for what is no key of this partition."""
@@ -131,9 +154,14 @@ class _Aside(NamedTuple):
     detail: str
 
 
-def _decoded(record: Record, identity: str) -> Fact | str:
+def _opened(envelope: Envelope, identity: str) -> Fact | str | None:
+    """The fact; why there is none; None where there is none any more. Unfoldable."""
     try:
-        fact = decode_fact(record.value)
+        fact = envelope.fact()
     except FactUndecodable as error:
         return str(error)
+    except BodyGone:
+        return None
+    except BodyKeyUnknown as error:
+        raise Unfoldable(str(error)) from error
     return fact if fact.identity == identity else "the record's key or partition is not that of its identity"

@@ -69,6 +69,10 @@ class LogIdentity:
     first: Sequence[int] = field(default=(), compare=False)
 
 
+class Unfoldable(Exception):
+    """A record that must be folded cannot be as things stand: the partition waits for a person. The text says why."""
+
+
 class OutboxFull(Away):
     """The relay has not kept up; the frame waits and is tried again."""
 
@@ -100,6 +104,9 @@ class StreamFold:
             # Trying again would not help, and the other partitions need not wait for it.
             self._forget(stream)
             return Stopped(f"{error}; mend or restore it, or run the program that wrote it")
+        except Unfoldable as error:
+            self._forget(stream)
+            return Stopped(str(error))
         except BaseException:
             # The outcome is unknown: what stands in the store is asked for again.
             self._forget(stream)

@@ -9,8 +9,9 @@ from random import Random
 from typing import Final
 
 from events.admission import Admitted
-from events.log import LogUnavailable, outgoing_fact
+from events.log import LogUnavailable, outgoing_facts
 from events.position import Position
+from events.sealing import IN_CLEAR
 from streams.frame import Record
 
 EVENTS: Final = "rapport.events"
@@ -123,8 +124,8 @@ class Producer:
 
     async def append(self, admitted: Sequence[Admitted]) -> list[Position]:
         positions = []
-        for item in admitted:
-            out = outgoing_fact(item, topic=EVENTS)
+        outgoing = await outgoing_facts(admitted, topic=EVENTS, sealing=IN_CLEAR)
+        for item, out in zip(admitted, outgoing, strict=True):
             offset = self.kafka.write(out.topic, out.partition, key=out.key, value=out.value)
             positions.append(Position(self.epoch, item.partition, offset))
         return positions
