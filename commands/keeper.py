@@ -2,7 +2,8 @@
 
 import logging
 import signal
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Annotated, Final
@@ -21,6 +22,8 @@ from consent.ledger_accesses import put_down
 from consent.ledger_entry import LedgerError
 from consent.ledger_follower import LEDGER_TYPES, LedgerFollower
 from consent.ledger_publish import publish, target_of
+from consent.ledger_rules import put_rules_down
+from consent.versioned_data import DataInvalid
 from events.following import Follower, follow
 from events.history import History
 from events.segments import HistoryDamaged
@@ -33,6 +36,7 @@ SIGNED_EVERY_MS: Final = 10_000
 
 CANNOT_GO_ON: Final = (
     AccessesUnavailable,
+    DataInvalid,
     HistoryDamaged,
     EvidenceUnavailable,
     LedgerError,
@@ -95,19 +99,29 @@ class Keeping:
     def _accesses_put_down(self) -> None:
         accesses = AccessLog(self.settings.accesses)
         if accesses.path.exists():
-            ledger, self._ledger = self._ledger or Ledger(self.settings.ledger), None
-            put_down(accesses, ledger)
-            self._ledger = ledger
+            with self._open_ledger() as ledger:
+                put_down(accesses, ledger)
 
     def _taken_and_signed(self, history: History) -> None:
-        # Opened anew after a failure: what is on disk is looked at again.
-        ledger, self._ledger = self._ledger or Ledger(self.settings.ledger), None
-        _taken(history, LedgerFollower(ledger), LEDGER_TYPES)
-        now = self.clock()
-        if self._signed_at is None or now - self._signed_at >= SIGNED_EVERY_MS:
-            note = ledger.checkpoint(signers_of(self.settings), now_ms=now)
-            publish(ledger, note, [target_of(each) for each in self.settings.checkpoint_targets], now_ms=now)
-            self._signed_at = now
+        with self._open_ledger() as ledger:
+            _taken(history, LedgerFollower(ledger), LEDGER_TYPES)
+            now = self.clock()
+            if self._signed_at is None or now - self._signed_at >= SIGNED_EVERY_MS:
+                note = ledger.checkpoint(signers_of(self.settings), now_ms=now)
+                publish(ledger, note, [target_of(each) for each in self.settings.checkpoint_targets], now_ms=now)
+                self._signed_at = now
+
+    @contextmanager
+    def _open_ledger(self) -> Iterator[Ledger]:
+        """The ledger with the rules of now on it; opened anew after a failure, to look at what is on disk again."""
+        held, self._ledger = self._ledger, None
+        ledger = held or Ledger(self.settings.ledger)
+        with ExitStack() as failed:
+            failed.callback(ledger.close)
+            if held is None:
+                put_rules_down(self.settings.rules(), ledger)
+            yield ledger
+            failed.pop_all()
         self._ledger = ledger
 
     def _tried(self, what: str, keep: Callable[[], None]) -> bool:

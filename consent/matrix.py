@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 
 from consent.purposes import ALWAYS_OPEN, CHARACTERISTICS, PURPOSES, SENSITIVE, SHARE
 from consent.state import Form
@@ -35,6 +35,8 @@ Word = Literal[
 Grade = Literal["demo", "imported", "recorded"]
 EVIDENCE_GRADES: Final[tuple[Grade, ...]] = ("demo", "imported", "recorded")
 """How an act is proven, weakest first."""
+# A set has another order in another process, and what is hashed and put down must not.
+Grades = Annotated[frozenset[Grade], Field(min_length=1), PlainSerializer(sorted, return_type=list[Grade])]
 
 JURISDICTIONS: Final[tuple[Jurisdiction, ...]] = ("EU", "CN")
 
@@ -78,7 +80,7 @@ class MatrixVersion(Shape):
     valid_from: Time
     known_from: Time
     rows: dict[Code, dict[Jurisdiction, Word]]
-    evidence: dict[Code, Annotated[frozenset[Grade], Field(min_length=1)]] = Field(default_factory=dict)
+    evidence: dict[Code, Grades] = Field(default_factory=dict)
     assessments: dict[Code, Code] = Field(default_factory=dict)
 
     @cached_property

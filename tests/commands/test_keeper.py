@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -13,11 +14,17 @@ from commands.settings import LEDGER_KEY_FILE, Settings, settings_of
 from consent.evidence_index import EvidenceIndex
 from consent.ledger import Ledger
 from consent.ledger_note import read_checkpoint
+from consent.ledger_rules import entries_of, notice_id
+from consent.notices import DEFAULT_NOTICES
+from consent.rules import shipped_rules
 from events.fact import encode_fact
 from events.history import History
 from events.memory_log import MemoryRecord
+from events.shape import FROM_LOG
 from tests.builders import NOW, consent
 from tests.servers import ROOT
+
+RULES = len(entries_of(shipped_rules()))
 
 
 @pytest.fixture
@@ -32,8 +39,8 @@ def archive(settings: Settings, *acts: Literal["given", "withdrawn"], start: int
 
 
 def kept(settings: Settings) -> tuple[int, int]:
-    """How far the index of evidence is, and how many entries the ledger has."""
-    return EvidenceIndex(settings.evidence).next_offset(1, 0), Ledger(settings.ledger).size
+    """How far the index of evidence is, and how many entries the ledger has beside the rules."""
+    return EvidenceIndex(settings.evidence).next_offset(1, 0), Ledger(settings.ledger).size - RULES
 
 
 def keeper(settings: Settings) -> subprocess.CompletedProcess[str]:
@@ -53,7 +60,7 @@ def test_what_was_archived_is_evidence_and_on_the_signed_and_published_ledger(se
     assert "signed with a new key: rapport.local/ledger+" in first.stderr
     assert "new key" not in again.stderr
     published = (Path(settings.checkpoint_targets[0]) / "checkpoint").read_text()
-    assert read_checkpoint(published).size == 2
+    assert read_checkpoint(published).size == RULES + 2
 
 
 def test_one_that_cannot_go_on_leaves_the_other_alone_and_goes_on_once_it_is_mended(
@@ -73,7 +80,7 @@ def test_one_that_cannot_go_on_leaves_the_other_alone_and_goes_on_once_it_is_men
 
     key.write_text(written)
     assert keeping.round()
-    assert read_checkpoint((Path(settings.checkpoint_targets[0]) / "checkpoint").read_text()).size == 2
+    assert read_checkpoint((Path(settings.checkpoint_targets[0]) / "checkpoint").read_text()).size == RULES + 2
 
 
 def test_a_ledger_that_grows_is_signed_every_ten_seconds(settings: Settings) -> None:
@@ -88,7 +95,7 @@ def test_a_ledger_that_grows_is_signed_every_ten_seconds(settings: Settings) -> 
         assert keeping.round()
         signed.append(read_checkpoint((Path(settings.checkpoint_targets[0]) / "checkpoint").read_text()).size)
 
-    assert signed == [2, 2, 4]
+    assert signed == [RULES + 2, RULES + 2, RULES + 4]
 
 
 def test_a_damaged_history_is_named_and_keeps_nothing_from_being_kept_later(settings: Settings) -> None:
@@ -105,3 +112,27 @@ def test_a_damaged_history_is_named_and_keeps_nothing_from_being_kept_later(sett
     segment.write_bytes(whole)
     assert keeper(settings).returncode == 0
     assert kept(settings) == (1, 1)
+
+
+def test_the_rules_consent_is_judged_by_are_on_the_ledger_word_for_word(settings: Settings) -> None:
+    assert keeper(settings).returncode == 0
+    assert keeper(settings).returncode == 0
+
+    notice = settings.rules().notices.versions[0]
+    with closing(Ledger(settings.ledger)) as ledger:
+        assert ledger.size == RULES
+        said = ledger.opening(notice_id(notice.hash)).entry["content"]
+    assert type(notice).model_validate(said, context=FROM_LOG) == notice
+
+
+def test_a_notice_that_was_altered_under_its_old_number_is_another_entry(settings: Settings, tmp_path: Path) -> None:
+    assert keeper(settings).returncode == 0
+    own = tmp_path / "notices.yaml"
+    shipped = DEFAULT_NOTICES.read_text(encoding="utf-8")
+    title = settings.rules().notices.versions[0].texts.en.title
+    own.write_text(shipped.replace(title, f"{title}, and more"), encoding="utf-8")
+
+    assert Keeping(settings.model_copy(update={"notices": own})).round()
+
+    with closing(Ledger(settings.ledger)) as ledger:
+        assert ledger.size == RULES + shipped.count(title)

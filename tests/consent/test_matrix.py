@@ -1,5 +1,8 @@
 """The matrix: refused when it is loaded if the law is against it, or it itself; answered by the version of the day."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -137,6 +140,18 @@ def test_a_correction_of_the_past_counts_from_when_it_was_decided() -> None:
 def test_before_the_first_version_nothing_has_a_ground() -> None:
     matrix = Matrix.of(changed(lambda version: version.update(valid_from="2026-06-01T00:00:00Z")))
     assert {basis(matrix, purpose, "EU", at=JUNE - 1) for purpose in PURPOSES} == {None}
+
+
+def test_the_hash_is_the_same_in_every_process() -> None:
+    asked = "from consent.matrix import Matrix; print(Matrix.load().versions[0].hash)"
+    # Under these seeds the same set of grades has different orders.
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", asked], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("4", "5")
+    }
+    assert len(told) == 1
 
 
 def test_the_hash_changes_with_anything_a_version_says() -> None:
