@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from consent.matrix import DEFAULT_MATRIX
 from consent.notices import DEFAULT_NOTICES
+from consent.retention import DEFAULT_RETENTION
 from consent.rules import Rules
 from outreach.triggers import DEFAULT_TRIGGERS
 from recommender.catalogue import DEFAULT_CATALOGUE
@@ -41,6 +42,11 @@ class Settings(BaseSettings):
     pseudonym_key: SecretStr | None = Field(
         default=None, description="32 random bytes in hex; else a file in the data folder"
     )
+    sealing: bool = Field(default=True, description="whether facts are sealed on the log and in history")
+    body_keys: str | None = Field(
+        default=None, description="URL of the Redis that holds the keys of facts; else a file in the data folder"
+    )
+    retention: Path = Field(default=DEFAULT_RETENTION, description="how long facts are kept, by purpose (YAML)")
     data: Path = Field(default=Path("rapport-data"), description="folder of history, models and keys")
     partitions: int = Field(
         default=32, ge=1, le=1024, description="partitions of every topic; another number is a rebuild"
@@ -142,6 +148,11 @@ class Settings(BaseSettings):
         return self.data / "history"
 
     @property
+    def body_keys_file(self) -> Path:
+        """The keys of facts, where no server holds them; nothing can make them again."""
+        return self.data / "keys" / "bodies.sqlite"
+
+    @property
     def ledger(self) -> Path:
         """Where the ledger is."""
         return self.data / "ledger"
@@ -210,6 +221,9 @@ def tell_running(settings: Settings) -> Path:
                 "topic_prefix",
                 "redis",
                 "redis_cluster",
+                "sealing",
+                "body_keys",
+                "retention",
                 "partitions",
                 "host",
                 "port",
@@ -244,6 +258,11 @@ class Keyring:
     def link_key(self) -> bytes:
         """Seals the tokens in the links people get (32 bytes)."""
         return self._derived(b"rapport links")
+
+    @property
+    def body_key_wrap(self) -> bytes:
+        """Wraps the keys that seal facts (32 bytes)."""
+        return self._derived(b"rapport body keys")
 
     @property
     def suppression_key(self) -> bytes:
