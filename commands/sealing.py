@@ -1,0 +1,34 @@
+"""The sealing of one installation: where its keys are, and history as it is read with them."""
+
+from commands.settings import Keyring, Settings, SettingsInvalid, keyring_of
+from consent.retention import kind_of
+from events.body_keys import BodyKeys, KeyMaker
+from events.history import History
+from events.redis_body_keys import RedisBodyKeys
+from events.sealing import IN_CLEAR, Opens, Sealing
+from events.sqlite_body_keys import SqliteBodyKeys
+
+
+def body_keys_of(settings: Settings) -> BodyKeys:
+    """Where the keys of facts are."""
+    return RedisBodyKeys(settings.body_keys) if settings.body_keys else SqliteBodyKeys(settings.body_keys_file)
+
+
+def sealing_of(settings: Settings, keyring: Keyring) -> Sealing:
+    """What seals and opens facts; switched off it opens what was sealed, and seals nothing new."""
+    return Sealing(
+        keys=body_keys_of(settings), maker=KeyMaker(keyring.body_key_wrap), kind=kind_of, is_on=settings.sealing
+    )
+
+
+def opening_of(settings: Settings) -> Opens:
+    """What opens facts. Without the secret of the installation that is only what is in clear."""
+    try:
+        return sealing_of(settings, keyring_of(settings))
+    except SettingsInvalid:
+        return IN_CLEAR
+
+
+def history_of(settings: Settings) -> History:
+    """History, opened."""
+    return History(settings.history, opening_of(settings))
