@@ -56,6 +56,7 @@ from profiles.redis_facets import RedisFacets
 from profiles.redis_store import RedisStore
 from recommender.artifact import untrained
 from recommender.catalogue import load_catalogue
+from recommender.catalogue_store import CatalogueStore
 from recommender.model_store import ModelStore, ServedModel
 from recommender.receipts import InstallationSealing, Receipts
 from recommender.redis_decisions import RedisDecisions
@@ -178,6 +179,7 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
     partitions = settings.partitions
     holds = RedisHolds(store.client, partitions=partitions)
     catalogue = load_catalogue(settings.catalogue)
+    CatalogueStore(settings.models).keep(catalogue)
     triggers = load_triggers(catalogue, settings.triggers)
     rules = settings.rules()
     persons = PersonReader(RedisFacets(store.client, holds, partitions=partitions), rules)
