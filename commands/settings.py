@@ -210,34 +210,6 @@ def _said(error: ValidationError) -> str:
     return "; ".join(f"{name}: {problem['msg']}" for name, problem in zip(names, problems, strict=True))
 
 
-def tell_running(settings: Settings) -> Path:
-    """Let other commands find this run by its data folder; the file to remove at its end."""
-    running = settings.data / RUNNING_FILE
-    fresh = running.with_suffix(".new")
-    fresh.write_text(
-        settings.model_dump_json(
-            include={
-                "kafka",
-                "topic_prefix",
-                "redis",
-                "redis_cluster",
-                "sealing",
-                "body_keys",
-                "retention",
-                "partitions",
-                "host",
-                "port",
-                "public_url",
-                "catalogue",
-                "triggers",
-                "matrix",
-                "notices",
-            }
-        )
-    )
-    return fresh.replace(running)
-
-
 @dataclass(frozen=True, slots=True)
 class Keyring:
     """The secret of one installation, and the keys derived from it; none of them is ever shown."""

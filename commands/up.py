@@ -17,7 +17,8 @@ from rich.table import Table
 from api.auth import Role
 from commands.keys import demo_keys
 from commands.output import console
-from commands.settings import READY_FILE, RUNNING_FILE, Settings, make_keyring, settings_of, tell_running
+from commands.running import tell_running
+from commands.settings import READY_FILE, RUNNING_FILE, Settings, make_keyring, settings_of
 from commands.up_services import Run, arranged, services
 from embedded.process import NotReady
 from embedded.supervisor import Happening, ServiceLost, Supervisor

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from commands.settings import SettingsInvalid, settings_of, tell_running
+from commands.running import tell_running
+from commands.settings import SettingsInvalid, settings_of
 
 
 def test_two_installations_on_one_cluster_share_no_topic_and_no_group() -> None:
