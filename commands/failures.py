@@ -4,6 +4,7 @@ from api.key_file import KeysUnreadable
 from commands.client import ApiUnusable
 from commands.dead_letters import LetterUnknown, NoKept, ReplayUnfinished
 from commands.demo import DemoNotLoaded
+from commands.explain import DecisionUnknown
 from commands.lease import LayoutLeft
 from commands.ledger import LedgerMissing
 from commands.logs import LogNotFollowed
@@ -33,6 +34,7 @@ from outreach.triggers import TriggersInvalid
 from profiles.store import ProfileStoreError
 from recommender.artifact import ArtifactInvalid
 from recommender.catalogue import CatalogueInvalid
+from recommender.decisions import DecisionsUnavailable
 from streams.admin import BrokerSilentError, TopicDiffersError, TopicMissingError
 from streams.dead_letters import ContentsNotKept
 from streams.producer import DeliveryFailed
@@ -47,6 +49,8 @@ _SAYABLE = (
     ContentsNotKept,
     ControllerInvalid,
     DataInvalid,
+    DecisionUnknown,
+    DecisionsUnavailable,
     DeliveryFailed,
     DemoNotLoaded,
     DossierRefused,
