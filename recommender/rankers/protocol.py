@@ -42,17 +42,12 @@ class Fit(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankerKind:
-    """One way to rank.
-
-    `plans` are what a tournament tries on validation, the first one is the default. Parts that are not `servable`
-    are reported and never served.
-    """
+    """One way to rank; `plans` are what a tournament tries on validation, the first one is the default."""
 
     name: str
     fit: Fit
     from_arrays: Callable[[Arrays], Ranker]
     plans: tuple[Plan, ...] = ({},)
-    servable: bool = True
 
 
 def quiet(_done: int, _total: int) -> None:

@@ -1,0 +1,134 @@
+"""The blend: what several rankers say of one person, added up by what each was found to be worth.
+
+What people take again and what they take for the first time are two questions, and each has weights of its own. One
+answer holds both: the weights for repeats decide how high what a person has stands among what they have not, those for
+new items decide which of the latter come first.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from recommender.interactions import Interactions, Mask, Numbers, PersonRow
+from recommender.rankers.protocol import Arrays, Plan, Progress, Ranker, quiet
+from recommender.rankers.registry import RANKERS
+
+Weights = Mapping[str, float]
+"""Label of a part -> what it is worth; parts worth nothing are left out."""
+_REPEAT: Final = "weights_repeat"
+_NEW: Final = "weights_new"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A kind of ranker and how it is fitted."""
+
+    kind: str
+    plan: Plan
+
+    @property
+    def label(self) -> str:
+        """The name of the kind, and what its plan changes: `item_knn@neighbours=20`."""
+        return "@".join((self.kind, *(f"{name}={value:g}" for name, value in sorted(self.plan.items()))))
+
+    def fit(self, data: Interactions, *, progress: Progress = quiet) -> Ranker:
+        """The ranker fitted on the data; Unsuitable where it is not for them."""
+        return RANKERS[self.kind].fit(data, plan=self.plan, progress=progress)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Which parts a blend has, and what each is worth for repeats and for new items."""
+
+    parts: Sequence[Part]
+    repeat: Weights
+    new: Weights
+
+    def fit(self, data: Interactions, *, progress: Progress = quiet) -> "Blend":
+        """The blend with all its parts fitted on the data; Unsuitable where one is not for them."""
+        worth = {*self.repeat, *self.new}
+        parts = {part.label: part.fit(data, progress=progress) for part in self.parts if part.label in worth}
+        return Blend(parts=parts, repeat=self.repeat, new=self.new)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Blend:
+    """A ranker of rankers; `parts` by label, and the weights of those that are worth something."""
+
+    parts: Mapping[str, Ranker]
+    repeat: Weights
+    new: Weights
+    name: str = "blend"
+
+    def scores(self, person: PersonRow) -> Numbers:
+        """The order that repeats ask for; with what is new in the places of what is new, in its own order."""
+        said = {label: standard(self.parts[label].scores(person)) for label in sorted({*self.repeat, *self.new})}
+        found = weighed(said, self.repeat)
+        if self.new == self.repeat:
+            return found
+        fresh = np.ones(len(found), np.bool_)
+        fresh[person.items] = False
+        return placed(found, weighed(said, self.new), fresh=fresh)
+
+    def arrays(self) -> Arrays:
+        labels = sorted(self.parts)
+        own = {f"{label}.{name}": array for label in labels for name, array in self.parts[label].arrays().items()}
+        weights = {_REPEAT: self.repeat, _NEW: self.new}
+        return {
+            **own,
+            **{name: np.array([worth.get(label, 0.0) for label in labels]) for name, worth in weights.items()},
+        }
+
+
+def from_arrays(arrays: Arrays) -> Blend:
+    """The blend whose arrays these are; its parts follow from their names."""
+    by_label: dict[str, dict[str, object]] = {}
+    for name in arrays:
+        label, dot, array = name.rpartition(".")
+        if dot:
+            by_label.setdefault(label, {})[array] = arrays[name]
+    labels = sorted(by_label)
+    repeat, new = (
+        {label: float(worth) for label, worth in zip(labels, arrays[name], strict=True) if worth}
+        for name in (_REPEAT, _NEW)
+    )
+    parts = {
+        label: RANKERS[kind_of(label)].from_arrays({k: np.asarray(v) for k, v in by_label[label].items()})
+        for label in labels
+    }
+    return Blend(parts=parts, repeat=repeat, new=new)
+
+
+def kind_of(label: str) -> str:
+    """The kind of the part with this label."""
+    return label.partition("@")[0]
+
+
+def standard(scores: Numbers) -> Numbers:
+    """With mean nought and spread one over all items, so that scores of several rankers can be added."""
+    found: Numbers = scores - scores.mean()
+    spread = float(np.sqrt(np.einsum("i,i->", found, found) / max(len(found), 1)))
+    if spread > 0:
+        found /= spread
+    return found
+
+
+def weighed(said: Mapping[str, Numbers], weights: Weights) -> Numbers:
+    """The sum of standard scores by their weights."""
+    first, *others = sorted(weights)
+    found: Numbers = said[first] * weights[first]
+    for label in others:
+        found += said[label] * weights[label]
+    return found
+
+
+def placed(scores: Numbers, new: Numbers, *, fresh: Mask) -> Numbers:
+    """The scores, but those of what is `fresh` in the order of `new`: mapped so that mean and greatest stay."""
+    old, other = scores[fresh], new[fresh]
+    if not len(old):
+        return scores
+    reach, target = other.max() - other.mean(), old.max() - old.mean()
+    scores[fresh] = old.mean() + (other - other.mean()) * ((target or 1e-9) / (reach or 1.0))
+    return scores

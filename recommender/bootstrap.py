@@ -1,0 +1,36 @@
+"""How sure a mean over people is: percentile bootstrap with a fixed seed (Efron 1979), paired by person."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from recommender.interactions import Numbers
+
+RESAMPLES: Final = 1000
+_SEED: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A mean over people, and the interval that holds 95 % of the means over people drawn anew."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ({self.low:.3f}-{self.high:.3f})"
+
+
+def figure(values: Numbers, *, confidence: float = 0.95) -> Figure:
+    """The mean of one value per person with its interval; of a difference per person, the paired comparison.
+
+    Rounded to six digits, so that a report does not depend on the last bit of a sum.
+    """
+    if not len(values):
+        return Figure(0.0, 0.0, 0.0)
+    random = np.random.default_rng(_SEED)
+    means = [values[random.integers(0, len(values), len(values))].mean() for _ in range(RESAMPLES)]
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Figure(round(float(values.mean()), 6), round(float(low), 6), round(float(high), 6))

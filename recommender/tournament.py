@@ -1,0 +1,165 @@
+"""The tournament: every ranker fitted, plans and weights chosen on validation, the gate and the report on the test."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from recommender.blend import Blend, Part, Recipe, Weights
+from recommender.bootstrap import Figure
+from recommender.interactions import IntArray, Interactions
+from recommender.rankers.protocol import Ranker, RankerKind, Unsuitable
+from recommender.rankers.registry import RANKERS
+from recommender.tournament_choice import SIMPLEST, choose
+from recommender.tournament_gate import Contest, blend_of, gate
+from recommender.tournament_judging import (
+    Cases,
+    Marks,
+    Score,
+    Scores,
+    Task,
+    all_scores,
+    cases_of,
+    marks,
+    repeats_share,
+    summed,
+)
+from recommender.tournament_split import Split
+
+Progress = Callable[[str, int, int], None]
+"""Called with the step, what of it is done, and of how many."""
+Told = Callable[[IntArray], Scores]
+"""Scores (P x m) of the people with these rows in what was known."""
+_REPEATS_MIN: Final = 0.01
+"""Repeats are a task of their own where at least this share of the answers are."""
+_CHOSEN_BY_MAX: Final = 2000
+_CELLS_MAX: Final = 4_000_000
+"""People asked times items, when choosing; five times that when judging."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One task on the test: the score of each part by label, of the served blend, and how that does against the best.
+
+    `validation` is the NDCG@10 plans were chosen by; `earned` is the NDCG@10 the served blend loses without the part.
+    """
+
+    people: int
+    answers: int
+    parts: Mapping[str, Score]
+    validation: Mapping[str, float]
+    served: Score
+    best: str | None
+    difference: Figure | None
+    earned: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What is to be served, how that was found, and which parts were not for these data, with the reasons."""
+
+    recipe: Recipe
+    how: str
+    verdicts: Mapping[Task, Verdict]
+    reasons: Sequence[str]
+    unsuitable: Mapping[str, str]
+
+
+def tournament(
+    split: Split,
+    *,
+    kinds: Sequence[RankerKind] = tuple(RANKERS.values()),
+    reported: Mapping[str, Callable[[Interactions], Told]] | None = None,
+    people_max: int = 5000,
+    progress: Progress = lambda _step, _done, _total: None,
+) -> Outcome:
+    """The blend worth serving: found on the validation of the split, judged on its test.
+
+    `reported` are parts that could not be served, told beside the others for comparison. At most `people_max` people
+    are asked, those evenly spread over their names.
+    """
+    test = _with_repeats(cases_of(split.test, people_max=people_max, cells_max=5 * _CELLS_MAX))
+    chosen_by = cases_of(split.validation, people_max=min(people_max, _CHOSEN_BY_MAX), cells_max=_CELLS_MAX)
+    parts = [Part(kind.name, plan) for kind in kinds for plan in kind.plans]
+    tried, unsuitable = _fitted(parts, split.validation.known, step="choosing", progress=progress)
+    choice = choose(tried, {task: chosen_by[task] for task in test})
+    kept = [part for part in parts if part.label in choice.labels]
+    rankers, failed = _fitted(kept, split.test.known, step="judging", progress=progress)
+    alone = {
+        task: {label: marks(all_scores(ranker, cases), cases) for label, ranker in rankers.items()}
+        for task, cases in test.items()
+    }
+    wanted = {task: _of_those(weights, rankers) for task, weights in choice.weights.items()}
+    passed, refused = gate(wanted, rankers, cases=test, alone=alone)
+    others = {label: fit(split.test.known) for label, fit in (reported or {}).items()}
+    for task, cases in test.items():
+        alone[task] |= {label: marks(told(cases.numbers), cases) for label, told in others.items()}
+    return Outcome(
+        recipe=Recipe(parts=kept, repeat=passed.blend.repeat, new=passed.blend.new),
+        how=split.how,
+        verdicts={
+            task: _verdict(task, passed, cases, alone[task], choice.validation[task]) for task, cases in test.items()
+        },
+        reasons=[*(f"{task}: {why}" for task, why in choice.reasons.items()), *refused],
+        unsuitable=unsuitable | failed,
+    )
+
+
+def _of_those(weights: Weights, rankers: Mapping[str, Ranker]) -> Weights:
+    """Without parts that were not for the longer data, which may leave the simplest."""
+    return {label: worth for label, worth in weights.items() if label in rankers} or {SIMPLEST: 1.0}
+
+
+def _with_repeats(cases: Mapping[Task, Cases]) -> dict[Task, Cases]:
+    """The tasks that these answers ask for."""
+    repeats = repeats_share(cases) >= _REPEATS_MIN
+    kept: dict[Task, Cases] = {}
+    if repeats:
+        kept["repeat"] = cases["repeat"]
+    if len(cases["new"]) or not repeats:
+        kept["new"] = cases["new"]
+    return kept
+
+
+def _fitted(
+    parts: Sequence[Part], data: Interactions, *, step: str, progress: Progress
+) -> tuple[dict[str, Ranker], dict[str, str]]:
+    """The rankers by label, and why the others are none."""
+    fitted: dict[str, Ranker] = {}
+    unsuitable: dict[str, str] = {}
+    for place, part in enumerate(parts):
+        label = part.label
+
+        def told(done: int, total: int, label: str = label, place: int = place) -> None:
+            progress(f"{step}: {label}", place * total + done, len(parts) * total)
+
+        try:
+            fitted[label] = part.fit(data, progress=told)
+        except Unsuitable as error:
+            unsuitable[label] = str(error)
+    return fitted, unsuitable
+
+
+def _verdict(
+    task: Task, passed: Contest, cases: Cases, alone: Mapping[str, Marks], validation: Mapping[str, float]
+) -> Verdict:
+    return Verdict(
+        people=len(cases),
+        answers=int(cases.right.sum()),
+        parts={label: summed(found) for label, found in alone.items()},
+        validation=validation,
+        served=summed(passed.marks[task]),
+        best=passed.best.get(task),
+        difference=passed.ndcg_won.get(task),
+        earned=_earned(task, passed.blend, cases, passed.marks[task]),
+    )
+
+
+def _earned(task: Task, blend: Blend, cases: Cases, reached: Marks) -> dict[str, float]:
+    weights: dict[Task, Weights] = {"repeat": blend.repeat, "new": blend.new}
+    earned = {}
+    for label in weights[task]:
+        others = {other: worth for other, worth in weights[task].items() if other != label}
+        if others:
+            without = marks(all_scores(blend_of({**weights, task: others}, blend.parts), cases), cases)
+            earned[label] = round(float((reached.ndcg - without.ndcg).mean()), 6)
+    return earned

@@ -1,0 +1,120 @@
+"""What is fitted on, what is chosen on, and what is judged on: nothing of the later ever reaches the earlier."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from recommender.interactions import Interactions, LongArray, Mask
+
+TRAIN_SHARE: Final = 0.7
+VALIDATION_SHARE: Final = 0.15
+_KNOWN_SHARE_MIN: Final = 0.5
+_ROWS_EACH_MIN: Final = 5
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Exam:
+    """What is known when each person is asked (`at`, ms by person), and what they then took."""
+
+    known: Interactions
+    taken: Interactions
+    at: LongArray
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Split:
+    """Two exams, one to choose by and one to judge by, and how they were made, in words."""
+
+    validation: Exam
+    test: Exam
+    how: str
+
+
+def split_by_time(data: Interactions, *, validate_from: int, test_from: int) -> Split:
+    """The same moments (ms) for everybody: what is known at the cut, what came between it and the next."""
+    return Split(
+        validation=_exam(data, known=data.at < validate_from, taken=_between(data, validate_from, test_from)),
+        test=_exam(data, known=data.at < test_from, taken=data.at >= test_from),
+        how="one moment for everybody",
+    )
+
+
+def split_by_person(data: Interactions, *, seed: int | None) -> Split:
+    """The last rows of each person are judged on, those before them chosen on; by chance where there is no time."""
+    key = data.at if seed is None else np.random.default_rng(seed).permutation(len(data))
+    order = np.lexsort((key, data.person))
+    place = np.empty(len(data), np.int64)
+    place[order] = np.arange(len(data)) - data.starts[data.person[order]]
+    size = np.diff(data.starts)[data.person]
+    tested = place >= np.minimum(np.ceil((TRAIN_SHARE + VALIDATION_SHARE) * size), size - (size > 1))
+    chosen = ~tested & (place >= np.ceil(TRAIN_SHARE * size))
+    how = "each person's last" if seed is None else "by chance, as there is no time: some of each person's"
+    return Split(
+        validation=_exam(data, known=~tested & ~chosen, taken=chosen),
+        test=_exam(data, known=~tested, taken=tested),
+        how=how,
+    )
+
+
+def leave_one_out(data: Interactions, *, seed: int) -> Split:
+    """One item held back of a third of the people to choose by, of another third to judge by, for ownership.
+
+    The third part of people stays whole: who lacks an item in the fit must not be known by lacking it.
+    """
+    random = np.random.default_rng(seed)
+    order = np.lexsort((random.permutation(len(data)), data.person))
+    first = order[data.starts[:-1][np.diff(data.starts) > 1]]
+    third = random.permutation(len(first)) % 3
+    held = [np.isin(np.arange(len(data)), first[third == part]) for part in (0, 1)]
+    return Split(
+        validation=_exam(data, known=~held[0] & ~held[1], taken=held[0]),
+        test=_exam(data, known=~held[1], taken=held[1]),
+        how="one item held back of each person of a third, by chance, as there is no time",
+    )
+
+
+def split_for(
+    data: Interactions, *, timed: bool, seed: int, validate_from: int | None = None, test_from: int | None = None
+) -> Split:
+    """The split that fits the data; moments that are given decide.
+
+    By time where most of those asked are known by then; else by the end of each person's rows. Without times, one
+    item held back where each pair stands once, else rows by chance.
+    """
+    if not timed:
+        return leave_one_out(data, seed=seed) if data.taken.nnz == len(data) else split_by_person(data, seed=seed)
+    if test_from is None:
+        test_from = _moment(data, TRAIN_SHARE + VALIDATION_SHARE)
+        found = split_by_time(data, validate_from=_moment(data, TRAIN_SHARE), test_from=test_from)
+        known = _share_known(found.test)
+        long_enough = np.diff(data.starts) >= _ROWS_EACH_MIN
+        if known < _KNOWN_SHARE_MIN and long_enough.mean() > _KNOWN_SHARE_MIN:
+            return split_by_person(data, seed=None)
+        return found
+    # As long a time to choose by as there is to judge by.
+    earlier = test_from - (data.newest + 1 - test_from) if validate_from is None else validate_from
+    return split_by_time(data, validate_from=earlier, test_from=test_from)
+
+
+def _exam(data: Interactions, *, known: Mask, taken: Mask) -> Exam:
+    before, asked = data.only(known), data.only(taken)
+    # Nobody is asked before the last row that is known of them.
+    at = np.full(len(data.people), before.newest + 1)
+    people, first = np.unique(asked.person, return_index=True)
+    at[people] = np.minimum(asked.at[first] + 1, at[people])
+    return Exam(known=before, taken=asked, at=at)
+
+
+def _between(data: Interactions, start: int, end: int) -> Mask:
+    found: Mask = (data.at >= start) & (data.at < end)
+    return found
+
+
+def _moment(data: Interactions, share: float) -> int:
+    return int(np.sort(data.at)[int(share * len(data))]) if len(data) else 0
+
+
+def _share_known(exam: Exam) -> float:
+    asked = np.unique(exam.taken.person)
+    return float(np.isin(asked, exam.known.person).mean()) if len(asked) else 0.0

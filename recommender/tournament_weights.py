@@ -1,0 +1,74 @@
+"""What each part is worth, found on validation: forward selection of an ensemble (Caruana et al. 2004).
+
+Parts are added one at a time, again and again, whichever helps most. Where the blend is not clearly better than the
+best single part, on people its weights were not found on, the single part it is.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from recommender.blend import Weights
+from recommender.bootstrap import figure
+from recommender.interactions import Numbers
+from recommender.tournament_judging import Cases, Scores, best, ndcg
+
+ROUNDS: Final = 12
+_GAIN_MIN: Final = 1e-4
+_CONFIDENCE: Final = 0.8
+
+Said = Mapping[str, Scores]
+"""Label of a part -> its standard scores of the people asked."""
+
+
+def weights_found(said: Said, cases: Cases) -> tuple[Weights, str]:
+    """The weights, and why these."""
+    alone = {label: float(_ndcg(scores, cases).mean()) for label, scores in said.items()}
+    single = max(alone, key=lambda label: alone[label])
+    blended = _ensemble(said, cases)
+    if len(blended) < 2:
+        return {single: 1.0}, f"{single} alone: no other part adds to it on validation"
+    gain = figure(_gain_on_others(said, cases, single=single), confidence=_CONFIDENCE)
+    told = f"NDCG@10 {gain.mean:+.4f} ({gain.low:+.4f} to {gain.high:+.4f}) on validation"
+    if gain.low <= 0:
+        return {single: 1.0}, f"{single} alone: a blend is not clearly better, {told}"
+    return blended, f"a blend is better than {single} alone, {told}"
+
+
+def _gain_on_others(said: Said, cases: Cases, *, single: str) -> Numbers:
+    """What the blend found on one half of the people gains with the other half, person by person."""
+    gains = []
+    for half in (0, 1):
+        found = _ensemble({label: scores[half::2] for label, scores in said.items()}, cases.half(half))
+        others, judged = {label: scores[1 - half :: 2] for label, scores in said.items()}, cases.half(1 - half)
+        gains.append(_ndcg(_sum(others, found), judged) - _ndcg(others[single], judged))
+    return np.concatenate(gains)
+
+
+def _ensemble(said: Said, cases: Cases) -> Weights:
+    chosen: Counter[str] = Counter()
+    total: Scores = np.zeros_like(next(iter(said.values())))
+    reached = 0.0
+    for _ in range(ROUNDS):
+        with_each = {label: float(_ndcg(total + scores, cases).mean()) for label, scores in said.items()}
+        label = max(with_each, key=lambda each: with_each[each])
+        if with_each[label] < reached + _GAIN_MIN:
+            break
+        reached = with_each[label]
+        chosen[label] += 1
+        total = total + said[label]
+    rounds = max(chosen.total(), 1)
+    return {label: round(count / rounds, 6) for label, count in sorted(chosen.items())}
+
+
+def _sum(said: Said, weights: Weights) -> Scores:
+    total: Scores = np.zeros_like(next(iter(said.values())))
+    for label, weight in weights.items():
+        total += said[label] * np.float32(weight)
+    return total
+
+
+def _ndcg(scores: Scores, cases: Cases) -> Numbers:
+    return ndcg(np.take_along_axis(cases.right, best(scores, cases.open), axis=1), cases.right.sum(axis=1))
