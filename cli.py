@@ -15,6 +15,7 @@ _COMMANDS = {
     "api": "commands.api",
     "keeper": "commands.keeper",
     "train": "commands.train",
+    "evaluate": "commands.evaluate",
     "explain": "commands.explain",
     "rebuild": "commands.rebuild",
     "diff": "commands.diff",

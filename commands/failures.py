@@ -4,6 +4,7 @@ from api.key_file import KeysUnreadable
 from commands.client import ApiUnusable
 from commands.dead_letters import LetterUnknown, NoKept, ReplayUnfinished
 from commands.demo import DemoNotLoaded
+from commands.evaluate_input import TableUnusable
 from commands.explain import DecisionUnknown
 from commands.lease import LayoutLeft
 from commands.ledger import LedgerMissing
@@ -27,6 +28,7 @@ from consent.versioned_data import DataInvalid
 from embedded.process import NotReady
 from embedded.supervisor import ServiceLost
 from embedded.wheels import ProgramMissing
+from events.body_keys import BodyKeysUnavailable, BodyKeyUnknown
 from events.epochs import EpochsUnreadable
 from events.log import LogError
 from events.segments import HistoryDamaged
@@ -37,12 +39,17 @@ from recommender.catalogue import CatalogueInvalid
 from recommender.decisions import DecisionsUnavailable
 from streams.admin import BrokerSilentError, TopicDiffersError, TopicMissingError
 from streams.dead_letters import ContentsNotKept
+from streams.folding import Unfoldable
+from streams.patience import Away
 from streams.producer import DeliveryFailed
 
 _SAYABLE = (
     AccessesUnavailable,
     ApiUnusable,
     ArtifactInvalid,
+    Away,
+    BodyKeyUnknown,
+    BodyKeysUnavailable,
     BrokerSilentError,
     CatalogueInvalid,
     ConsentStoreUnavailable,
@@ -79,10 +86,12 @@ _SAYABLE = (
     ReplayUnfinished,
     ServiceLost,
     SettingsInvalid,
+    TableUnusable,
     TopicDiffersError,
     TopicMissingError,
     TourBroken,
     TriggersInvalid,
+    Unfoldable,
 )
 
 

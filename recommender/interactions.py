@@ -4,7 +4,8 @@ People are rows that live as long as a fit; a ranker that is served has none of 
 person comes as a `PersonRow`, made afresh for each question, so that the last event already counts.
 """
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -119,41 +120,48 @@ class Interactions:
 
 
 def interactions(
-    rows: Sequence[tuple[str, str, int, float]],
+    rows: Iterable[tuple[str, str, int, float]],
     *,
     items: Sequence[str] = (),
     features: Mapping[str, Mapping[str, float]] | None = None,
     item_features: Mapping[str, Mapping[str, float]] | None = None,
     eligible: Sequence[tuple[str, str]] | None = None,
 ) -> Interactions:
-    """Interactions of (person, item, ms, how many) in any order, numbered canonically.
+    """Interactions of (person, item, ms, how many) in any order, numbered canonically; the rows are read once.
 
     `items` are there even if nobody took them; `features` maps a person to the features' weights, `item_features` an
-    item; `eligible` are the pairs of person and item that are allowed (what was taken is allowed too).
+    item; `eligible` are the pairs of person and item that are allowed (what was taken is allowed too), and whoever is
+    in none of them may have everything.
     """
-    features, item_features = features or {}, item_features or {}
-    pairs = eligible or ()
-    people = tuple(sorted({row[0] for row in rows} | set(features) | {person for person, _ in pairs}))
-    names = tuple(sorted({row[1] for row in rows} | set(items) | set(item_features) | {item for _, item in pairs}))
+    features, item_features, pairs = features or {}, item_features or {}, eligible or ()
+    seen_people: dict[str, int] = {}
+    seen_items: dict[str, int] = {}
+    person, item, at, weight = array("i"), array("i"), array("q"), array("d")
+    for who, what, when, how_many in rows:
+        person.append(seen_people.setdefault(who, len(seen_people)))
+        item.append(seen_items.setdefault(what, len(seen_items)))
+        at.append(when)
+        weight.append(how_many)
+    people = tuple(sorted({*seen_people, *features, *(who for who, _ in pairs)}))
+    names = tuple(sorted({*seen_items, *items, *item_features, *(what for _, what in pairs)}))
     row_of, column_of = _places(people), _places(names)
-    person = np.array([row_of[row[0]] for row in rows], np.int32)
-    item = np.array([column_of[row[1]] for row in rows], np.int32)
-    at = np.array([row[2] for row in rows], np.int64)
-    weight = np.array([row[3] for row in rows], np.float64)
-    order = np.lexsort((weight, item, at, person))
+    persons = np.array([row_of[name] for name in seen_people], np.int32)[np.array(person, np.int32)]
+    columns = np.array([column_of[name] for name in seen_items], np.int32)[np.array(item, np.int32)]
+    times, weights = np.array(at, np.int64), np.array(weight, np.float64)
+    order = np.lexsort((weights, columns, times, persons))
     feature_names = tuple(sorted({name for own in features.values() for name in own}))
     described = tuple(sorted({name for own in item_features.values() for name in own}))
     return Interactions(
         people=people,
         items=names,
-        person=person[order],
-        item=item[order],
-        at=at[order],
-        weight=weight[order],
+        person=persons[order],
+        item=columns[order],
+        at=times[order],
+        weight=weights[order],
         features=_matrix(people, features, feature_names),
         feature_names=feature_names,
         item_features=_matrix(names, item_features, described),
-        eligible=None if eligible is None else _allowed(pairs, row_of, column_of, taken=(person, item)),
+        eligible=None if eligible is None else _allowed(pairs, row_of, column_of, taken=(persons, columns)),
     )
 
 
@@ -180,8 +188,11 @@ def _allowed(
     *,
     taken: tuple[IntArray, IntArray],
 ) -> Sparse:
-    person = np.concatenate([np.array([row_of[name] for name, _ in pairs], np.int32), taken[0]])
-    item = np.concatenate([np.array([column_of[name] for _, name in pairs], np.int32), taken[1]])
+    named = np.array([row_of[who] for who, _ in pairs], np.int32)
+    free = np.setdiff1d(np.arange(len(row_of)), named)
+    person = np.concatenate([named, taken[0], np.repeat(free, len(column_of))])
+    listed = np.array([column_of[what] for _, what in pairs], np.int32)
+    item = np.concatenate([listed, taken[1], np.tile(np.arange(len(column_of)), len(free))])
     shape = (len(row_of), len(column_of))
     made = sparse.csr_matrix((np.ones(len(person), np.bool_), (person, item)), shape=shape, dtype=np.bool_)
     made.sum_duplicates()

@@ -75,7 +75,8 @@ def fit(data: Interactions, *, plan: Plan, progress: Progress) -> LightFmHybrid:
     about = abs(data.features)[found.person]
     people = normalised(sparse.hstack([everyone, found.had, about], format="csr"))
     items = item_rows(data, identity_weight=plan.get("identity_weight", _IDENTITY))
-    model = warp(found.took, people=people, items=items, plan=plan, progress=progress)
+    # What they have is no answer that was passed over: marked so, it is not drawn as one.
+    model = warp(found.took - found.had, people=people, items=items, plan=plan, progress=progress)
     width = len(data.items)
     nobody, having, features = np.split(np.asarray(model.user_embeddings, np.float32), [1, 1 + width])
     made = LightFmHybrid(
@@ -89,7 +90,10 @@ def fit(data: Interactions, *, plan: Plan, progress: Progress) -> LightFmHybrid:
 
 
 def warp(took: Sparse, *, people: Sparse, items: Sparse, plan: Plan, progress: Progress) -> Any:
-    """A LightFM model fitted on what was taken (rows x m) by rows of `people` features; ModelDiverged if not finite."""
+    """A LightFM model fitted on what rows of `people` features took (rows x m, above nought); ModelDiverged.
+
+    What stands there below nought is neither taken nor passed over.
+    """
     model = LightFM(
         no_components=int(plan.get("dimensions", _DIMENSIONS)),
         loss="warp",

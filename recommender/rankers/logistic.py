@@ -20,11 +20,11 @@ from recommender.rankers.situations import situations
 ITEMS_MAX: Final = 2000
 """Beyond that a vector of weights per item takes too long to fit."""
 _SITUATIONS_MAX: Final = 50_000
-_CELLS_MAX: Final = 20_000_000
+_CELLS_MAX: Final = 8_000_000
 """Situations times items: of more situations, some are drawn with a fixed seed."""
 _HAD_MAX: Final = 2_000_000
 _BANDS: Final = np.array([1, 2, 3, 5, 8, 13, 21, 34])
-_STEPS_MAX: Final = 60
+_STEPS_MAX: Final = 40
 _PENALTY: Final = 1.0
 
 
@@ -120,4 +120,4 @@ def _from_arrays(arrays: Arrays) -> Logistic:
     return Logistic(having, amount, features)
 
 
-KIND: Final = RankerKind(name="logistic", fit=fit, from_arrays=_from_arrays, plans=({}, {"penalty": 10.0}))
+KIND: Final = RankerKind(name="logistic", fit=fit, from_arrays=_from_arrays, plans=({}, {"penalty": 50.0}))

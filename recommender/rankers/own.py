@@ -5,8 +5,9 @@ from typing import Final
 
 import numpy as np
 
+from recommender.conditions import DAY_MS
 from recommender.interactions import Interactions, Numbers, PersonRow
-from recommender.rankers.popularity import DAY_MS, tie_break
+from recommender.rankers.popularity import tie_break
 from recommender.rankers.protocol import Arrays, Plan, Progress, RankerKind
 
 

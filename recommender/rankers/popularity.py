@@ -5,10 +5,11 @@ from typing import Final
 
 import numpy as np
 
+from recommender.conditions import DAY_MS
 from recommender.interactions import Interactions, Numbers, PersonRow
 from recommender.rankers.protocol import Arrays, Plan, Progress, RankerKind, quiet
 
-DAY_MS: Final = 86_400_000
+
 TIE_BREAK: Final = 1e-6
 
 
