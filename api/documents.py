@@ -1,7 +1,7 @@
 """What OpenAPI says beyond the code: examples that work, who may use a route, how failures look."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from api.auth import ROUTES
 from api.problems import KINDS, MEDIA_TYPE, URN
 from events.admission import CloudEvent
+from recommender.suggestion import Stage
 
 Examples = Mapping[str, Any]
 
@@ -139,7 +140,12 @@ def _values(named: Examples) -> dict[str, Any]:
 
 def _suggestions() -> dict[str, Any]:
     """The hot path is a plain route, which FastAPI does not describe."""
-    query = {"k": {"type": "integer", "minimum": 1, "maximum": 50, "default": 3}, "channel": _TEXT, "after": _TEXT}
+    query = {
+        "k": {"type": "integer", "minimum": 1, "maximum": 50, "default": 3},
+        "channel": _TEXT,
+        "intent": _TEXT,
+        "after": _TEXT,
+    }
     named = [{"name": "ref", "in": "path", "required": True, "schema": _TEXT}]
     named += [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in query.items()]
     return {
@@ -163,6 +169,8 @@ def _list(items: Mapping[str, Any]) -> dict[str, Any]:
 
 _TEXT: Final[dict[str, Any]] = {"type": "string"}
 _MAYBE_TEXT: Final[dict[str, Any]] = {"type": ["string", "null"]}
+_NUMBER: Final[dict[str, Any]] = {"type": "number"}
+_MAYBE_NUMBER: Final[dict[str, Any]] = {"type": ["number", "null"]}
 _WORDS: Final = _object(en=_TEXT, zh=_TEXT)
 _REASON: Final = _object(
     code=_TEXT,
@@ -175,18 +183,22 @@ _ANSWER: Final = _object(
     decision={**_TEXT, "description": "names this answer when it is presented or answered"},
     mode={"enum": ["general", "personal"]},
     channel=_MAYBE_TEXT,
+    intent={**_MAYBE_TEXT, "description": "what the person wants of the present contact, as it was given"},
     k={"type": "integer"},
+    contexts={**_list(_TEXT), "description": "the reasons of the contact that counted, by intent or topic"},
+    needs={**_list(_REASON), "description": "the open needs that may be told on this channel"},
     suggestions=_list(
         _object(
             service=_TEXT,
             name=_WORDS,
             say={"anyOf": [_WORDS, {"type": "null"}]},
-            score={"type": "number"},
+            score={"type": "number", "description": "the product of its factors"},
+            factors=_object(propensity=_NUMBER, context=_NUMBER, value=_MAYBE_NUMBER, lever=_MAYBE_NUMBER),
             confidence={"enum": ["high", "medium", "low"]},
             reasons=_list(_REASON),
         )
     ),
-    withheld=_list(_object(service=_TEXT, stage=_TEXT, because=_TEXT)),
+    withheld=_list(_object(service=_TEXT, stage={"enum": list(get_args(Stage))}, because=_TEXT)),
     beyond={"type": "integer", "description": "services that would have followed, had more been asked for"},
     consent=_list(_object(purpose=_TEXT, basis=_TEXT, evidence=_list(_TEXT))),
     ranker=_TEXT,

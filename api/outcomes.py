@@ -1,10 +1,9 @@
 """What became of a suggestion: presented, and answered. Both become facts of the identity that was addressed."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path
 from pydantic import Field
@@ -21,9 +20,8 @@ from events.own_facts import own_fact
 from events.shape import FROM_LOG, Body, Code, Shape, Time
 from events.tokens import encode_token
 from recommender.decisions import Decision
-from recommender.suggestion import K_MAX
+from recommender.suggestion import DECISION_ID, K_MAX
 
-DECISION: Final = re.compile(r"[0-9a-f]{32}")
 DecisionId = Annotated[str, Path(max_length=64, description="the decision of the answer the suggestion was in")]
 
 
@@ -98,7 +96,7 @@ class OutcomeRoutes:
         return await self._note(known, [_answered(known, said)], at=said.at)
 
     async def _known(self, decision: str, services: Sequence[str]) -> Decision:
-        known = await self.services.decisions.get(decision) if DECISION.fullmatch(decision) else None
+        known = await self.services.decisions.get(decision) if DECISION_ID.fullmatch(decision) else None
         if known is None:
             raise Refusal("unknown-decision")
         if not set(services) <= set(known.services):

@@ -4,6 +4,7 @@ Where `suggest.personal` is refused, nothing in the answer or its headers depend
 no position, no time of reading, no age.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,7 +27,7 @@ from recommender.suggestion import K_MAX
 PATH: Final = "/v1/customers/{ref}/suggestions"
 K_DEFAULT: Final = 3
 
-_channels: Final = TypeAdapter[str](Code)
+_words: Final = TypeAdapter[str](Code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +39,18 @@ class SuggestionRoute:
     async def answer(self, request: Request) -> Response:
         """Suggestions for the person a reference stands for."""
         ref, query = str(request.path_params["ref"]), asked(request).query
-        k, channel = _k(query.get("k")), _channel(query.get("channel"))
+        k = _k(query.get("k"))
+        channel = _word("channel", query.get("channel"), such_as="branch or app")
+        intent = _word("intent", query.get("intent"), such_as="cancel or fees")
         view = await person(self.services, ref, after=query.get("after"))
         made = self.services.receipts.answer(
-            input_of(view, ref=ref, now=view.read_at),
-            Question(channel=channel, k=k, now=view.read_at),
+            input_of(view, catalogue=self.services.catalogue, ref=ref, now=view.read_at),
+            Question(channel=channel, intent=intent, k=k, now=view.read_at),
             identity=view.identity,
             artifact=self.services.model.artifact,
             catalogue=self.services.catalogue,
         )
-        await self.services.decisions.keep(made.receipt, shown=_look(self.services, request, view.identity))
+        await self.services.decisions.keep(made.receipt, shown=await _look(self.services, request, view.identity))
         self.services.metrics.suggested(made.answer.mode)
         return Response(made.rendered, media_type="application/json")
 
@@ -57,11 +60,17 @@ def build(services: Services, gate: Gate) -> Route:
     return Route(PATH, gate.guard(SuggestionRoute(services).answer, method="GET", path=PATH), methods=["GET"])
 
 
-def _look(services: Services, request: Request, identity: str) -> Access:
-    """The look that is noted with the receipt, in the one write that the answer waits for."""
+async def _look(services: Services, request: Request, identity: str) -> Access:
+    """The look that is noted with the receipt, in the one write that the answer waits for.
+
+    One that breaks the glass is noted with the others of its kind besides.
+    """
     headers = request.headers
     purpose, reason = headers.get("rapport-purpose"), headers.get("rapport-reason")
-    return look_of(services, request, what="suggestions", identity=identity, purpose=purpose, reason=reason)
+    look = look_of(services, request, what="suggestions", identity=identity, purpose=purpose, reason=reason)
+    if look.broke_glass:
+        await asyncio.to_thread(services.accesses.note, look)
+    return look
 
 
 def _k(text: str | None) -> int:
@@ -72,8 +81,8 @@ def _k(text: str | None) -> int:
     return int(text)
 
 
-def _channel(text: str | None) -> str | None:
+def _word(name: str, text: str | None, *, such_as: str) -> str | None:
     try:
-        return None if text is None else _channels.validate_python(text)
+        return None if text is None else _words.validate_python(text)
     except ValidationError:
-        raise Refusal("invalid", "channel is not a short word such as branch or app") from None
+        raise Refusal("invalid", f"{name} is not a short word such as {such_as}") from None

@@ -192,7 +192,7 @@ async def _waiting(
     spent["store: holds and facets, decoded"] = time.process_time() - begin
     now = now_ms()
     view = await services.persons.read(persons[0][0], now=now)
-    made = _made(services, input_of(view, ref="ref", now=now), view.identity, now)
+    made = _made(services, input_of(view, catalogue=services.catalogue, ref="ref", now=now), view.identity, now)
     look = Access(now, "0" * 8, Role.AGENT, "suggestions", view.identity, "answer", "", broke_glass=False)
     begin = time.process_time()
     await _all(services.decisions.keep(made.receipt, shown=look) for _ in persons)
@@ -214,7 +214,7 @@ def _parts(spent: Spent, services: Services, persons: Sequence[tuple[str, ...]],
     blobs = [encode_facet(loaded[each[0]].facet) for each in persons]
     stage("of it: a facet decoded", decode_facet, blobs)
     views = stage("links followed, identities merged", lambda each: _run(reader.read(each[0], now=now)), persons)
-    seen = stage("consent asked", lambda view: input_of(view, ref="ref", now=now), views)
+    seen = stage("consent asked", lambda view: input_of(view, catalogue=services.catalogue, ref="ref", now=now), views)
     answers = stage("suggestions found", lambda each: suggest(each, **_how(services, now)), seen)
     stage("answer written", render, answers)
     stage("found, written, and the receipt made", lambda each: _made(services, each, persons[0][0], now), seen)

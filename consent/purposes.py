@@ -119,6 +119,7 @@ ATTRIBUTE_PURPOSES: Final[Mapping[str, str]] = {
     "timezone": SERVICE,
     "country": SERVICE,
     "minor": LEGAL,
+    "arrears": LEGAL,
     "suppressed": LEGAL,
     "restricted": LEGAL,
     "objected": LEGAL,

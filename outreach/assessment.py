@@ -42,7 +42,7 @@ class Assessment:
         """What the guard is asked about. `known` are the decisions that count beside this one."""
         service = self.catalogue.by_id[occasion.service]
         needs = {*service.requires, *((SENSITIVE,) if service.sensitive or occasion.sensitive else ())}
-        restraints = restraints_of(view, now=now)
+        restraints = restraints_of(view, catalogue=self.catalogue, now=now)
         zone = view.service.attributes.get("timezone", Attribute()).stated
         return Situation(
             trigger=trigger,

@@ -1,11 +1,13 @@
 """What a need may ask of a person's facts: a small, fixed set of typed operators, nothing to evaluate."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from events.feedback import SurveyKind
 from events.shape import Code, Natural, RecordId, Shape
+
+DAY_MS: Final = 24 * 3600 * 1000
 
 Days = Annotated[int, Field(strict=True, ge=1, le=1096)]
 AtLeast = Annotated[int, Field(strict=True, ge=1, le=1000)]
@@ -49,6 +51,14 @@ class Contacted(Shape):
 
     op: Literal["contacted"]
     topics: Annotated[tuple[Code, ...], Field(min_length=1)]
+    at_least: AtLeast = 1
+    within_days: Days
+
+
+class Unreached(Shape):
+    """At least so many contacts in which nobody was reached."""
+
+    op: Literal["unreached"]
     at_least: AtLeast = 1
     within_days: Days
 
@@ -124,6 +134,7 @@ Condition = Annotated[
     | Quiet
     | Newcomer
     | Contacted
+    | Unreached
     | Alerted
     | Complained
     | Scored

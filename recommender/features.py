@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from profiles.facet import Cell
-from recommender.needs import DAY_MS
+from recommender.conditions import DAY_MS
 from recommender.personal import PersonalFacts, Taking
 
 EVERYONE: Final = "everyone"

@@ -23,7 +23,11 @@ Refused = Mapping[int, tuple[Stage, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the rules may look at. `held` and `needed` are None in general mode: then nothing is known of either."""
+    """What the rules may look at. `held` and `needed` are None in general mode: then nothing is known of either.
+
+    `region` is the person's, None where it is not known or may not be looked at. `has_heard_enough` of offers, and
+    `enough_of` single services, are what caps say; neither is asked in general mode.
+    """
 
     channel: str | None
     is_staff: bool
@@ -32,13 +36,16 @@ class Known:
     purposes: frozenset[str] = frozenset()
     held: Mapping[str, Taking] | None = None
     needed: Collection[str] | None = None
+    region: str | None = None
+    has_heard_enough: bool = False
+    enough_of: Collection[str] = ()
 
 
 def refused(shelf: Shelf, known: Known) -> Refused:
     """The services that a rule refuses. The first rule that does has the word; a fallback is never refused."""
     found: dict[int, tuple[Stage, str]] = {}
-    rules = (_eligible(shelf, known), _applicable(shelf, known), _suitable(shelf, known), _consented(shelf, known))
-    for stage, because, places in chain.from_iterable(rules):
+    stages = (_eligible, _applicable, _suitable, _consented, _capped)
+    for stage, because, places in chain.from_iterable(rules(shelf, known) for rules in stages):
         said = (stage, because)
         for place in places:
             found.setdefault(place, said)
@@ -62,6 +69,7 @@ def _eligible(shelf: Shelf, known: Known) -> Iterator[Rule]:
         yield "eligible", "no longer offered", np.flatnonzero(shelf.ends < today).tolist()
     if known.channel is not None:
         yield "eligible", "not offered on this channel", shelf.not_on.get(known.channel, shelf.on_named_channels)
+    yield "eligible", "not offered in their region", shelf.not_in.get(known.region or "", shelf.in_named_regions)
     if not known.is_staff:
         yield "eligible", "for staff only", shelf.staff_only
     if known.restraints.minor:
@@ -89,6 +97,8 @@ def _suitable(shelf: Shelf, known: Known) -> Iterator[Rule]:
     restraints = known.restraints
     if restraints.open_complaint:
         yield "suitable", "nothing to sell while a complaint is open", shelf.upsell
+    if restraints.arrears:
+        yield "suitable", "nothing to sell while payments are overdue", shelf.upsell
     if restraints.minor:
         yield "suitable", "nothing to sell to a minor", shelf.upsell
     if restraints.restricted or restraints.suppressed:
@@ -103,3 +113,10 @@ def _consented(shelf: Shelf, known: Known) -> Iterator[Rule]:
         missing = [purpose for purpose in requires if purpose not in known.purposes]
         if missing:
             yield "consent", f"needs {missing[0]}", places
+
+
+def _capped(shelf: Shelf, known: Known) -> Iterator[Rule]:
+    """Ask: have we said it too often."""
+    yield "caps", "told as often as it may be", shelf.at(known.enough_of, shelf.optional)
+    if known.has_heard_enough:
+        yield "caps", "heard enough offers lately", shelf.offers

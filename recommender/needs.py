@@ -7,6 +7,7 @@ from profiles.cases import is_open
 from profiles.facet import Cell, ServiceSection
 from recommender.catalogue import Catalogue, Need
 from recommender.conditions import (
+    DAY_MS,
     Alerted,
     Bought,
     Condition,
@@ -16,16 +17,17 @@ from recommender.conditions import (
     Ordered,
     Quiet,
     Scored,
+    Unreached,
 )
 from recommender.personal import PersonalFacts, Taking
 
-DAY_MS: Final = 24 * 3600 * 1000
-EVIDENCE_MAX: Final = 5
-"""Facts a reason names; the newest ones."""
+EVIDENCE_MAX: Final = 50
+"""Facts a need names, the newest ones: of every condition all, as far as they are not more."""
 
 _LOOKS_AT: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("bought", "ordered", "quiet", "newcomer", "delivered_late"), ("orders",)),
     "contacted": ("contacts", "cases"),
+    "unreached": ("contacts",),
     "alerted": ("alerts",),
     "complained": ("cases",),
     "scored": ("surveys",),
@@ -76,9 +78,12 @@ def needs_found(
 
 def _evidence(found: list[Cells]) -> Evidence:
     # The count is that of the first condition, which is what the words of the reason speak of.
-    cells = {(cell.at, cell.key) for cells in found for cell in cells}
-    newest = sorted(cells, reverse=True)[:EVIDENCE_MAX]
-    return Evidence(len(found[0]), tuple(key.hex() for _, key in newest))
+    cells = {(cell.at, cell.key) for cells in found for cell in _newest(cells)}
+    return Evidence(len(found[0]), tuple(key.hex() for _, key in sorted(cells, reverse=True)))
+
+
+def _newest(cells: Cells) -> Cells:
+    return sorted(cells, key=lambda cell: (cell.at, cell.key), reverse=True)[:EVIDENCE_MAX]
 
 
 def _cells(condition: Condition, *, facts: PersonalFacts, held: Mapping[str, Taking], at: int) -> Cells | None:
@@ -113,7 +118,7 @@ def _recent(cells: Iterable[Cell[Any]], within_days: int, at: int) -> Cells:
 
 
 def _counted(
-    condition: Bought | Ordered | Contacted | Alerted | DeliveredLate, service: ServiceSection
+    condition: Bought | Ordered | Contacted | Unreached | Alerted | DeliveredLate, service: ServiceSection
 ) -> Iterable[Cell[Any]]:
     if condition.op == "bought":
         return (cell for cell in _orders(service) if _holds_line(cell, condition))
@@ -121,6 +126,9 @@ def _counted(
         return _orders(service)
     if condition.op == "contacted":
         return (cell for cell, topics in _topics(service) if set(topics) & set(condition.topics))
+    if condition.op == "unreached":
+        ends = (contact.ended for contact in service.contacts.values())
+        return (cell for cell in ends if cell is not None and not cell.value.reached)
     if condition.op == "alerted":
         raised = (alert.raised for alert in service.alerts.values() if alert.raised is not None)
         return (cell for cell in raised if _alert_fits(condition, cell.value))

@@ -51,6 +51,13 @@ class PersonalFacts:
         return SENSITIVE in self.purposes
 
     @property
+    def region(self) -> str | None:
+        """Where they said they live; kept under `profile.build`."""
+        said = None if self.build is None else self.build.attributes.get("region")
+        stated = None if said is None else said.stated
+        return stated.value if stated is not None and isinstance(stated.value, str) else None
+
+    @property
     def hash(self) -> str:
         """Changes with anything in it; the order in which records came does not matter."""
         grounds = sorted((ground.purpose, ground.basis, ground.evidence) for ground in self.grounds)
@@ -72,6 +79,14 @@ def takings(records: Mapping[str, Mapping[str, Record]], catalogue: Catalogue) -
     for kind, take in (("orders", _by_order), ("subscriptions", _by_subscription), ("suggestions", _by_answer)):
         for record in records.get(kind, {}).values():
             yield from take(record, catalogue)
+
+
+def times_taken(section: ServiceSection, service: str, catalogue: Catalogue) -> list[Taking]:
+    """Every taking of one service that stands, the newest first."""
+    kinds = {kind: getattr(section, kind) for kind in ("orders", "subscriptions", "suggestions")}
+    # An order with two lines of it is one taking.
+    taken = {each.key: each for each in takings(kinds, catalogue) if each.service == service and each.stands}
+    return sorted(taken.values(), key=lambda each: (each.at, each.key), reverse=True)
 
 
 def holdings(service: ServiceSection, catalogue: Catalogue) -> dict[str, Taking]:

@@ -1,41 +1,61 @@
 """From the person view to what the recommender may see: the gate in front of every suggestion."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from consent.door import Allowed
 from consent.purposes import PROFILE, SENSITIVE, SUGGEST
-from profiles.facet import Cell
+from profiles.facet import Cell, ServiceSection
+from profiles.joining import newest
 from profiles.view import PersonView
+from recommender.catalogue import Catalogue
+from recommender.conditions import DAY_MS
 from recommender.personal import Ground, PersonalFacts
 from recommender.suggestion import Restraints, SuggestionInput, bucket_start
 
-DECLINED_FOR_MS: Final = 30 * 24 * 3600 * 1000
-"""A service that was declined rests so long."""
-TOLD_FOR_MS: Final = 24 * 3600 * 1000
-"""A service that was presented or written about rests so long."""
+
+def input_of(view: PersonView, *, catalogue: Catalogue, ref: str, now: int) -> SuggestionInput:
+    """What suggestions of the catalogue for the person may rest on at `now` (ms)."""
+    restraints = restraints_of(view, catalogue=catalogue, now=now)
+    return SuggestionInput(ref=ref, restraints=restraints, personal=_personal(view, now))
 
 
-def input_of(view: PersonView, *, ref: str, now: int) -> SuggestionInput:
-    """What suggestions for the person may rest on at `now` (ms)."""
-    return SuggestionInput(ref=ref, restraints=restraints_of(view, now=now), personal=_personal(view, now))
-
-
-def restraints_of(view: PersonView, *, now: int) -> Restraints:
+def restraints_of(view: PersonView, *, catalogue: Catalogue, now: int) -> Restraints:
     """The deny-only facts at `now` (ms); windows are bounded from below by the clock bucket, so that answers hold."""
     deny, at = view.deny_only, bucket_start(now)
+    ignored = _ignored(view.service)
+    resting = {
+        service: entry
+        for service in (*deny.declined, *deny.told, *ignored)
+        if (entry := catalogue.by_id.get(service)) is not None
+    }
     return Restraints(
         open_complaint=bool(deny.open_complaints),
         minor="minor" in deny.flags,
+        arrears="arrears" in deny.flags,
         restricted="restricted" in deny.flags,
         suppressed="suppressed" in deny.flags,
-        refused=_since(deny.declined, at - DECLINED_FOR_MS),
-        told=_since(deny.told, at - TOLD_FOR_MS),
+        refused=_within(deny.declined, {name: each.declined_rest_days for name, each in resting.items()}, at),
+        told=_within(deny.told, {name: each.told_rest_days for name, each in resting.items()}, at)
+        | _within(ignored, {name: each.ignored_rest_days for name, each in resting.items()}, at),
     )
 
 
-def _since(cells: Mapping[str, Cell[Any]], oldest: int) -> frozenset[str]:
-    return frozenset(service for service, cell in cells.items() if cell.at >= oldest)
+def _within(cells: Mapping[str, Cell[Any]], days: Mapping[str, int], at: int) -> frozenset[str]:
+    return frozenset(name for name, cell in cells.items() if name in days and cell.at >= at - days[name] * DAY_MS)
+
+
+def _ignored(section: ServiceSection) -> dict[str, Cell[Any]]:
+    """Service -> the last time that it was told and nothing came back."""
+    found: dict[str, Cell[Any]] = {}
+    for suggestion in section.suggestions.values():
+        if (answer := suggestion.answered) is not None and answer.value[1] == "ignored":
+            found[answer.value[0]] = newest(found.get(answer.value[0]), answer) or answer
+    for message in section.messages.values():
+        about = None if message.sent is None else message.sent.value[1]
+        if about is not None and (said := message.answered) is not None and said.value == "ignored":
+            found[about] = newest(found.get(about), said) or said
+    return found
 
 
 def _personal(view: PersonView, now: int) -> PersonalFacts | None:

@@ -1,6 +1,7 @@
 """Why a service is suggested, in words that are true of the facts named, or of our customers as a whole."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Final, NamedTuple
 
 from consent.purposes import SENSITIVE, attribute_purpose, category_purpose
@@ -8,7 +9,8 @@ from profiles.facet import Cell
 from recommender.artifact import Artifact
 from recommender.catalogue import Catalogue, Service
 from recommender.features import Feature
-from recommender.needs import EVIDENCE_MAX, NeedFound
+from recommender.needs import EVIDENCE_MAX, Evidence, NeedFound
+from recommender.personal import PersonalFacts, Taking, times_taken
 from recommender.suggestion import Reason, Wording
 
 COMPANIONS_MIN: Final = 5
@@ -16,6 +18,14 @@ COMPANIONS_MIN: Final = 5
 POPULAR_MIN: Final = 5
 """People who must have taken a service before we call it popular."""
 REASONS_MAX: Final = 3
+_EVIDENCE_MAX: Final = 5
+"""Facts named for what any one of them shows; the newest ones."""
+
+_ORDERED: Final = {
+    "one": Wording(en="Ordered once within the last year.", zh="近一年下单一次。"),
+    "few": Wording(en="Ordered two or three times within the last year.", zh="近一年下单两到三次。"),
+    "many": Wording(en="Ordered more than three times within the last year.", zh="近一年下单三次以上。"),
+}
 
 _POPULAR: Final = Reason(code="popular", text=Wording(en="Popular among our customers.", zh="深受我们客户的欢迎。"))
 _ON_OFFER: Final = Reason(
@@ -26,6 +36,7 @@ _ON_OFFER: Final = Reason(
 class Telling(NamedTuple):
     """How a feature is told of; `holds` is the service it says the person has, None for any other feature."""
 
+    code: str
     text: Wording
     sensitive: bool
     sayable: bool
@@ -33,32 +44,53 @@ class Telling(NamedTuple):
 
 
 def telling(feature: str, catalogue: Catalogue) -> Telling | None:
-    """How the feature of that name is told of; None where it cannot be said."""
+    """How the feature of that name is told of; None where it cannot be said.
+
+    A `segment:` is a feature that others share who take the service more often; a service that a person `has` is told
+    as one that goes `with` others.
+    """
     kind, _, value = feature.partition(":")
-    if kind == "has" and value in catalogue.by_id:
+    if kind == "segment":
+        shared = _of_feature(value, catalogue)
+        return None if shared is None or shared.holds else shared._replace(code=feature, text=_shared(shared.text))
+    return _of_feature(feature, catalogue)
+
+
+def _of_feature(feature: str, catalogue: Catalogue) -> Telling | None:
+    kind, _, value = feature.partition(":")
+    if kind in ("has", "with") and value in catalogue.by_id:
         other = catalogue.by_id[value]
         text = Wording(
             en=f"Customers with “{other.name.en}” take this more often than others.",
             zh=f"拥有“{other.name.zh}”的客户更常选择此项服务。",
         )
-        return Telling(text, other.sensitive, sayable=not other.sensitive, holds=value)
+        return Telling(f"with:{value}", text, other.sensitive, sayable=not other.sensitive, holds=value)
     if kind == "category":
         sensitive = category_purpose(value) == SENSITIVE
-        text = Wording(en=f"Goes with purchases in “{value}”.", zh=f"与“{value}”类购买相配。")
-        return Telling(text, sensitive, sayable=not sensitive)
+        text = Wording(en=f"They have bought in “{value}”.", zh=f"客户购买过“{value}”类商品。")
+        return Telling(feature, text, sensitive, sayable=not sensitive)
     if kind == "topic":
         text = Wording(en=f"They contacted us about “{value}”.", zh=f"客户曾就“{value}”联系我们。")
-        return Telling(text, sensitive=False, sayable=False)
+        return Telling(feature, text, sensitive=False, sayable=False)
     if kind == "described":
         attribute, _, stated = value.partition("=")
         text = Wording(en=f"They told us: {attribute} is {stated}.", zh=f"客户告知：{attribute}为{stated}。")
-        return Telling(text, attribute_purpose(attribute) == SENSITIVE, sayable=False)
+        return Telling(feature, text, attribute_purpose(attribute) == SENSITIVE, sayable=False)
+    if kind == "orders" and value in _ORDERED:
+        return Telling(feature, _ORDERED[value], sensitive=False, sayable=True)
     return None
+
+
+def _shared(text: Wording) -> Wording:
+    return Wording(
+        en=f"{text.en} Customers like that take this more often than others.",
+        zh=f"{text.zh}这类客户更常选择此项服务。",
+    )
 
 
 def need_reason(found: NeedFound) -> Reason:
     """The need in the catalogue's own words."""
-    need, count = found.need, str(found.evidence.facts)
+    need, count = found.need, _said(found.evidence)
     return Reason(
         code=f"need:{need.id}",
         text=Wording(en=need.reason.en.replace("{count}", count), zh=need.reason.zh.replace("{count}", count)),
@@ -68,20 +100,70 @@ def need_reason(found: NeedFound) -> Reason:
     )
 
 
-def model_reasons(
-    service: str,
-    spoken: tuple[str, ...],
-    *,
-    features: Mapping[str, Feature],
-    tellings: Mapping[str, Telling | None],
-    artifact: Artifact,
-) -> Iterator[Reason]:
-    """What of the person spoke for the service, as far as it can be said truly: strongest first."""
-    for name in spoken:
-        told, (_, cells) = tellings[name], features[name]
-        if told is None or not cells or (told.holds is not None and not _goes_with(told.holds, service, artifact)):
+class Known(NamedTuple):
+    """What reasons may rest on: of the person, what they have, may be told of and took again; and of our customers."""
+
+    facts: PersonalFacts
+    held: Mapping[str, Taking]
+    features: Mapping[str, Feature]
+    tellings: Mapping[str, Telling | None]
+    artifact: Artifact
+    catalogue: Catalogue
+
+    def cells(self, name: str) -> tuple[Cell[object], ...]:
+        """The facts that a feature rests on."""
+        kind, _, value = name.partition(":")
+        if kind in ("has", "with"):
+            taking = self.held.get(value)
+            return () if taking is None else (Cell(taking.at, taking.key, None),)
+        return self.features.get(value if kind == "segment" else name, (0.0, ()))[1]
+
+
+def reasons_for(service: Service, spoken: Iterable[str], *, needs: Iterable[NeedFound], known: Known) -> list[Reason]:
+    """What of the person speaks for the service, each reason once: open needs, own habit, then what goes with it.
+
+    `spoken` are the names of what the ranker went by, strongest first.
+    """
+    found: dict[str, Reason] = {}
+    by_need = (need_reason(each) for each in needs if service.id in each.need.suggests)
+    for reason in chain(by_need, _repeated(service, known), _modelled(service, spoken, known)):
+        found.setdefault(reason.code, reason)
+    return list(found.values())
+
+
+def _repeated(service: Service, known: Known) -> Iterator[Reason]:
+    if service.id not in known.held:
+        return
+    taken = times_taken(known.facts.service, service.id, known.catalogue)
+    if taken:
+        yield Reason(
+            code=f"repeat:{service.id}",
+            text=_taken_before(len(taken)),
+            evidence=tuple(each.key.hex() for each in taken),
+            sensitive=service.sensitive,
+            sayable=not service.sensitive,
+        )
+
+
+def _taken_before(times: int) -> Wording:
+    if times == 1:
+        return Wording(en="They have taken it before.", zh="客户曾选择过此项服务。")
+    return Wording(en=f"They have taken it {times} times before.", zh=f"客户曾{times}次选择此项服务。")
+
+
+def _modelled(service: Service, spoken: Iterable[str], known: Known) -> Iterator[Reason]:
+    """What the ranker went by, as far as it can be said truly; then what else the person has that goes with it."""
+    for name in (*spoken, *(f"has:{other}" for other in sorted(known.held))):
+        told, cells = known.tellings[name], known.cells(name)
+        if (
+            told is None
+            or not cells
+            or (told.holds is not None and not _goes_with(told.holds, service.id, known.artifact))
+        ):
             continue
-        yield Reason(code=name, text=told.text, evidence=_keys(cells), sensitive=told.sensitive, sayable=told.sayable)
+        yield Reason(
+            code=told.code, text=told.text, evidence=_keys(cells), sensitive=told.sensitive, sayable=told.sayable
+        )
 
 
 def general_reason(service: Service, artifact: Artifact, *, people: float) -> Reason:
@@ -91,6 +173,10 @@ def general_reason(service: Service, artifact: Artifact, *, people: float) -> Re
         return _ON_OFFER
     took = artifact.popularity.item(row)
     return _POPULAR if took >= POPULAR_MIN and took * len(artifact.popularity) >= people else _ON_OFFER
+
+
+def _said(evidence: Evidence) -> str:
+    return str(evidence.facts) if evidence.facts <= EVIDENCE_MAX else f"{EVIDENCE_MAX}+"
 
 
 def _goes_with(held: str, service: str, artifact: Artifact) -> bool:
@@ -106,5 +192,5 @@ def _goes_with(held: str, service: str, artifact: Artifact) -> bool:
 def _keys(cells: tuple[Cell[object], ...]) -> tuple[str, ...]:
     if len(cells) == 1:
         return (cells[0].key.hex(),)
-    newest = sorted(((cell.at, cell.key) for cell in cells), reverse=True)[:EVIDENCE_MAX]
+    newest = sorted({(cell.at, cell.key) for cell in cells}, reverse=True)[:_EVIDENCE_MAX]
     return tuple(key.hex() for _, key in newest)

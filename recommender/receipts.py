@@ -73,6 +73,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     channel: str | None
     k: int
     now: int
+    intent: str | None = None
 
     def arguments(self) -> dict[str, Any]:
         """As `suggest` takes them."""

@@ -61,8 +61,10 @@ class Shelf:
 
     `alphabetical` is a service's rank by id; `starts` and `ends` are proleptic day numbers; `rank` is 0 for what goes
     first, and more for what goes later whatever its score; `ahead` outweighs any score by it; `blocks` are where each
-    eight of them begin; `popularity` are shares that sum to one. `not_on` are those a channel does not have, by
-    channel that any service names; the groups name places by what their services have in common. `modelled` is by
+    eight of them begin; `weighed` is value and lever as far as they weigh, None where they do not; `raises` is by how
+    much each context raises them; `popularity` are shares that sum to one. `not_on` and `not_in` are those a channel or
+    a region does not have, by each that any service names; `offers` are those caps on offers hold back; the groups name
+    places by what their services have in common. `modelled` is by
     whether sensitive services may be scored. `general` is the reason true for everyone.
     """
 
@@ -77,7 +79,8 @@ class Shelf:
     rank: tuple[int, ...]
     ahead: Numbers
     blocks: npt.NDArray[np.intp]
-    value: Numbers
+    weighed: Numbers | None
+    raises: Mapping[str, Numbers]
     popularity: Numbers
     upsell: Places
     staff_only: Places
@@ -87,6 +90,9 @@ class Shelf:
     fallback: Places
     on_named_channels: Places
     not_on: Mapping[str, Places]
+    in_named_regions: Places
+    not_in: Mapping[str, Places]
+    offers: Places
     once: frozenset[int]
     optional: frozenset[int]
     untransactional: frozenset[int]
@@ -134,7 +140,8 @@ def _made(artifact: Artifact, catalogue: Catalogue) -> Shelf:
         rank=rank,
         ahead=np.array(rank) * _SCORE_MAX,
         blocks=np.arange(0, len(services), _BLOCK),
-        value=np.array([each.value for each in services], dtype=np.float64),
+        weighed=_weighed(catalogue),
+        raises={each.id: np.array([each.raises(one) for one in services]) for each in catalogue.contexts},
         popularity=popularity,
         upsell=_where(each.upsell for each in services),
         staff_only=_where(not each.sayable for each in services),
@@ -146,6 +153,12 @@ def _made(artifact: Artifact, catalogue: Catalogue) -> Shelf:
         not_on={
             channel: _where(each.channels and channel not in each.channels for each in services) for channel in named
         },
+        in_named_regions=_where(each.regions for each in services),
+        not_in={
+            region: _where(each.regions and region not in each.regions for each in services)
+            for region in {region for each in services for region in each.regions}
+        },
+        offers=_where(not each.helps for each in services),
         once=frozenset(_where(not each.repeatable for each in services)),
         optional=frozenset(_where(each.kind != "mandatory" for each in services)),
         untransactional=frozenset(_where(each.kind != "transactional" for each in services)),
@@ -158,6 +171,15 @@ def _made(artifact: Artifact, catalogue: Catalogue) -> Shelf:
         general=tuple(general_reason(each, artifact, people=people) for each in services),
         tellings=Tellings(catalogue),
     )
+
+
+def _weighed(catalogue: Catalogue) -> Numbers | None:
+    """Value and lever of each service, to the power of their weights; None where neither weighs."""
+    weights, services = catalogue.arbitration, catalogue.services
+    if not weights.value_weight and not weights.lever_weight:
+        return None
+    values = np.array([each.value for each in services], dtype=np.float64) ** weights.value_weight
+    return np.asarray(values * np.array([each.lever for each in services]) ** weights.lever_weight)
 
 
 def _where(flags: Iterable[object]) -> Places:

@@ -7,19 +7,21 @@ vector afresh from the facts handed in, so the last event already counts.
 
 import hashlib
 from collections.abc import Mapping
-from itertools import chain, islice
+from dataclasses import replace
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
+from recommender import reasons
+from recommender.arbitration import Ranked, contexts_of, factors_of, ranked, topics_now
 from recommender.artifact import Artifact
-from recommender.catalogue import Catalogue
-from recommender.features import Feature
+from recommender.caps import GENERAL_DECISION, heard_enough_of, offers_heard, told_to
+from recommender.catalogue import Catalogue, Context
 from recommender.funnel import Known, Refused, refused, withheld
 from recommender.needs import NeedFound, needs_found
-from recommender.personal import holdings
-from recommender.reasons import REASONS_MAX, model_reasons, need_reason
+from recommender.personal import PersonalFacts, Taking, holdings
+from recommender.reasons import REASONS_MAX, need_reason, reasons_for
 from recommender.scoring import Shares, personal_shares, popularity_shares
 from recommender.shelf import Numbers, Shelf, shelf_of
 from recommender.suggestion import (
@@ -27,6 +29,7 @@ from recommender.suggestion import (
     K_MAX,
     Answer,
     Confidence,
+    Mode,
     Reason,
     Score,
     Suggestion,
@@ -36,13 +39,28 @@ from recommender.suggestion import (
 )
 
 
+class _Asked(NamedTuple):
+    """Where and what for somebody asks, and the start of their clock bucket (ms)."""
+
+    channel: str | None
+    intent: str | None
+    is_staff: bool
+    at: int
+
+
 class _Ground(NamedTuple):
-    """What the choice rests on, in either mode."""
+    """What the choice rests on, in either mode; `own` is None in general mode."""
 
     known: Known
     shares: Shares
-    features: Mapping[str, Feature]
-    needs: tuple[NeedFound, ...]
+    contexts: tuple[Context, ...]
+    needs: tuple[NeedFound, ...] = ()
+    own: reasons.Known | None = None
+
+    @property
+    def mode(self) -> Mode:
+        """Whether anything personal was looked at."""
+        return "general" if self.own is None else "personal"
 
 
 def suggest(
@@ -54,33 +72,41 @@ def suggest(
     k: int,
     now: int,
     key: bytes,
+    intent: str | None = None,
 ) -> Answer:
     """At most `k` suggestions, never none, at `now` (ms).
 
-    `channel` None stands for no channel in particular. `key` (16 to 64 secret bytes) makes decision ids unguessable.
-    SuggestionRefused where k is out of range. Same inputs, same answer until `valid_until`.
+    `channel` None stands for no channel in particular; `intent` is the word a channel gives for what the person wants
+    of the present contact. `key` (16 to 64 secret bytes) makes decision ids unguessable. SuggestionRefused where k is
+    out of range. Same inputs, same answer until `valid_until`.
     """
     if not 1 <= k <= K_MAX:
         raise SuggestionRefused(f"k lies between 1 and {K_MAX}")
     at = bucket_start(now)
     shelf = shelf_of(artifact, catalogue)
-    ground = _ground(person, shelf=shelf, channel=channel, at=at)
+    is_staff = channel is None or channel in catalogue.staff_channels
+    asked = _Asked(channel, intent, is_staff, at)
+    ground = _ground(person, asked, shelf)
     no = refused(shelf, ground.known)
-    scores = _scores(ground, shelf)
-    best = _best(no, scores, shelf=shelf, k=k)
+    found = ranked(shelf, ground.shares.values, contexts=ground.contexts, needs=ground.needs)
+    best = _best(no, found.scores, shelf=shelf, k=k)
     valid_until = at + BUCKET_MS
+    inputs = (person.ref, channel, intent, k, artifact.name, catalogue.hash, person.hash, valid_until)
     return Answer(
-        decision=_decision_id(key, person.ref, channel, k, artifact.name, catalogue.hash, person.hash, valid_until),
-        mode="general" if person.personal is None else "personal",
+        decision=_decision_id(key, ground.mode, *inputs),
+        mode=ground.mode,
         channel=channel,
+        intent=intent,
         k=k,
         suggestions=tuple(
-            _suggestion(place, spoken, scores.item(place), ground=ground, shelf=shelf)
+            _suggestion(place, spoken, found=found, ground=ground, shelf=shelf)
             for place, spoken in zip(best, ground.shares.speaking_for(best), strict=True)
         ),
         withheld=withheld(shelf, no),
         beyond=len(shelf.services) - len(no) - len(best),
         grounds=() if person.personal is None else person.personal.grounds,
+        contexts=tuple(context.id for context in ground.contexts),
+        needs=tuple(reason for each in ground.needs if (reason := need_reason(each)).sayable or is_staff),
         ranker="popularity" if person.personal is None else artifact.manifest.ranker,
         model=artifact.name,
         catalogue=catalogue.hash,
@@ -88,43 +114,46 @@ def suggest(
     )
 
 
-def _ground(person: SuggestionInput, *, shelf: Shelf, channel: str | None, at: int) -> _Ground:
-    catalogue = shelf.catalogue
-    is_staff = channel is None or channel in catalogue.staff_channels
-    facts = person.personal
+def _ground(person: SuggestionInput, asked: _Asked, shelf: Shelf) -> _Ground:
+    facts, catalogue, at = person.personal, shelf.catalogue, asked.at
+    known = Known(channel=asked.channel, is_staff=asked.is_staff, at=at, restraints=person.restraints)
     if facts is None:
-        known = Known(channel=channel, is_staff=is_staff, at=at, restraints=person.restraints)
-        return _Ground(known, popularity_shares(shelf), {}, ())
+        return _Ground(known, popularity_shares(shelf), contexts_of(catalogue, intent=asked.intent))
     held = holdings(facts.service, catalogue)
     # A service that tells of children or health still rules itself out, but speaks for nothing while that is closed.
     spoken = {
         each: taking for each, taking in held.items() if facts.has_sensitive or not catalogue.by_id[each].sensitive
     }
     needs = tuple(needs_found(facts, catalogue=catalogue, held=spoken, at=at))
-    known = Known(
-        channel=channel,
-        is_staff=is_staff,
-        at=at,
-        restraints=person.restraints,
+    shares = personal_shares(shelf, facts, held=spoken, at=at)
+    return _Ground(
+        known=_with_personal(known, facts, held=held, needs=needs, catalogue=catalogue),
+        shares=shares,
+        contexts=contexts_of(catalogue, intent=asked.intent, topics=topics_now(facts.service, at=at)),
+        needs=needs,
+        own=reasons.Known(facts, spoken, shares.features, shelf.tellings, shelf.artifact, catalogue),
+    )
+
+
+def _with_personal(
+    known: Known,
+    facts: PersonalFacts,
+    *,
+    held: Mapping[str, Taking],
+    needs: tuple[NeedFound, ...],
+    catalogue: Catalogue,
+) -> Known:
+    told = tuple(told_to(facts.service))
+    since = known.at - catalogue.cap.window_ms
+    return replace(
+        known,
         purposes=facts.purposes,
         held=held,
         needed={service for found in needs for service in found.need.suggests},
+        region=facts.region,
+        has_heard_enough=offers_heard(told, helps=catalogue.helping, since=since) >= catalogue.cap.at_most,
+        enough_of=heard_enough_of(told, catalogue.caps, at=known.at),
     )
-    shares = personal_shares(shelf, facts, held=spoken, at=at)
-    return _Ground(known, shares, shares.features, needs)
-
-
-def _scores(ground: _Ground, shelf: Shelf) -> Numbers:
-    """Share times value, and what the needs add; by place."""
-    gains: dict[int, float] = {}
-    for found in ground.needs:
-        for service, gain in found.need.suggests.items():
-            gains[shelf.place[service]] = gains.get(shelf.place[service], 0.0) + gain
-    scores = ground.shares.values * shelf.value
-    for place, gain in gains.items():
-        scores[place] += gain
-    # Rounded, so that the last bit of a sum cannot decide an order.
-    return scores.round(6)
 
 
 def _best(no: Refused, scores: Numbers, *, shelf: Shelf, k: int) -> list[int]:
@@ -145,29 +174,27 @@ def _best(no: Refused, scores: Numbers, *, shelf: Shelf, k: int) -> list[int]:
     return [place for *_, place in order[:k]]
 
 
-def _suggestion(place: int, spoken: tuple[str, ...], score: float, *, ground: _Ground, shelf: Shelf) -> Suggestion:
-    service = shelf.services[place].id
-    needs = [need_reason(found) for found in ground.needs if service in found.need.suggests]
-    modelled = model_reasons(
-        service, spoken, features=ground.features, tellings=shelf.tellings, artifact=shelf.artifact
-    )
-    personal = (reason for reason in chain(needs, modelled) if reason.sayable or ground.known.is_staff)
-    reasons = tuple(islice(personal, REASONS_MAX)) or (shelf.general[place],)
+def _suggestion(place: int, spoken: tuple[str, ...], *, found: Ranked, ground: _Ground, shelf: Shelf) -> Suggestion:
+    service = shelf.services[place]
+    own = [] if ground.own is None else reasons_for(service, spoken, needs=ground.needs, known=ground.own)
+    told = tuple(reason for reason in own if reason.sayable or ground.known.is_staff)[:REASONS_MAX]
     return Suggestion(
-        service=service,
+        service=service.id,
         name=shelf.names[place],
         say=shelf.say[place],
-        score=Score(score),
-        confidence=_confidence(needs, spoken),
-        reasons=reasons,
+        score=Score(found.scores.item(place)),
+        factors=factors_of(place, found, service=service, catalogue=shelf.catalogue),
+        confidence=_confidence(own),
+        reasons=told or (shelf.general[place],),
     )
 
 
-def _confidence(needs: list[Reason], spoken: tuple[str, ...]) -> Confidence:
-    if needs:
+def _confidence(own: list[Reason]) -> Confidence:
+    if any(reason.code.startswith("need:") for reason in own):
         return "high"
-    return "medium" if spoken else "low"
+    return "medium" if own else "low"
 
 
-def _decision_id(key: bytes, *parts: str | int | None) -> str:
-    return hashlib.blake2b(msgspec.json.encode(parts), key=key, digest_size=16).hexdigest()
+def _decision_id(key: bytes, mode: Mode, *parts: str | int | None) -> str:
+    prefix = GENERAL_DECISION if mode == "general" else "p"
+    return prefix + hashlib.blake2b(msgspec.json.encode(parts), key=key, digest_size=16).hexdigest()

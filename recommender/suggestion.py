@@ -3,6 +3,7 @@
 The fields of an answer stand in the order of their names, which makes what is written of it canonical JSON.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -15,24 +16,29 @@ K_MAX: Final = 50
 BUCKET_MS: Final = 15 * 60 * 1000
 """Answers stay the same within a bucket of the clock as long as what they rest on does."""
 
+DECISION_ID: Final = re.compile(r"[gp][0-9a-f]{32}")
+"""Names a decision; the first letter says whether it was a general or a personal one."""
+
 Mode = Literal["general", "personal"]
-Stage = Literal["eligible", "applicable", "suitable", "consent"]
+Stage = Literal["eligible", "applicable", "suitable", "consent", "caps"]
 Confidence = Literal["high", "medium", "low"]
 
 
 class SuggestionRefused(ValueError):
-    """What was asked for cannot be answered: k or the channel is not one."""
+    """What was asked for cannot be answered: k is out of range."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restraints:
     """Deny-only facts: they may remove suggestions and do nothing else.
 
-    `refused` are services declined lately, `told` those we have just spoken of.
+    `refused` are services declined lately, `told` those we have just spoken of or that were ignored. `arrears`:
+    payments of theirs are overdue.
     """
 
     open_complaint: bool = False
     minor: bool = False
+    arrears: bool = False
     restricted: bool = False
     suppressed: bool = False
     refused: frozenset[str] = frozenset()
@@ -41,7 +47,7 @@ class Restraints:
     @property
     def hash(self) -> str:
         """Changes with any of them."""
-        flags = [self.open_complaint, self.minor, self.restricted, self.suppressed]
+        flags = [self.open_complaint, self.minor, self.arrears, self.restricted, self.suppressed]
         return content_hash(msgspec.json.encode([flags, sorted(self.refused), sorted(self.told)]))
 
 
@@ -89,10 +95,24 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     text: Wording
 
 
+class Factors(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a score is the product of, to six digits.
+
+    `propensity` says how likely the person takes it, `context` by how much the reason of the contact and open needs
+    raise it. `value` and `lever` are None while the catalogue gives them no weight.
+    """
+
+    context: Score
+    lever: Score | None = None
+    propensity: Score
+    value: Score | None = None
+
+
 class Suggestion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A service to offer, in what order (by `score`), and why. `say` is None where it is not for the person's ears."""
 
     confidence: Confidence
+    factors: Factors
     name: Wording
     reasons: tuple[Reason, ...]
     say: Wording | None
@@ -111,18 +131,22 @@ class Withheld(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename={"grounds": "consent"}):
     """Suggestions, best first, with what was withheld and all that the answer relied on.
 
-    `beyond` is how many more there would have been than were asked for; `ranker` is what ordered it; `model` and
-    `catalogue` name the artifact and the catalogue; `valid_until` is ms.
+    `beyond` is how many more there would have been than were asked for; `intent` is the word the channel gave for what
+    the person wants, `contexts` the reasons of the contact that counted, `needs` the open needs that may be told here;
+    `ranker` is what ordered it; `model` and `catalogue` name the artifact and the catalogue; `valid_until` is ms.
     """
 
     beyond: int
     catalogue: str
     channel: str | None
     grounds: tuple[Ground, ...]
+    contexts: tuple[str, ...]
     decision: str
+    intent: str | None
     k: int
     mode: Mode
     model: str
+    needs: tuple[Reason, ...]
     ranker: str
     suggestions: tuple[Suggestion, ...]
     valid_until: int

@@ -39,6 +39,7 @@ from recommender.reading import input_of
 from tests.api.world import World
 from tests.builders import DAY, NOW, consent, fact, linked, pseudonym, purchased
 from tests.profiles.world import LATER, seen
+from tests.recommender.worlds import DEFAULT
 
 APP, CARD = "app:42", "card:7"
 BY_CONSENT: Final = PURPOSES.keys() - ALWAYS_OPEN - {CHARACTERISTICS}
@@ -123,9 +124,9 @@ async def test_5_a_merge_bears_a_yes_without_an_end_and_lets_an_expired_one_go()
 # Unomi: nothing is asked before personalisation unless a rule asks.
 async def test_6_nothing_personal_reaches_a_suggestion_that_nobody_agreed_to() -> None:
     silent = await anna(purchased(at=NOW - DAY))
-    assert input_of(silent, ref="r", now=LATER).personal is None
+    assert input_of(silent, catalogue=DEFAULT, ref="r", now=LATER).personal is None
     agreed = await anna(consent("given", PROFILE), consent("given", SUGGEST), purchased(at=NOW - DAY))
-    assert input_of(agreed, ref="r", now=LATER).personal is not None
+    assert input_of(agreed, catalogue=DEFAULT, ref="r", now=LATER).personal is not None
 
 
 # Unomi: deleting a profile keeps its events under the same id, to be linked again.

@@ -53,7 +53,7 @@ def drawn_pair(chance: Random, *, purpose: str = SUGGEST, shared_facts: Sequence
 
 
 def _restraints(people: People, identity: str) -> object:
-    return restraints_of(people.view(identity), now=NOW)
+    return restraints_of(people.view(identity), catalogue=CATALOGUE, now=NOW)
 
 
 def _drawn(chance: Random, tries: int, *, purpose: str, shared_facts: Sequence[Fact]) -> Pair:
@@ -162,7 +162,7 @@ RECEIPTS: Final = Receipts(sealing=InTheOpen(), policy="rules", code="tests", ke
 def answered(view: PersonView, *, channel: str | None, k: int) -> Made:
     """The suggestions for a person and their receipt, as the route makes them."""
     return RECEIPTS.answer(
-        input_of(view, ref="ref-1", now=NOW),
+        input_of(view, catalogue=CATALOGUE, ref="ref-1", now=NOW),
         Question(channel=channel, k=k, now=NOW),
         identity=view.identity,
         artifact=model(),

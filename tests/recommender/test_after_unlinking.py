@@ -50,7 +50,7 @@ class Treated(NamedTuple):
 def treated(identity: str, facts: list[Fact], decisions: list[Decision]) -> Treated:
     """What one identity is answered after the facts, under its own reference."""
     seen = view(*facts, identity=identity)
-    who = input_of(seen, ref=f"ref of {identity}", now=NOW)
+    who = input_of(seen, catalogue=DEFAULT, ref=f"ref of {identity}", now=NOW)
     answers = (
         render(suggest(who, artifact=MODEL, catalogue=catalogue, channel=channel, k=5, now=NOW, key=KEY))
         for catalogue, channel in itertools.product((CHECKERBOARD, DEFAULT), ("desk", "app"))
@@ -59,7 +59,7 @@ def treated(identity: str, facts: list[Fact], decisions: list[Decision]) -> Trea
     situation = ASSESSMENT.situation(WRITING, OCCASION, seen, now=NOW, known=known)
     return Treated(
         suggestions=tuple(answers),
-        restraints=restraints_of(seen, now=NOW),
+        restraints=restraints_of(seen, catalogue=DEFAULT, now=NOW),
         permits=permits_of(seen),
         situation=situation,
         verdict=guard(situation, ASSESSMENT.policy),
@@ -162,7 +162,12 @@ def test_while_linked_each_of_these_is_shared() -> None:
         complaint(identity="card:7", at=BEGUN),
         consent("withdrawn", "outreach.push", identity="card:7", at=BEGUN),
         fact(
-            "feedback.suggestion_answered", identity="card:7", at=BEGUN, decision="d", service="s0", answer="declined"
+            "feedback.suggestion_answered",
+            identity="card:7",
+            at=BEGUN,
+            decision="d",
+            service="recipe-box",
+            answer="declined",
         ),
     ]
     letter, decision = sent(1, "card:7", "diapers")
@@ -173,7 +178,9 @@ def test_while_linked_each_of_these_is_shared() -> None:
     together = treated(ANNA, [*facts, *linked(ANNA, "card:7", at=NOW - HOUR)], [decision, unsent])
 
     assert together.suggestions != apart.suggestions
-    assert together.restraints == dataclasses.replace(apart.restraints, open_complaint=True, refused=frozenset({"s0"}))
+    assert together.restraints == dataclasses.replace(
+        apart.restraints, open_complaint=True, refused=frozenset({"recipe-box"})
+    )
     assert sum(isinstance(each, Allowed) for each in together.permits) < sum(
         isinstance(each, Allowed) for each in apart.permits
     )

@@ -34,7 +34,8 @@ NOBODY = SuggestionInput(ref="ref-1")
 
 
 def asked(*facts: Fact, catalogue: Catalogue = DEFAULT, **more: Any) -> Answer:
-    return answer(person(*facts), artifact=untrained(catalogue, code=CODE), catalogue=catalogue, **more)
+    who = person(*facts, catalogue=catalogue)
+    return answer(who, artifact=untrained(catalogue, code=CODE), catalogue=catalogue, **more)
 
 
 def stage_of(given: Answer, service: str) -> str | None:

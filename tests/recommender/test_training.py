@@ -146,10 +146,10 @@ def test_what_customers_are_said_to_take_is_borne_out_by_enough_of_them() -> Non
     for held in ("s0", "s1", "s2", "s3"):
         who = person(*agreed(SUGGEST, PROFILE), subscribed(held))
         for each in answer(who, artifact=artifact, catalogue=CHECKERBOARD).suggestions:
-            told |= {(reason.code, each.service) for reason in each.reasons if reason.code.startswith("has:")}
+            told |= {(reason.code, each.service) for reason in each.reasons if reason.code.startswith("with:")}
 
     assert artifact.manifest.ranker == "lightfm"
-    assert told == {("has:s0", "s2"), ("has:s1", "s3")}
+    assert told == {("with:s0", "s2"), ("with:s1", "s3")}
     assert sorted(artifact.companions[artifact.companions > 0]) == [20, 20]
 
 

@@ -14,7 +14,7 @@ from profiles.permitted import permitted_facts
 from profiles.view import Loaded, PersonView, view_of
 from recommender.artifact import Artifact
 from recommender.canonical import canonical_json
-from recommender.catalogue import Catalogue, parse_catalogue
+from recommender.catalogue import Catalogue, load_catalogue, parse_catalogue
 from recommender.choices import histories
 from recommender.lightfm_ranker import Fit
 from recommender.personal import Ground
@@ -24,6 +24,7 @@ from recommender.suggestion import Answer, SuggestionInput
 from recommender.training import Plan, train_on
 from tests.builders import DAY, NOW, admitted, consent, fact, pseudonym
 
+DEFAULT = load_catalogue()
 KEY = b"a key for decisions in tests"
 CODE = "test"
 SMALL = Plan(fit=Fit(dimensions=8, epochs=80), feature_people_min=2, judged_people_min=5)
@@ -54,9 +55,9 @@ def view(*facts: Fact, identity: str = "app:42", at: int = NOW) -> PersonView:
     )
 
 
-def person(*facts: Fact, identity: str = "app:42", at: int = NOW) -> SuggestionInput:
+def person(*facts: Fact, identity: str = "app:42", at: int = NOW, catalogue: Catalogue = DEFAULT) -> SuggestionInput:
     """The person as the recommender may see them after the facts."""
-    return input_of(view(*facts, identity=identity, at=at), ref="ref-1", now=at)
+    return input_of(view(*facts, identity=identity, at=at), catalogue=catalogue, ref="ref-1", now=at)
 
 
 def answer(

@@ -15,6 +15,7 @@ from events.partitioning import partition_of
 from outreach.records import OutreachUnavailable
 from profiles.person import PersonUnavailable
 from profiles.store import ProfileStoreUnavailable
+from recommender.catalogue import load_catalogue
 from recommender.reading import input_of
 from tests.builders import DAY, HOUR, TRUSTED, event, money, pseudonym, raw
 from tests.simulation.kafka import EVENTS, INTAKE
@@ -23,6 +24,7 @@ from tests.simulation.permission import Window
 from tests.simulation.workers import ADMISSION, reader_of, recorder_of
 from tests.simulation.world import PARTITIONS, World
 
+CATALOGUE: Final = load_catalogue()
 PEOPLE: Final = ("app:1", "card:1", "app:2")
 PURPOSES: Final = ("profile.build", "suggest.personal", "outreach.push")
 TRIES: Final = 8
@@ -197,7 +199,7 @@ class Story:
             world, now = self._world, self._world.clock()
             window = Window(world, pseudonym(person))
             view = await reader_of(world, process).read(pseudonym(person), now=now)
-            if input_of(view, ref="ref", now=now).personal is not None:
+            if input_of(view, catalogue=CATALOGUE, ref="ref", now=now).personal is not None:
                 window.check("suggest.personal", at=now, what="a personal suggestion")
 
         await self.asked(ask)

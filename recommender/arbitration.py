@@ -1,0 +1,103 @@
+"""Which first? A score is propensity times context, and both are told: P × C, with value and lever where they weigh.
+
+P is how likely the person takes the service. C is what the reason of the contact and open needs make of it: each says
+how many times likelier the service is to be the right one, and independent reasons multiply.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from profiles.facet import ServiceSection
+from recommender.catalogue import Catalogue, Context, Service
+from recommender.conditions import DAY_MS
+from recommender.needs import NeedFound
+from recommender.shelf import Numbers, Shelf
+from recommender.suggestion import Factors, Score
+
+CONTEXT_MAX: Final = 1000.0
+"""No combination of reasons counts for more."""
+DIGITS: Final = 6
+"""Rounded, so that the last bit of a sum cannot decide an order."""
+_LEAST: Final = 10.0**-DIGITS
+
+
+class Ranked(NamedTuple):
+    """Propensity, context and their product with value and lever, by place."""
+
+    propensity: Numbers
+    context: Numbers
+    scores: Numbers
+
+
+def contexts_of(catalogue: Catalogue, *, intent: str | None, topics: Iterable[str] = ()) -> tuple[Context, ...]:
+    """What the present contact is about, by the intent the channel gave and the topics of the contact."""
+    found = (catalogue.context_of.get(word) for word in (intent, *topics) if word is not None)
+    return tuple({context.id: context for context in found if context is not None}.values())
+
+
+def topics_now(section: ServiceSection, *, at: int) -> tuple[str, ...]:
+    """The topics of the latest contact that was begun within a day before `at` (ms) and has not ended."""
+    begun = (contact.started for contact in section.contacts.values() if contact.ended is None)
+    latest = max(
+        (cell for cell in begun if cell is not None and cell.at >= at - DAY_MS),
+        key=lambda cell: (cell.at, cell.key),
+        default=None,
+    )
+    return () if latest is None else latest.value.topics
+
+
+def ranked(shelf: Shelf, propensity: Numbers, *, contexts: Collection[Context], needs: Collection[NeedFound]) -> Ranked:
+    """Every service with its score.
+
+    A service that a need asks for counts at least as much as the average one before it is raised: what we know of
+    people without the need does not speak against it.
+    """
+    values = propensity.round(DIGITS)
+    raised = _raised_by_needs(shelf, needs, contexts)
+    about = _about(contexts, needs)
+    factors = np.ones(len(values)) if not about else np.prod([shelf.raises[each.id] for each in about], axis=0)
+    for place, by in raised.items():
+        factors[place] *= by
+    np.minimum(factors, CONTEXT_MAX, out=factors)
+    typical = values.mean() if raised else 0.0
+    for place in raised:
+        values[place] = max(values[place], _LEAST)
+        factors[place] *= max(1.0, typical / values[place])
+    factors = factors.round(DIGITS)
+    scores = values * factors
+    if shelf.weighed is not None:
+        scores *= shelf.weighed
+    return Ranked(values, factors, scores.round(DIGITS))
+
+
+def factors_of(place: int, found: Ranked, *, service: Service, catalogue: Catalogue) -> Factors:
+    """What the score at a place is made of."""
+    weights = catalogue.arbitration
+    return Factors(
+        propensity=Score(found.propensity.item(place)),
+        context=Score(found.context.item(place)),
+        value=Score(service.value**weights.value_weight) if weights.value_weight else None,
+        lever=Score(service.lever**weights.lever_weight) if weights.lever_weight else None,
+    )
+
+
+def _about(contexts: Collection[Context], needs: Collection[NeedFound]) -> list[Context]:
+    """The contexts that no open need is behind."""
+    explained = {context for found in needs for context in found.need.behind}
+    return [context for context in contexts if context.id not in explained]
+
+
+def _raised_by_needs(shelf: Shelf, needs: Collection[NeedFound], contexts: Collection[Context]) -> Mapping[int, float]:
+    raised: dict[int, float] = {}
+    for found in needs:
+        hidden = [_strongest(context) for context in contexts if context.id in found.need.behind]
+        for service, by in found.need.suggests.items():
+            place = shelf.place[service]
+            raised[place] = raised.get(place, 1.0) * by * max(hidden, default=1.0)
+    return raised
+
+
+def _strongest(context: Context) -> float:
+    return max((*context.issues.values(), *context.groups.values()))
