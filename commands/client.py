@@ -71,9 +71,17 @@ class Client:
         """The card of a person."""
         return self.ask("GET", f"/v1/customers/{ref}", params={"after": after})
 
-    def suggestions(self, ref: str, *, k: int = 3, channel: str | None = None, after: str | None = None) -> Document:
+    def suggestions(
+        self,
+        ref: str,
+        *,
+        k: int = 3,
+        channel: str | None = None,
+        intent: str | None = None,
+        after: str | None = None,
+    ) -> Document:
         """What to offer next, and why."""
-        params = {"k": str(k), "channel": channel, "after": after}
+        params = {"k": str(k), "channel": channel, "intent": intent, "after": after}
         return self.ask("GET", f"/v1/customers/{ref}/suggestions", params=params)
 
     def consents(self, ref: str, *, role: Role = Role.PRIVACY, after: str | None = None) -> Document:

@@ -55,6 +55,7 @@ def suggest(
     *,
     k: Annotated[int, typer.Option("-k", min=1, max=50, help="how many at most")] = 3,
     channel: Annotated[str | None, typer.Option(help="where it would be said, such as app or branch")] = None,
+    intent: Annotated[str | None, typer.Option(help="what they want of this contact, such as cancel or fees")] = None,
     withheld: Annotated[bool, typer.Option(help="also what was left out, and why")] = False,
     data: DataOption = None,
     ready_file: ReadyFileOption = None,
@@ -62,7 +63,7 @@ def suggest(
 ) -> None:
     """Suggest what to offer a person next, and say why."""
     with client_of(data=data, ready_file=ready_file) as client:
-        answer = client.suggestions(client.ref(identity), k=k, channel=channel)
+        answer = client.suggestions(client.ref(identity), k=k, channel=channel, intent=intent)
     if json:
         emit(answer)
         return
