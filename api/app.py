@@ -18,6 +18,7 @@ from api import (
     outcomes,
     outreach_routes,
     preferences,
+    receipt_routes,
     rights_routes,
     suggestions,
     telling_routes,
@@ -72,6 +73,7 @@ def build_api(services: Services, limits: Limits | None = None) -> FastAPI:
         outcomes,
         outreach_routes,
         officer_routes,
+        receipt_routes,
         telling_routes,
         health,
     )

@@ -121,6 +121,8 @@ ROUTES: Final[Mapping[tuple[str, str], Access]] = {
     ("GET", "/v1/officer/people/{ref}/permitted"): _for(Role.PRIVACY, query=("at", "known_at", "after")),
     ("GET", "/v1/officer/people/{ref}/accesses"): _for(Role.PRIVACY),
     ("GET", "/v1/officer/people/{ref}/denied"): _for(Role.PRIVACY, query=("after",)),
+    ("GET", "/v1/officer/people/{ref}/receipts"): _for(Role.PRIVACY, query=("event",)),
+    ("GET", "/v1/officer/receipts/{decision}"): _for(Role.PRIVACY),
     ("GET", "/v1/officer/accesses"): _for(Role.PRIVACY, query=("since", "broke_glass")),
     ("GET", "/v1/officer/rates"): _for(Role.PRIVACY),
     ("GET", "/v1/rights/people/{ref}/plan"): _for(Role.PRIVACY),

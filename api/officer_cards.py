@@ -157,7 +157,9 @@ class Renewals(Shape):
     next: str | None
 
 
-NOT_KEPT: Final = ("suggestions: a general answer does not keep for whom it was, nor why it was not personal",)
+NOT_KEPT: Final = (
+    "suggestions: a general answer does not keep why it was not personal; `receipts` lists what was answered",
+)
 
 
 def identity_card(identity: str, refs: Refs) -> Identity:

@@ -5,7 +5,7 @@ is, and `after` waits for a write. Whoever looks at a person says what for, and 
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
@@ -34,6 +34,7 @@ from api.officer_rates import RatesOfTheDay
 from api.refs import REF_CHARACTERS_MAX
 from api.refusal import Refusal
 from api.services import Services
+from consent.accesses import Access
 from consent.answer_figures import DAY_MS
 from consent.evidence import Evidence
 from consent.evidence_index import EvidenceReading
@@ -133,17 +134,23 @@ class OfficerRoutes:
             )
 
     async def looks_at(self, ref: Ref, request: Request, *, purpose: Purpose = None, reason: Reason = None) -> Accesses:
-        """The latest looks at any of the person's identities, this one included."""
+        """The latest looks at any of the person's identities, this one included.
+
+        Of suggestions those of the last 30 days; they are noted with the receipt.
+        """
         identity = await self._looking(request, ref, what="accesses", purpose=purpose, reason=reason)
         now = self.services.clock()
 
-        def read() -> Accesses:
+        def read() -> tuple[Sequence[str], list[Access]]:
             with self.services.evidence.reading() as evidence:
                 members = members_at(identity, evidence.of, at=now)
-            found = self.services.accesses.of(members, limit=ACCESSES_MAX)
-            return Accesses(accesses=tuple(access_card(each, self.services.refs) for each in found))
+            return members, self.services.accesses.of(members, limit=ACCESSES_MAX)
 
-        return await asyncio.to_thread(read)
+        members, found = await asyncio.to_thread(read)
+        found += [look.access for look in await self.services.decisions.looks_at(members)]
+        # A look at suggestions that broke the glass is noted in both places.
+        latest = sorted(dict.fromkeys(found), key=lambda access: -access.at)[:ACCESSES_MAX]
+        return Accesses(accesses=tuple(access_card(each, self.services.refs) for each in latest))
 
     async def denied(
         self, ref: Ref, request: Request, *, after: After = None, purpose: Purpose = None, reason: Reason = None

@@ -76,7 +76,8 @@ def archive_of(settings: Settings) -> Archive:
 async def _receipt(settings: Settings, decision: str) -> Decision:
     store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
     try:
-        found = await RedisDecisions(store.client).get(decision) if decision.isalnum() else None
+        is_one = decision.isascii() and decision.isalnum()
+        found = await RedisDecisions(store.client).get(decision) if is_one else None
     finally:
         await store.close()
     if found is None:

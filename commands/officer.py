@@ -14,11 +14,13 @@ from commands.client import Client, DataOption, Document, IdentityArgument, Read
 from commands.consent import consent_table
 from commands.declaring import ReasonOption, WhatForOption, declared
 from commands.officer_dossier import check, export
+from commands.officer_receipts import receipts
 from commands.output import JsonOption, console, emit, plain_table
 from consent.purposes import PURPOSES
 
 app = typer.Typer(name="officer", no_args_is_help=True, help="What the privacy officer asks, by way of the API.")
 
+app.command()(receipts)
 app.command()(export)
 app.command()(check)
 

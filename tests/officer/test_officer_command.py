@@ -118,6 +118,20 @@ async def test_hindsight_is_shown_beside_what_was_known(served: Served) -> None:
     assert "hindsight changes nothing" in agreeing
 
 
+async def test_receipts_are_shown_of_a_person_and_of_one_decision(served: Served) -> None:
+    await filled(served.desk)
+    answer = (await served.desk.suggestions()).json()
+
+    of_person = (await served.runs("rapport officer receipts app:42")).stdout
+    of_decision = (await served.runs(f"rapport officer receipts --decision {answer['decision']}")).stdout
+    neither = await served.runs("rapport officer receipts")
+
+    assert answer["decision"] in of_person
+    assert answer["decision"] in of_decision
+    assert "(agent) for undeclared" in of_decision
+    assert neither.exit_code == 2
+
+
 async def test_a_reason_in_any_script_is_noted(served: Served) -> None:
     await filled(served.desk)
 
