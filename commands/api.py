@@ -32,6 +32,7 @@ from commands.lag_board import LagBoard
 from commands.lease import LayoutLeft, Lease, leased
 from commands.logs import PROFILES, log_identities
 from commands.release import VERSION, code_version
+from commands.sealing import sealing_of
 from commands.settings import HISTORY, Keyring, Settings, keyring_of, settings_of
 from consent.accesses import AccessLog
 from consent.evidence_index import EvidenceIndex
@@ -161,6 +162,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Services, Lease]]:
             topic=settings.events_topic,
             epoch=logs[settings.events_topic].epoch,
             timeout_s=LOG_TIMEOUT_S,
+            sealing=sealing_of(settings, keyring),
         )
         await log.start()
         stack.push_async_callback(log.stop)

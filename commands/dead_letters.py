@@ -12,7 +12,8 @@ from rich.table import Table
 
 from commands.clock import now_ms
 from commands.output import JsonOption, console, emit
-from commands.settings import settings_of
+from commands.sealing import opening_of, sealing_of
+from commands.settings import keyring_of, settings_of
 from consent.redis_holds import RedisHolds
 from events.log import KafkaLog
 from events.shape import format_time
@@ -182,6 +183,7 @@ async def _replay(
             events_topic=settings.events_topic,
             partitions=settings.partitions,
             clock=now_ms,
+            sealing=sealing_of(settings, keyring_of(settings)),
         )
         return await replayer.replay(chosen)
 
@@ -192,7 +194,11 @@ async def _discard(redis: str | None, letter_id: str) -> None:
         letter = await letters.find(letter_id)
         if letter is None:
             raise LetterUnknown(f"no dead letter {letter_id} is kept")
-        if letter.sealed and letter.topic == settings.events_topic and no_in(await _contents(letters, letter)):
+        if (
+            letter.sealed
+            and letter.topic == settings.events_topic
+            and await no_in(await _contents(letters, letter), sealing=opening_of(settings))
+        ):
             raise NoKept("it holds a refusal or withdrawal of consent, which is not discarded: replay it")
         await letters.drop(letter_id)
 

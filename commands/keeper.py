@@ -13,6 +13,7 @@ import typer
 from commands.clock import now_ms
 from commands.ledger import DEFAULT_NAME, make_key, signers_of
 from commands.rights_places import PLACE_ERRORS, ErasureSweep
+from commands.sealing import opening_of
 from commands.settings import LEDGER_KEY_FILE, Settings, SettingsInvalid, settings_of
 from consent.accesses import AccessesUnavailable, AccessLog
 from consent.evidence import EVIDENCE_TYPES, EvidenceUnavailable
@@ -26,6 +27,7 @@ from consent.ledger_rules import put_rules_down
 from consent.versioned_data import DataInvalid
 from events.following import Follower, follow
 from events.history import History
+from events.sealing import IN_CLEAR, Opens
 from events.segments import HistoryDamaged
 
 _log = logging.getLogger(__name__)
@@ -79,6 +81,7 @@ class Keeping:
     clock: Callable[[], int] = now_ms
     _signed_at: int | None = field(default=None, init=False)
     _ledger: Ledger | None = field(default=None, init=False)
+    _opening: Opens = field(default=IN_CLEAR, init=False)
     _erasures: ErasureSweep = field(init=False)
     _said: dict[str, str] = field(default_factory=dict, init=False)
 
@@ -87,7 +90,7 @@ class Keeping:
 
     def round(self) -> bool:
         """Take what was archived since, then sign and publish; False where something could not go on."""
-        history = History(self.settings.history)
+        history = self._history()
         done = [
             self._tried("evidence", lambda: _taken(history, EvidenceIndex(self.settings.evidence), EVIDENCE_TYPES)),
             self._tried("accesses", self._accesses_put_down),
@@ -95,6 +98,12 @@ class Keeping:
             self._tried("erasures", self._erasures.round),
         ]
         return all(done)
+
+    def _history(self) -> History:
+        """History, opened; looked at anew for as long as the installation has no secret to open it with."""
+        if self._opening is IN_CLEAR:
+            self._opening = opening_of(self.settings)
+        return History(self.settings.history, self._opening)
 
     def _accesses_put_down(self) -> None:
         accesses = AccessLog(self.settings.accesses)

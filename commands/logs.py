@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from commands.clock import now_ms
+from commands.sealing import opening_of
 from commands.settings import Keyring, Settings
 from events.epochs import (
     Adopted,
@@ -221,6 +222,7 @@ async def fold_history(settings: Settings, store: RedisStore, *, epoch: Epoch) -
         candidates=lambda _fact, _position: (),
         clock=now_ms,
         partitions=settings.partitions,
+        sealing=opening_of(settings),
     )
     fold = StreamFold(app=PROFILES, topic=settings.events_topic, log=log, store=store, work=work)
     ends = await asyncio.to_thread(_archived, settings, [epoch])

@@ -20,6 +20,7 @@ from commands.output import JsonOption, console, emit
 from commands.rebuild_fold import RebuildRefused, Refold
 from commands.rebuild_move import move, stay
 from commands.rebuild_switch import Switch
+from commands.sealing import opening_of
 from commands.settings import Settings, settings_of
 from events.history import History
 from events.position import Checkpoint
@@ -141,6 +142,7 @@ async def site(settings: Settings, *, told: Callable[[int], None] = lambda _reco
             epochs=epochs,
             topic=settings.events_topic,
             partitions=settings.partitions,
+            sealing=opening_of(settings),
             told=told,
         )
         yield Site(settings=settings, live=live, refold=refold)

@@ -14,6 +14,7 @@ from events.epochs import Epoch
 from events.history import ArchivedRow
 from events.partitioning import partition_of
 from events.position import Checkpoint, Position, Stream
+from events.sealing import IN_CLEAR, Opens
 from profiles.codec import decode_facet
 from profiles.facet import Facet
 from profiles.facet_cache import Read
@@ -58,6 +59,7 @@ class Refold:
     epochs: Sequence[Epoch]
     topic: str
     partitions: int
+    sealing: Opens = IN_CLEAR
     told: Callable[[int], None] = lambda _records: None
 
     def stream(self, partition: int) -> Stream:
@@ -95,7 +97,7 @@ class Refold:
         return is_whole
 
     async def _fold(self, leg: Leg, partition: int, *, place: Position | None, facets: "_Building") -> Position | None:
-        work = folding(facets, partitions=self.partitions)
+        work = folding(facets, partitions=self.partitions, sealing=self.sealing)
         stream = self.stream(partition)
         for rows, end in _runs(self._rows(leg, partition), end=leg.end):
             following = Position(leg.epoch, leg.partition, end)
@@ -122,7 +124,7 @@ class Refold:
     ) -> dict[str, Facet]:
         """Facets after the records of these identities (None: of all) in some legs, in memory only."""
         held = Held({identity: pack(facet) for identity, facet in facets.items()})
-        work = folding(held, partitions=self.partitions)
+        work = folding(held, partitions=self.partitions, sealing=self.sealing)
         keys = None if identities is None else {identity.encode() for identity in identities}
         for leg in legs:
             rows = (row for row in self._rows(leg, partition) if keys is None or row.key in keys)
@@ -167,7 +169,7 @@ class Refold:
                 yield Record(*row)
 
 
-def folding(facets: Facets, *, partitions: int) -> FoldWork:
+def folding(facets: Facets, *, partitions: int, sealing: Opens = IN_CLEAR) -> FoldWork:
     """The worker's own work on facts, with nothing following from them."""
     return FoldWork(
         facets=facets,
@@ -175,6 +177,7 @@ def folding(facets: Facets, *, partitions: int) -> FoldWork:
         candidates=lambda _fact, _position: (),
         clock=now_ms,
         partitions=partitions,
+        sealing=sealing,
     )
 
 

@@ -16,6 +16,7 @@ from commands.logs import PROFILES, followed_epochs, known_epochs, remember, see
 from commands.rebuild_fold import RebuildRefused, Refold
 from commands.rebuild_primary import PrimaryMove
 from commands.rebuild_switch import Switch
+from commands.sealing import opening_of
 from commands.settings import Settings, keyring_of
 from events.epochs import Epoch, next_shape, progressed
 from events.history import History
@@ -124,6 +125,7 @@ async def move(settings: Settings, *, source: str, source_prefix: str, told: Cal
             epochs=old.epochs,
             topic=settings.events_topic,
             partitions=settings.partitions,
+            sealing=opening_of(settings),
             told=told,
         )
         refold.require_whole()

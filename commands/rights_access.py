@@ -12,12 +12,12 @@ from commands.clock import now_ms
 from commands.declaring import note_at_the_machine, pseudonym_of
 from commands.output import JsonOption, console, emit
 from commands.rights_bundle import Held, bundle_of, write_bundle
+from commands.sealing import history_of
 from commands.settings import Settings, settings_of
 from consent.accesses import AccessLog
 from consent.evidence_index import EvidenceIndex
 from consent.redis_holds import RedisHolds
 from consent.redis_rights import RedisResidue
-from events.history import History
 from events.partitioning import partition_of
 from outreach.redis_records import RedisRecords
 from profiles.person import PersonReader
@@ -58,7 +58,7 @@ async def _held(settings: Settings, who: str) -> Held:
         holds = RedisHolds(store.client, partitions=partitions)
         persons = PersonReader(RedisFacets(store.client, holds, partitions=partitions), settings.rules())
         view = await persons.read(who, now=now)
-        history = History(settings.history)
+        history = history_of(settings)
         homes = {partition_of(member.encode(), partitions) for member in view.members}
         with EvidenceIndex(settings.evidence).reading() as evidence:
             pieces = [piece for found in evidence.of(view.members).values() for piece in found]

@@ -9,23 +9,26 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from commands.rights_keys import destroy_profile_keys, retire_evidence_keys
 from consent.accesses import AccessLog
 from consent.evidence_index import EvidenceIndex
 from consent.ledger import Ledger
 from consent.ledger_entry import Entry, EntryUnknown
 from consent.ledger_note import Signer
 from consent.redis_rights import ActUnfinished, StoreResidue
+from consent.retention import Retention
 from consent.rights import Done, Erasure, StepName, Waiting, next_steps, suppression
 from consent.rights_certificate import Survivor, certificate_of, hash_of
 from consent.rights_requests import RightsRequests
 from events.admission import Admitted
+from events.body_keys import BodyKeys
 from events.fact import Fact, encode_fact
 from events.history import History
 from events.log import EventLog
 from events.own_facts import own_fact
 from events.partitioning import partition_of
 from events.position import Position
-from events.shape import Body
+from events.shape import Body, format_time
 from profiles.rights import erased_at, erasure
 from profiles.store import ProfileStore
 from recommender.model_store import ModelStore
@@ -63,6 +66,8 @@ class Places:
     ledger: Ledger
     signers: Sequence[Signer]
     models: ModelStore
+    keys: BodyKeys
+    retention: Retention
     retrain: Callable[[], str | None]
     survivors: Callable[[int], Sequence[Survivor]]
     partitions: int
@@ -101,6 +106,14 @@ async def _announced(erasure: Erasure, places: Places, _done: Steps) -> Outcome:
     entry = Entry(id=_entry_id(erasure), kind="rights.erasure", content=content)
     await asyncio.to_thread(places.ledger.append, [entry])
     return {}
+
+
+async def _keys(erasure: Erasure, places: Places, _done: Steps) -> Outcome:
+    return await asyncio.to_thread(destroy_profile_keys, places.keys, erasure)
+
+
+async def _evidence_keys(erasure: Erasure, places: Places, _done: Steps) -> Outcome:
+    return await asyncio.to_thread(retire_evidence_keys, places.keys, erasure, places.retention)
 
 
 async def _told(erasure: Erasure, places: Places, _done: Steps) -> Outcome:
@@ -189,7 +202,7 @@ async def _certified(erasure: Erasure, places: Places, done: Steps) -> Outcome:
     certificate = certificate_of(
         replace(erasure, done=done),
         at=now,
-        survivors=places.survivors(now),
+        survivors=[*places.survivors(now), *_kept_evidence(done)],
         hashes=places.hashes(erasure),
         signers=places.signers,
     )
@@ -206,8 +219,15 @@ async def _certified(erasure: Erasure, places: Places, done: Steps) -> Outcome:
     return {}
 
 
+def _kept_evidence(done: Steps) -> list[Survivor]:
+    until = done["evidence_keys"].found.get("until")
+    kept = "the keys of consent acts and links, out of use; opened by two persons together"
+    return [] if until is None else [Survivor("keys", kept, format_time(until))]
+
+
 _DOES: Final[Mapping[StepName, Callable[[Erasure, Places, Steps], Awaitable[Outcome]]]] = {
     "announced": _announced,
+    "keys": _keys,
     "log": _told,
     "profiles": _folded,
     "store": _store,
@@ -216,6 +236,7 @@ _DOES: Final[Mapping[StepName, Callable[[Erasure, Places, Steps], Awaitable[Outc
     "evidence": _evidence,
     "accesses": _accesses,
     "ledger": _ledger,
+    "evidence_keys": _evidence_keys,
     "models": _models,
     "certified": _certified,
 }

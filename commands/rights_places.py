@@ -16,7 +16,9 @@ from commands.clock import now_ms
 from commands.ledger import signers_of
 from commands.logs import PROFILES, known_epochs
 from commands.rights_erasure import Places, carry_out
+from commands.rights_keys import erase_again
 from commands.rights_restored import ask_again
+from commands.sealing import body_keys_of, sealing_of
 from commands.settings import Settings, keyring_of
 from commands.up_services import environment
 from consent.accesses import AccessesUnavailable, AccessLog
@@ -24,9 +26,12 @@ from consent.evidence_index import EvidenceIndex
 from consent.holds import ConsentStoreUnavailable
 from consent.ledger import Ledger
 from consent.redis_rights import RedisResidue
+from consent.retention import load_retention
 from consent.rights import StepName, Waiting
 from consent.rights_certificate import SURVIVORS
 from consent.rights_requests import RightsRequests, RightsUnavailable
+from consent.versioned_data import DataInvalid
+from events.body_keys import BodyKeysUnavailable
 from events.epochs import EpochsUnreadable
 from events.history import History
 from events.log import KafkaLog, LogError
@@ -44,7 +49,9 @@ _log = logging.getLogger(__name__)
 PLACE_ERRORS: Final = (
     AccessesUnavailable,
     ArtifactInvalid,
+    BodyKeysUnavailable,
     ConsentStoreUnavailable,
+    DataInvalid,
     EpochsUnreadable,
     LogError,
     ProfileStoreError,
@@ -117,11 +124,12 @@ class ErasureSweep:
         """Whether the store went back, when nothing else is to do."""
         async with self._store() as store:
             went_back = await RedisResidue(store.client).reached() < requests.latest()
-        if went_back:
+        if went_back or body_keys_of(self.settings).reached() < requests.latest():
             await self._round()
 
     async def _round(self) -> None:
         async with self._places() as places:
+            await asyncio.to_thread(erase_again, places.keys, places.requests, places.retention, key=places.key)
             await ask_again(places, is_caught_up=partial(self._is_caught_up, places))
             for erasure in places.requests.pending():
                 waiting = await carry_out(erasure, places)
@@ -165,7 +173,8 @@ class ErasureSweep:
         ledger, evidence = Ledger(settings.ledger), EvidenceIndex(settings.evidence)
         try:
             epoch = max((each.epoch for each in await known_epochs(store)), default=1)
-            log = KafkaLog(brokers=settings.kafka, topic=settings.events_topic, epoch=epoch)
+            sealing = sealing_of(settings, keyring)
+            log = KafkaLog(brokers=settings.kafka, topic=settings.events_topic, epoch=epoch, sealing=sealing)
             await log.start()
             try:
                 yield Places(
@@ -176,12 +185,14 @@ class ErasureSweep:
                     letters=KeptLetters(
                         RedisDeadLetters(store.client), Pseudonyms(keyring.pseudonym_key, settings.region)
                     ),
-                    history=History(settings.history),
+                    history=History(settings.history, sealing),
                     evidence=evidence,
                     accesses=AccessLog(settings.accesses),
                     ledger=ledger,
                     signers=signers_of(settings),
                     models=ModelStore(settings.models),
+                    keys=sealing.keys,
+                    retention=load_retention(settings.retention),
                     retrain=self._retrain,
                     survivors=lambda _at: SURVIVORS,
                     partitions=settings.partitions,

@@ -13,7 +13,8 @@ from commands.declaring import note_at_the_machine, pseudonym_of
 from commands.logs import PROFILES, known_epochs
 from commands.output import JsonOption, console, emit
 from commands.rights_rectifying import NotRectified, Rectification
-from commands.settings import Settings, settings_of
+from commands.sealing import sealing_of
+from commands.settings import Settings, keyring_of, settings_of
 from events.history import History
 from events.log import KafkaLog
 from events.position import Position, Stream
@@ -56,10 +57,11 @@ async def _rectified(settings: Settings, wrong: Position, who: str) -> Position:
     store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
     try:
         epoch = max((each.epoch for each in await known_epochs(store)), default=1)
-        log = KafkaLog(brokers=settings.kafka, topic=settings.events_topic, epoch=epoch)
+        sealing = sealing_of(settings, keyring_of(settings))
+        log = KafkaLog(brokers=settings.kafka, topic=settings.events_topic, epoch=epoch, sealing=sealing)
         await log.start()
         try:
-            history = History(settings.history)
+            history = History(settings.history, sealing)
 
             async def passed(place: Position) -> None:
                 deadline = time.monotonic() + WAIT_S

@@ -14,6 +14,7 @@ from commands.lease import leased
 from commands.logs import known_epochs
 from commands.output import JsonOption, console, emit
 from commands.release import VERSION
+from commands.sealing import history_of
 from commands.settings import Settings, settings_of
 from commands.train_input import held_beyond_history
 from consent.redis_holds import RedisHolds
@@ -95,7 +96,7 @@ def _train_shown(settings: Settings) -> None:
 
 
 def _train(settings: Settings, told: Told) -> Trained:
-    history = History(settings.history)
+    history = history_of(settings)
     trained = train_on_history(
         history.facts,
         catalogue=load_catalogue(settings.catalogue),

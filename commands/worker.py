@@ -18,6 +18,7 @@ from commands.lag_board import LagBoard
 from commands.last_resort import end_within
 from commands.lease import Lease, leased
 from commands.logs import PROFILES, log_identities
+from commands.sealing import sealing_of
 from commands.settings import HISTORY, Keyring, Settings, keyring_of, settings_of
 from commands.worker_outreach import OutreachPlant, outreach_plant
 from commands.worker_topics import topics_ready
@@ -30,6 +31,7 @@ from events.history import History
 from events.log import KafkaLog
 from events.position import Stream
 from events.pseudonyms import Pseudonyms
+from events.sealing import Sealing
 from outreach.deciding import Decider
 from profiles.facet_cache import FacetCache
 from profiles.redis_store import RedisStore
@@ -150,16 +152,18 @@ async def _plant(settings: Settings, app: AppName) -> AsyncIterator[Plant]:
 
 async def _profiles(plant: Plant) -> StreamApp:
     letters = RedisDeadLetters(plant.store.client)
+    sealing = sealing_of(plant.settings, plant.keyring)
     holds = RedisHolds(plant.store.client, partitions=plant.settings.partitions)
     log = KafkaLog(
         brokers=plant.settings.kafka,
         topic=plant.settings.events_topic,
         epoch=plant.logs[plant.settings.events_topic].epoch,
+        sealing=sealing,
     )
     await log.start()
     plant.stack.push_async_callback(log.stop)
     outreach = outreach_plant(plant.settings, plant.keyring, store=plant.store, holds=holds, log=log)
-    works = _works(plant, letters=letters, log=log, outreach=outreach)
+    works = _works(plant, letters=letters, log=log, outreach=outreach, sealing=sealing)
     relay = Relay(
         store=plant.store,
         publish={
@@ -175,7 +179,9 @@ async def _profiles(plant: Plant) -> StreamApp:
     return app
 
 
-def _works(plant: Plant, *, letters: RedisDeadLetters, log: KafkaLog, outreach: OutreachPlant) -> dict[str, Work]:
+def _works(
+    plant: Plant, *, letters: RedisDeadLetters, log: KafkaLog, outreach: OutreachPlant, sealing: Sealing
+) -> dict[str, Work]:
     partitions = plant.settings.partitions
     pseudonyms = Pseudonyms(plant.keyring.pseudonym_key, plant.settings.region)
     admission = Admission(pseudonyms=pseudonyms, partitions=partitions)
@@ -192,6 +198,7 @@ def _works(plant: Plant, *, letters: RedisDeadLetters, log: KafkaLog, outreach: 
         candidates=outreach.candidates,
         clock=now_ms,
         partitions=partitions,
+        sealing=sealing,
     )
     works[plant.settings.decisions_topic] = DecideWork(decider=outreach.decider, undertaker=undertaker, clock=now_ms)
     return works

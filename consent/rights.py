@@ -13,6 +13,7 @@ from events.pseudonyms import PSEUDONYM
 
 StepName = Literal[
     "announced",
+    "keys",
     "log",
     "profiles",
     "store",
@@ -21,6 +22,7 @@ StepName = Literal[
     "evidence",
     "accesses",
     "ledger",
+    "evidence_keys",
     "models",
     "certified",
 ]
@@ -39,6 +41,7 @@ def _step(does: str, *after: StepName) -> Step:
 
 STEPS: Final[Mapping[StepName, Step]] = {
     "announced": _step("the request is put down in the ledger, without a name"),
+    "keys": _step("the keys of what was told are destroyed: nobody opens it any more, on the log either", "announced"),
     "log": _step("a fact says of each identity that what came before it is forgotten", "announced"),
     "profiles": _step("the owners of the profiles fold that fact: a tombstone is left, by its place on the log", "log"),
     "store": _step("suggestions, messages, caps, timers, holds, acts and dead letters go", "profiles"),
@@ -48,10 +51,13 @@ STEPS: Final[Mapping[StepName, Step]] = {
     "accesses": _step("looks at the person stay, without whom was looked at", "log"),
     # Looks are put down in the ledger too: those that still name the person must not come after this.
     "ledger": _step("what the entries say is destroyed; the tree stays as it is", "log", "accesses"),
+    # Followers have to open acts that came just before.
+    "evidence_keys": _step("the keys of acts and links go out of use until a named day", "evidence", "ledger"),
     "models": _step("models from before go, once one is served that was made without the person", "history"),
     "certified": _step(
         "the certificate is signed, and put down in the ledger",
-        *("profiles", "store", "store_files", "history", "evidence", "accesses", "ledger", "models"),
+        *("keys", "profiles", "store", "store_files", "history", "evidence", "accesses", "ledger", "evidence_keys"),
+        "models",
     ),
 }
 """Every step of an erasure, in the order in which they are tried."""

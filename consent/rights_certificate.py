@@ -26,8 +26,13 @@ class Survivor(NamedTuple):
 
 _LOG: Final = "until the retention of the topic (retention.ms) has passed and its segment was rolled"
 
+_FACTS: Final = (
+    "facts under the pseudonym, what they say sealed under keys that are destroyed (in clear what was told while "
+    "sealing was off); and the tombstone"
+)
+
 SURVIVORS: Final[Sequence[Survivor]] = (
-    Survivor("log of facts on the broker", "facts as they were told, under the pseudonym; and the tombstone", _LOG),
+    Survivor("log of facts on the broker", _FACTS, _LOG),
     Survivor("intake topics on the broker", "events as they were sent, in clear", _LOG),
     Survivor("topics of decisions, messages and consent on the broker", "ids under the pseudonym", _LOG),
     Survivor("history and profiles", "a tombstone: the pseudonym, and when it was erased", "until history is given up"),

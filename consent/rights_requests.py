@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS erased (
     hash BLOB NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (hash, number)
 ) WITHOUT ROWID;
 """
-_IN_STORE: Final = "FROM erased JOIN step USING (number) WHERE step.name = 'store'"
+_IN_STORE: Final = "FROM erased JOIN step USING (number) JOIN erasure USING (number) WHERE step.name = 'store'"
 _SELECT: Final = "SELECT number, id, asked_at, asked_by, identities, kinds, left, certificate FROM erasure"
 
 
@@ -112,6 +112,17 @@ class RightsRequests:
         with self._connected() as db:
             found = db.execute(f"SELECT hash {_IN_STORE} AND number > ?", (number,))
             return frozenset(each for (each,) in found)
+
+    def erased_after(self, number: int) -> dict[bytes, tuple[str, int]]:
+        """The same hashes, with the id of the last request about each and when it was asked for (ms)."""
+        if not self.path.exists():
+            return {}
+        with self._connected() as db:
+            found = db.execute(
+                f"SELECT hash, id, asked_at {_IN_STORE} AND number > ? ORDER BY number",
+                (number,),
+            )
+            return {each: (request, asked_at) for each, request, asked_at in found}
 
     def _listed(self, which: str, *values: str) -> list[Erasure]:
         if not self.path.exists():

@@ -22,7 +22,6 @@ EVIDENCE: Final = "legal.records"
 
 _CHANCE_BYTES: Final = 14
 _MARK_BYTES: Final = 6
-_ID_CHARACTERS: Final = 32
 
 
 class KeyName(NamedTuple):
@@ -141,7 +140,7 @@ class KeyMaker:
     def make(self) -> StoredKey:
         """A new key."""
         chance = self.random(_CHANCE_BYTES)
-        key_id = base64.b32encode(chance + self._mark(chance)).decode().lower()
+        key_id = self._id(chance)
         nonce = self.random(NONCE_BYTES)
         return StoredKey(key_id, nonce + self._wraps.encrypt(nonce, self.random(32), key_id.encode()))
 
@@ -157,11 +156,13 @@ class KeyMaker:
     def made(self, key_id: str) -> bool:
         """Whether a key of this id was made by this installation."""
         try:
-            raw = base64.b32decode(key_id.upper()) if len(key_id) == _ID_CHARACTERS else b""
+            raw = base64.b32decode(key_id.upper())
         except ValueError:
             return False
-        chance, mark = raw[:_CHANCE_BYTES], raw[_CHANCE_BYTES:]
-        return hmac.compare_digest(mark, self._mark(chance))
+        return key_id == self._id(raw[:_CHANCE_BYTES])
+
+    def _id(self, chance: bytes) -> str:
+        return base64.b32encode(chance + self._mark(chance)).decode().lower()
 
     def _mark(self, chance: bytes) -> bytes:
         return hmac.digest(self.key, b"key id" + chance, "sha256")[:_MARK_BYTES]

@@ -174,6 +174,8 @@ def _unsealed(wire: Wire, key: BodyKey | None) -> tuple[bytes, bytes]:
     """Digest and body of a sealed fact."""
     if key is None or key.id != wire.key_id:
         raise FactUndecodable("the body is sealed and no key is at hand")
+    if wire.digest != _NO_DIGEST:
+        raise FactUndecodable("the header of a sealed body tells a digest")
     nonce, sealed = wire.body[:NONCE_BYTES], wire.body[NONCE_BYTES:]
     try:
         said = key.cipher.decrypt(nonce, sealed, _bound(wire))

@@ -14,9 +14,11 @@ from typing import Final, Literal, NamedTuple, Protocol
 from consent.holds import Holds
 from events.acts import Closing
 from events.admission import parse_json
-from events.fact import Fact, FactUndecodable, decode_fact, encode_fact
+from events.body_keys import BodyGone
+from events.fact import Fact, FactUndecodable, decode_fact
 from events.partitioning import partition_of
 from events.position import Checkpoint, Position, Stream
+from events.sealing import IN_CLEAR, Opens, Seals
 from profiles.commit_checks import entry_order
 from profiles.store import OutboxEntry
 from streams.dead_letters import Contents, ContentsNotKept, DeadLetter, DeadLetters, unseal
@@ -88,6 +90,7 @@ class Replayer:
     events_topic: str
     partitions: int
     clock: Callable[[], int]
+    sealing: Seals = IN_CLEAR
     wait_s: float = 30.0
 
     async def replay(self, chosen: Sequence[DeadLetter]) -> dict[str, Outcome]:
@@ -115,8 +118,11 @@ class Replayer:
     async def _opened(self, letter: DeadLetter) -> _Opened:
         day_key = await self.letters.key_of(letter.day, make=False)
         contents = unseal(letter, {} if day_key is None else {letter.day: day_key})
-        no = no_in(contents) if letter.topic == self.events_topic and letter.reason == "conflict" else None
-        value = contents.value or b"" if no is None else encode_fact(under_its_own_id(no))
+        value, no = contents.value or b"", None
+        if letter.topic == self.events_topic and letter.reason == "conflict":
+            no = await no_in(contents, sealing=self.sealing)
+        if no is not None:
+            [value] = await self.sealing.sealed([under_its_own_id(no)])
         return _Opened(letter=letter, about=about(letter, contents), key=contents.key, value=value, no=no)
 
     async def _round(self, heads: Sequence[_Opened]) -> list[tuple[_Opened, Outcome]]:
@@ -201,11 +207,15 @@ def about(letter: DeadLetter, contents: Contents) -> str:
     return contents.key.decode("utf-8", "backslashreplace") if contents.key else letter.id
 
 
-def no_in(contents: Contents) -> Fact | None:
-    """The no that a letter from the log of facts holds: a refusal or a withdrawal that can be read."""
+async def no_in(contents: Contents, *, sealing: Opens) -> Fact | None:
+    """The no that a letter from the log of facts holds: a refusal or a withdrawal that can be read.
+
+    BodyKeysUnavailable; BodyKeyUnknown where it cannot be told.
+    """
+    [envelope] = await sealing.looked_up([contents.value])
     try:
-        fact = decode_fact(contents.value)
-    except FactUndecodable:
+        fact = envelope.fact()
+    except (FactUndecodable, BodyGone):
         return None
     return fact if isinstance(fact.body, Closing) else None
 

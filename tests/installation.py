@@ -15,6 +15,7 @@ import redis
 from kafka.admin import KafkaAdminClient
 
 from commands.lag_board import read_board
+from commands.sealing import sealing_of
 from commands.settings import KEY_FILE, Keyring, Settings, make_keyring, settings_of
 from embedded.process import Process, running
 from embedded.service import Service
@@ -96,7 +97,8 @@ class Installation:
     async def append(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Put events of the source `crm` on the log of facts itself, past every worker."""
         admission = Admission(pseudonyms=self.pseudonyms, partitions=self.settings.partitions)
-        log = KafkaLog(brokers=self.settings.kafka, topic=self.settings.events_topic, epoch=1)
+        sealing = sealing_of(self.settings, self.keyring)
+        log = KafkaLog(brokers=self.settings.kafka, topic=self.settings.events_topic, epoch=1, sealing=sealing)
         await log.start()
         try:
             for each in events:

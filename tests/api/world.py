@@ -27,6 +27,7 @@ from consent.tokens import Links, Tokens
 from events.fact import Fact
 from events.memory_log import MemoryLog
 from events.position import Stream
+from events.sealing import IN_CLEAR, Seals
 from outreach.addressing import Addressing
 from outreach.assessment import Assessment
 from outreach.claiming import Claims
@@ -83,11 +84,11 @@ def all_roles() -> Keys:
 class World:
     """Everything behind the API, and a client in front of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, sealing: Seals = IN_CLEAR) -> None:
         self.now = NOW
         self.keys = all_roles()
         self.store = MemoryStore(partitions=PARTITIONS)
-        self.log = MemoryLog(topic=EVENTS, partitions=PARTITIONS, clock=self.clock)
+        self.log = MemoryLog(topic=EVENTS, partitions=PARTITIONS, clock=self.clock, sealing=sealing)
         self.holds = MemoryHolds(partitions=PARTITIONS)
         self.decisions = MemoryDecisions()
         self.outreach = MemoryRecords()
@@ -102,6 +103,7 @@ class World:
                 candidates=lambda _fact, _position: (),
                 clock=self.clock,
                 partitions=PARTITIONS,
+                sealing=sealing,
             ),
         )
         persons = PersonReader(StoreFacets(self.store, self.holds, PARTITIONS), rules=shipped_rules())

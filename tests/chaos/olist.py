@@ -11,6 +11,7 @@ import msgspec
 
 from commands.olist import read_olist
 from commands.olist_events import olist_events
+from commands.sealing import opening_of
 from tests.chaos.load import Sent
 from tests.chaos.plan import Fault, Step
 from tests.chaos.recount import LogCount, count_log, known_events
@@ -96,9 +97,9 @@ async def _judge(installation: Installation, olist: Path) -> Verdict:
     for person in await differences(loaded, expected, pseudonyms=installation.pseudonyms):
         verdict.differ("figures", installation.pseudonyms.of(f"olist:{person}"))
     topics = read_topics(settings.brokers, [settings.events_topic])
-    log = LogCount()
+    log, opens = LogCount(), opening_of(settings)
     for place, records in topics.items():
-        count_log(*place, records, into=log)
+        count_log(*place, records, into=log, opens=opens)
     for name, facts in log.facts.items():
         found = known_events(loaded[name].facet)
         if found.keys() != facts.keys():

@@ -4,11 +4,12 @@ Nothing of the product's fold is used: facets are only read, and the consents th
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from events.fact import Fact, decode_fact
+from events.fact import Fact
+from events.sealing import IN_CLEAR, Opens
 from profiles.facet import Facet, ServiceSection
 from tests.chaos.load import Ledger
 from tests.chaos.topics import Read
@@ -52,10 +53,10 @@ class LogCount:
     gated: dict[tuple[str, str], Gated] = field(default_factory=dict)
 
 
-def count_log(topic: str, partition: int, records: Iterable[Read], *, into: LogCount) -> None:
+def count_log(topic: str, partition: int, records: Sequence[Read], *, into: LogCount, opens: Opens = IN_CLEAR) -> None:
     """Count one partition of the log, in its order."""
-    for record in records:
-        fact = decode_fact(record.value)
+    for record, envelope in zip(records, opens.look_up([each.value for each in records]), strict=True):
+        fact = envelope.fact()
         known = into.facts.setdefault(fact.identity, {})
         if fact.event_key not in known:
             known[fact.event_key] = fact.digest

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
+from commands.sealing import opening_of
 from consent.redis_holds import RedisHolds
 from consent.rules import shipped_rules
 from events.epochs import FIRST_EPOCH
@@ -64,10 +65,10 @@ async def judge(installation: Installation, ledger: Ledger) -> Verdict:
     settings = installation.settings
     verdict = Verdict()
     topics = read_topics(settings.brokers, [*settings.intakes, settings.events_topic])
-    log = LogCount()
+    log, opens = LogCount(), opening_of(settings)
     events = {place: records for place, records in topics.items() if place.topic == settings.events_topic}
     for place, records in events.items():
-        count_log(*place, records, into=log)
+        count_log(*place, records, into=log, opens=opens)
     loaded = await _loaded(installation, ledger)
     of = installation.pseudonyms.of
     judge_log(verdict, ledger, of=of, log=log)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from events.history import History
+from commands.sealing import history_of
 from tests.installation import Installation, installation_in
 from tests.waiting import until
 
@@ -24,7 +24,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 def facts_at_rest(installation: Installation) -> int:
     """How many facts are folded and archived, once the one that follows is among them: Ben's complaint waited a day."""
-    history = History(installation.settings.history)
+    history = history_of(installation.settings)
 
     def archived() -> list[str]:
         return [fact.type for _, fact in history.facts()]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from events.history import History
+from commands.sealing import history_of
 from tests.builders import event, money
 from tests.installation import Installation
 
@@ -31,4 +31,4 @@ def folded(installation: Installation) -> int:
 
 def archived(installation: Installation) -> int:
     """How many facts history holds, those of every log."""
-    return len(list(History(installation.settings.history).facts()))
+    return len(list(history_of(installation.settings).facts()))

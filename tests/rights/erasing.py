@@ -14,6 +14,7 @@ from consent.ledger import Ledger
 from consent.ledger_follower import LEDGER_TYPES, LedgerFollower
 from consent.purposes import SUGGEST, TRAIN
 from consent.redis_rights import ActUnfinished
+from consent.retention import load_retention
 from consent.rights import Erasure, StepName, Waiting, suppression
 from consent.rights_certificate import Survivor
 from consent.rights_requests import Asked, RightsRequests
@@ -21,6 +22,7 @@ from events.following import follow
 from events.history import History
 from events.partitioning import partition_of
 from events.position import Stream
+from events.sqlite_body_keys import SqliteBodyKeys
 from profiles.facet import Facet
 from profiles.fold import fold
 from profiles.memory_store import MemoryStore, Snapshot
@@ -29,6 +31,7 @@ from recommender.model_store import ModelStore
 from tests.api.world import CATALOGUE, EVENTS, World
 from tests.builders import HOUR, MINUTE, NOW, PARTITIONS, consent, linked, pseudonym, purchased
 from tests.ledger.ledgers import SIGNER, open_ledger
+from tests.sealing.keys import sealing_over
 
 KEY: Final = b"s" * 32
 LOOKED: Final = Access(NOW, "0" * 8, "agent", "card", pseudonym("app:42"), "answer", "", broke_glass=False)
@@ -95,7 +98,10 @@ class Killed(BaseException):
 class Mortal:
     """Passes calls on to what it stands before; `dies` is told of each that changes something, before and after."""
 
-    CHANGES: Final = {"append", "forget", "remove", "reach", "rewrite_files", "done", "certify"}
+    CHANGES: Final = {
+        *("append", "forget", "remove", "reach", "rewrite_files", "done", "certify"),
+        *("destroy", "retire", "wipe"),
+    }
 
     def __init__(self, inner: Any, dies: Callable[[], None]) -> None:
         self._inner = inner
@@ -129,14 +135,17 @@ class Installation:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.world = World(folder / "world")
+        self.keys = SqliteBodyKeys(folder / "keys" / "bodies.sqlite")
+        self.seconds = 0.0
+        self.sealing = sealing_over(self.keys, clock=lambda: self.seconds)
+        self.world = World(folder / "world", sealing=self.sealing)
         self.residue = MemoryResidue(self.world.store)
         self.models = ModelStore(folder / "models")
         self.open()
 
     def open(self) -> None:
         """Begin anew with what is on disk, as a process does that was started again."""
-        self.history = History(self.folder / "history")
+        self.history = History(self.folder / "history", self.sealing)
         self.evidence = EvidenceIndex(self.folder / "world" / "evidence.sqlite")
         self.accesses = AccessLog(self.folder / "world" / "accesses.sqlite")
         self.requests = RightsRequests(self.folder / "world" / "rights.sqlite")
@@ -160,6 +169,8 @@ class Installation:
             ledger=self.ledger,
             signers=[SIGNER],
             models=self.models,
+            keys=self.keys,
+            retention=load_retention(),
             retrain=self.retrain,
             survivors=lambda _at: [Survivor("the log", "facts", "its retention")],
             partitions=PARTITIONS,
@@ -170,7 +181,7 @@ class Installation:
     def mortal(self, dies: Callable[[], None]) -> Places:
         """The places, of which each may be where the process dies."""
         whole = self.places()
-        names = ("requests", "log", "residue", "history", "evidence", "accesses", "ledger", "models")
+        names = ("requests", "log", "residue", "history", "evidence", "accesses", "ledger", "models", "keys")
         return replace(whole, **{name: cast(Any, Mortal(getattr(whole, name), dies)) for name in names})
 
     def train(self, code: str) -> str:

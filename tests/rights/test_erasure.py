@@ -134,7 +134,9 @@ async def test_the_certificate_says_what_went_and_what_stays_and_is_signed(home:
     assert done.certificate is not None
     said = read_certificate(done.certificate, LEDGER_KEY)
     assert [each["where"] for each in said["destroyed"]] == [name for name in STEPS if name != "certified"]
-    assert said["survives"] == [{"where": "the log", "what": "facts", "until": "its retention"}]
+    [log, keys] = said["survives"]
+    assert log == {"where": "the log", "what": "facts", "until": "its retention"}
+    assert (keys["where"], keys["until"]) == ("keys", "2029-03-01T09:31:00.000Z")
     assert said["not_verified_and_left"] == ["phone"]
     assert said["identities"] == [
         {"kind": name.partition(":")[0], "hash": suppression(pseudonym(name), key=KEY).hex()} for name in (ME, CARD)

@@ -13,13 +13,13 @@ from redis.asyncio import Redis
 
 from commands.keeper import Keeping
 from commands.ledger import DEFAULT_NAME, make_key
+from commands.sealing import history_of
 from consent.accesses import Access, AccessLog
 from consent.ledger_verify import audit
 from consent.purposes import SUGGEST, TRAIN
 from consent.rights import STEPS, suppression
 from consent.rights_certificate import read_certificate
 from consent.rights_requests import Asked, RightsRequests
-from events.history import History
 from events.keys import facet_key
 from events.partitioning import partition_of
 from profiles.facet import Facet
@@ -71,7 +71,7 @@ async def seen(installation: Installation) -> None:
 def archived(installation: Installation, identity: str) -> list[str]:
     """The types of the facts that history holds of a clear identity."""
     name = installation.pseudonyms.of(identity)
-    return [fact.type for _, fact in History(installation.settings.history).facts() if fact.identity == name]
+    return [fact.type for _, fact in history_of(installation.settings).facts() if fact.identity == name]
 
 
 def asked(installation: Installation, requests: RightsRequests) -> None:
@@ -136,7 +136,7 @@ def granted(installation: Installation, folder: Path) -> None:
     until(lambda: "transaction.purchased" in archived(installation, ME)[len(said(ME)) :], what="the wrong order")
     [place] = [
         str(place)
-        for place, fact in History(installation.settings.history).facts()
+        for place, fact in history_of(installation.settings).facts()
         if getattr(fact.body, "order_id", None) == "order-wrong"
     ]
     bundle = folder.with_suffix(".zip")
