@@ -1,0 +1,152 @@
+"""Rankers in worlds whose right answer is known."""
+
+import numpy as np
+import pytest
+
+from recommender.interactions import NOBODY, PersonRow, interactions
+from recommender.rankers.lightfm_hybrid import ModelDiverged
+from recommender.rankers.protocol import Unsuitable, quiet
+from recommender.rankers.registry import RANKERS
+from tests.builders import DAY, NOW
+from tests.recommender.rankers.worlds import (
+    Rows,
+    area_under_curve,
+    checkerboard,
+    described,
+    first_new,
+    fitted,
+)
+
+LEARNS_FROM_OTHERS = ("item_knn", "ease", "logistic", "lightfm")
+LEARNS_FROM_ATTRIBUTES = ("segment_popularity", "logistic", "lightfm")
+
+
+@pytest.mark.parametrize("name", LEARNS_FROM_OTHERS)
+def test_on_the_checkerboard_what_is_missing_comes_first(name: str) -> None:
+    data, missed = checkerboard()
+    ranker = fitted(name, data)
+
+    assert [first_new(ranker, data.row(person, NOW)) for person in range(20)] == missed
+
+
+@pytest.mark.parametrize("seed", [1.0, 2.0, 3.0])
+def test_on_the_checkerboard_no_seed_of_lightfm_changes_that(seed: float) -> None:
+    data, missed = checkerboard()
+    ranker = fitted("lightfm", data, seed=seed)
+
+    assert [first_new(ranker, data.row(person, NOW)) for person in range(20)] == missed
+
+
+@pytest.mark.parametrize("name", LEARNS_FROM_ATTRIBUTES)
+def test_a_newcomer_is_offered_what_their_segment_takes(name: str) -> None:
+    rows: Rows = [(f"p{n:02d}", f"s{n % 3}", NOW - DAY, 1.0) for n in range(30)]
+    data = interactions(rows, features={f"p{n:02d}": {f"plan={n % 3}": 1.0} for n in range(30)})
+    ranker = fitted(name, data)
+
+    assert [first_new(ranker, described(data, **{f"plan={plan}": 1.0})) for plan in range(3)] == [0, 1, 2]
+
+
+def test_lightfm_ranks_services_nobody_took_by_their_features() -> None:
+    #   40 services of 4 groups, each person takes those of one group; 12 services were never taken
+    rows: Rows = [
+        (f"p{n:03d}", f"s{4 * k + n % 4:02d}", NOW - DAY * (k + 1), 1.0)
+        for n in range(80)
+        for k in range(7)
+        if (n * 5 + k * 3) % 7 < 4
+    ]
+    features = {f"s{service:02d}": {f"group={service % 4}": 1.0} for service in range(40)}
+    data = interactions(rows, item_features=features)
+    ranker = fitted("lightfm", data)
+    cold = np.arange(28, 40)
+
+    areas = [
+        area_under_curve(ranker.scores(data.row(person, NOW))[cold], cold % 4 == person % 4) for person in range(80)
+    ]
+    assert set(range(28, 40)).isdisjoint(data.item.tolist())
+    assert float(np.mean(areas)) >= 0.9
+
+
+def test_a_person_counts_once_for_popularity() -> None:
+    often: Rows = [("p0", "s0", NOW - DAY * day, 5.0) for day in range(1, 20)]
+    data = interactions([*often, ("p1", "s1", NOW - DAY, 1.0), ("p2", "s1", NOW - DAY, 1.0)])
+
+    assert fitted("popularity", data).scores(NOBODY).tolist() == [1.0, 2.0]
+
+
+def test_with_a_half_life_popularity_forgets() -> None:
+    old: Rows = [(f"p{n}", "s0", NOW - 60 * DAY, 1.0) for n in range(3)]
+    data = interactions([*old, ("p8", "s1", NOW, 1.0), ("p9", "s1", NOW, 1.0)])
+
+    assert fitted("popularity", data, half_life_days=60.0).scores(NOBODY).tolist() == [1.5, 2.0]
+
+
+def test_own_frequency_puts_first_what_was_taken_most_then_what_others_take() -> None:
+    rows: Rows = [("p0", "s1", NOW - DAY, 1.0), ("p0", "s2", NOW - DAY, 3.0)]
+    others: Rows = [(f"p{n}", f"s{service}", NOW - DAY, 1.0) for n in range(1, 4) for service in range(3, 3 + n)]
+    data = interactions([*rows, *others])
+
+    order = np.argsort(-fitted("own_frequency", data).scores(data.row(0, NOW))).tolist()
+    assert [data.items[place] for place in order] == ["s2", "s1", "s3", "s4", "s5"]
+
+
+def test_with_a_half_life_what_was_taken_lately_is_before_what_was_taken_often() -> None:
+    data = interactions([("p0", "s0", NOW - 300 * DAY, 6.0), ("p0", "s1", NOW - DAY, 1.0)])
+    row = data.row(0, NOW)
+
+    assert fitted("own_frequency", data).scores(row).argmax() == 0
+    assert fitted("own_frequency", data, half_life_days=60.0).scores(row).argmax() == 1
+
+
+def test_the_logistic_models_choose_among_what_a_person_may_still_take() -> None:
+    #   hardly anyone may have s1, but all who may take it: for them it comes first
+    rows: Rows = [(f"p{n:02d}", "s1" if n < 8 else "s0", NOW - DAY, 1.0) for n in range(80)]
+    pairs = [(f"p{n:02d}", "s0") for n in range(80)] + [(f"p{n:02d}", "s1") for n in range(8)]
+
+    assert fitted("logistic", interactions(rows, eligible=pairs)).scores(NOBODY).argmax() == 1
+    assert fitted("logistic", interactions(rows)).scores(NOBODY).argmax() == 0
+
+
+def test_a_feature_with_huge_numbers_rules_no_fit() -> None:
+    rows: Rows = [(f"p{n:02d}", f"s{n % 2}", NOW - DAY, 1.0) for n in range(40)]
+    features = {f"p{n:02d}": {"income": 50_000.0 + n, f"plan={n % 2}": 1.0} for n in range(40)}
+    data = interactions(rows, features=features)
+
+    for name in ("logistic", "lightfm"):
+        found = [fitted(name, data).scores(described(data, **features[f"p{n:02d}"])) for n in (0, 1)]
+        assert all(np.abs(scores).max() < 100 for scores in found)
+    assert [fitted("logistic", data).scores(described(data, **features[f"p{n:02d}"])).argmax() for n in (0, 1)] == [
+        0,
+        1,
+    ]
+
+
+def test_a_fit_that_does_not_converge_is_no_ranker() -> None:
+    data, _ = checkerboard()
+
+    with pytest.raises(ModelDiverged):
+        fitted("lightfm", data, learning_rate=1e6)
+
+
+@pytest.mark.parametrize("name", ["ease", "logistic"])
+def test_too_many_items_are_refused_with_the_reason(name: str) -> None:
+    rows: Rows = [(f"p{n % 50}", f"s{n}", NOW - DAY, 1.0) for n in range(2001)]
+
+    with pytest.raises(Unsuitable, match="2,001 items"):
+        RANKERS[name].fit(interactions(rows), plan={}, progress=quiet)
+
+
+def test_segments_need_something_known_of_the_people() -> None:
+    data, _ = checkerboard()
+
+    with pytest.raises(Unsuitable, match="nothing is known"):
+        fitted("segment_popularity", data)
+
+
+@pytest.mark.parametrize("name", [name for name in RANKERS if name != "segment_popularity"])
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_row_or_two_are_enough_not_to_fail(name: str, rows: int) -> None:
+    taken: Rows = [(f"p{n}", f"s{n}", NOW - DAY, 1.0) for n in range(rows)]
+    data = interactions(taken, items=["s7"])
+    who: PersonRow = data.row(0, NOW)
+
+    assert np.isfinite(fitted(name, data).scores(who)).all()
