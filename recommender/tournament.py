@@ -80,10 +80,11 @@ def tournament(
     test = _with_repeats(cases_of(split.test, people_max=people_max, cells_max=5 * _CELLS_MAX))
     chosen_by = cases_of(split.validation, people_max=min(people_max, _CHOSEN_BY_MAX), cells_max=_CELLS_MAX)
     parts = [Part(kind.name, plan) for kind in kinds for plan in kind.plans]
-    tried, unsuitable = _fitted(parts, split.validation.known, step="choosing", progress=progress)
+    by_name = {kind.name: kind for kind in kinds}
+    tried, unsuitable = _fitted(parts, by_name, split.validation.known, step="choosing", progress=progress)
     choice = choose(tried, {task: chosen_by[task] for task in test})
     kept = [part for part in parts if part.label in choice.labels]
-    rankers, failed = _fitted(kept, split.test.known, step="judging", progress=progress)
+    rankers, failed = _fitted(kept, by_name, split.test.known, step="judging", progress=progress)
     alone = {
         task: {label: marks(all_scores(ranker, cases), cases) for label, ranker in rankers.items()}
         for task, cases in test.items()
@@ -121,7 +122,7 @@ def _with_repeats(cases: Mapping[Task, Cases]) -> dict[Task, Cases]:
 
 
 def _fitted(
-    parts: Sequence[Part], data: Interactions, *, step: str, progress: Progress
+    parts: Sequence[Part], kinds: Mapping[str, RankerKind], data: Interactions, *, step: str, progress: Progress
 ) -> tuple[dict[str, Ranker], dict[str, str]]:
     """The rankers by label, and why the others are none."""
     fitted: dict[str, Ranker] = {}
@@ -133,7 +134,7 @@ def _fitted(
             progress(f"{step}: {label}", place * total + done, len(parts) * total)
 
         try:
-            fitted[label] = part.fit(data, progress=told)
+            fitted[label] = kinds[part.kind].fit(data, plan=part.plan, progress=told)
         except Unsuitable as error:
             unsuitable[label] = str(error)
     return fitted, unsuitable

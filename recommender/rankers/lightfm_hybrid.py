@@ -19,7 +19,7 @@ from recommender.rankers.situations import situations
 NORM_MAX: Final = 100.0
 """A representation longer than this did not converge."""
 _DIMENSIONS: Final = 16.0
-_EPOCHS: Final = 20.0
+_EPOCHS: Final = 15.0
 _IDENTITY: Final = 3.0
 _RATE: Final = 0.05
 _SEED: Final = 7

@@ -120,4 +120,4 @@ def _from_arrays(arrays: Arrays) -> Logistic:
     return Logistic(having, amount, features)
 
 
-KIND: Final = RankerKind(name="logistic", fit=fit, from_arrays=_from_arrays, plans=({}, {"penalty": 50.0}))
+KIND: Final = RankerKind(name="logistic", fit=fit, from_arrays=_from_arrays, plans=({}, {"penalty": 100.0}))

@@ -9,7 +9,6 @@ from recommender.conditions import DAY_MS
 from recommender.interactions import Interactions, Numbers, PersonRow
 from recommender.rankers.protocol import Arrays, Plan, Progress, RankerKind, quiet
 
-
 TIE_BREAK: Final = 1e-6
 
 
