@@ -12,6 +12,7 @@ from outreach.quiet_hours import zone_or
 from outreach.triggers import Policy, Trigger, Triggers
 from profiles.facet import Attribute
 from profiles.view import PersonView
+from recommender.caps import Told, offers_heard, told_to
 from recommender.catalogue import Catalogue
 from recommender.personal import holdings
 from recommender.reading import restraints_of
@@ -53,6 +54,7 @@ class Assessment:
             has_service=not trigger.is_task and service.id in holdings(view.service, self.catalogue),
             is_held_out=is_held_out,
             counted=len(self.counted(known, view, now=now)),
+            has_heard_enough=self._has_heard_enough(known, view, now),
             zone=zone_or("" if zone is None else zone.value, self.policy.time_zone),
             arose_at=occasion.at,
             now=now,
@@ -72,6 +74,13 @@ class Assessment:
             if message.sent is not None and message.sent.at > since and message.sent.value[0] not in tasks
         }
         return decided | sent
+
+    def _has_heard_enough(self, known: Iterable[Decision], view: PersonView, now: int) -> bool:
+        """Tell whether the cap on offers is reached: by what they were told, and by messages still on their way."""
+        cap = self.catalogue.cap
+        told = list(told_to(view.service))
+        told += [Told(each.at, each.service, each.id) for each in known if each.takes_of_cap]
+        return offers_heard(told, helps=self.catalogue.helping, since=now - cap.window_ms) >= cap.at_most
 
     def _offered(self, known: Iterable[Decision], now: int) -> set[str]:
         """Services that another message of the same window speaks of already."""

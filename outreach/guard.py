@@ -43,8 +43,9 @@ class Situation:
     """All the guard looks at.
 
     `reach`: the trigger's channels in order, each with the door's answer. `needs`: the door's answers for purposes the
-    service needs beside. `counted`: messages that count towards the cap, summed over all identities. `arose_at`: when
-    the occasion did (ms). `zone` is the person's time zone.
+    service needs beside. `counted`: messages that count towards the cap, summed over all identities.
+    `has_heard_enough` of offers, by suggestion or by message, as the catalogue's cap says. `arose_at`: when the
+    occasion did (ms). `zone` is the person's time zone.
     """
 
     trigger: Trigger
@@ -55,6 +56,7 @@ class Situation:
     has_service: bool = False
     is_held_out: bool = False
     counted: int = 0
+    has_heard_enough: bool = False
     zone: str
     arose_at: int
     now: int
@@ -85,6 +87,8 @@ def guard(situation: Situation, policy: Policy) -> Verdict:
         return send
     if situation.is_held_out:
         return Never("hold_out")
+    if situation.has_heard_enough and not situation.service.helps:
+        return Never("heard_enough", "suggestions and messages together")
     if situation.counted >= policy.cap.at_most:
         return Never("cap", f"{policy.cap.at_most} messages within {policy.cap.within_days} days")
     until = quiet_until(situation.now, quiet=policy.quiet, zone=situation.zone)

@@ -6,11 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from consent.purposes import SENSITIVE
+from events.fact import Fact
 from events.log import LogUnavailable
 from outreach.facts import sent_fact
 from tests.builders import DAY, HOUR, MINUTE, NOW, complaint, consent, fact, linked, pseudonym, unlinked
 from tests.outreach.world import (
     ANNA,
+    CATALOGUE,
     EMAIL,
     PUSH,
     OutreachWorld,
@@ -177,6 +179,35 @@ async def test_no_more_messages_than_the_cap_allows_over_all_identities_and_chan
 
     assert len(world.messages()) == 2
     assert ("never", "cap") in await world.verdicts(ANNA, "card:7")
+
+
+def shown(number: int, *, mode: str = "p") -> Fact:
+    """A panel of one suggestion, an hour after the one before it."""
+    at = NOW - 6 * DAY + number * HOUR
+    return fact("feedback.suggestion_presented", at=at, decision=f"{mode}{number}", service="wine-club")
+
+
+async def test_suggestions_that_were_presented_and_messages_are_one_count() -> None:
+    for before, verdict in ((1, ("send", "allowed")), (0, ("never", "heard_enough"))):
+        world = OutreachWorld()
+        seen = map(shown, range(CATALOGUE.cap.at_most - before))
+        await world.told(*agreed(PUSH), *seen, *three())
+        assert await world.verdicts(ANNA) == [verdict]
+
+
+async def test_messages_on_their_way_take_of_the_same_count() -> None:
+    world = OutreachWorld(cap={"at_most": 9, "within_days": 7})
+    seen = map(shown, range(CATALOGUE.cap.at_most - 1))
+
+    assert len(await world.told(*agreed(PUSH), *seen, *three("food"), *three(first=11))) == 1
+    assert sorted(await world.verdicts(ANNA)) == [("never", "heard_enough"), ("send", "allowed")]
+
+
+async def test_suggestions_made_without_anything_personal_keep_no_message_back() -> None:
+    world = OutreachWorld()
+    seen = [shown(number, mode="g") for number in range(40)]
+
+    assert len(await world.told(*agreed(PUSH), *seen, *three())) == 1
 
 
 async def test_the_same_service_is_offered_once_in_a_window() -> None:
