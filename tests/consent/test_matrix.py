@@ -87,7 +87,7 @@ def basis(matrix: Matrix, purpose: str, place: str | None, *, at: int = LATE, kn
         (changed(lambda version: version.update(valid_from="yesterday")), "RFC 3339"),
         (with_second(known_from="1970-01-01T00:00:00Z"), "has to be decided after version 1"),
         ({"versions": []}, "versions"),
-        (None, "event"),
+        (None, "valid dictionary"),
     ],
 )
 def test_a_matrix_against_the_law_or_itself_is_refused_with_the_place(content: Any, complaint: str) -> None:

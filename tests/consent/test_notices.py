@@ -145,7 +145,7 @@ def test_an_agreement_to_another_notice_of_the_same_purpose_is_untouched() -> No
         (with_version("profile", "material", texts={"en": {"title": "a", "body": "b"}}), "texts.zh"),
         (with_version("profile", "material", body="x"), "Extra inputs"),
         ({"notices": []}, "notices"),
-        ([], "event"),
+        ([], "valid dictionary"),
     ],
 )
 def test_notices_that_contradict_themselves_are_refused_with_the_place(content: Any, complaint: str) -> None:
