@@ -47,6 +47,7 @@ class SuggestionRoute:
             input_of(view, catalogue=self.services.catalogue, ref=ref, now=view.read_at),
             Question(channel=channel, intent=intent, k=k, now=view.read_at),
             identity=view.identity,
+            canonical=view.canonical,
             artifact=self.services.model.artifact,
             catalogue=self.services.catalogue,
         )

@@ -225,6 +225,7 @@ def _made(services: Services, person: SuggestionInput, identity: str, now: int) 
         person,
         Question(channel="desk", k=3, now=now),
         identity=identity,
+        canonical=identity,
         artifact=services.model.artifact,
         catalogue=services.catalogue,
     )

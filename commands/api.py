@@ -40,7 +40,6 @@ from consent.recording import Recorder
 from consent.redis_act_records import RedisActRecords
 from consent.redis_holds import RedisHolds
 from consent.rights_requests import RightsRequests
-from consent.rules import Rules
 from consent.telling import Confirmations
 from consent.tokens import Links, Tokens
 from events.admission import Admission
@@ -61,6 +60,7 @@ from recommender.catalogue_store import CatalogueStore
 from recommender.model_store import ModelStore, ServedModel
 from recommender.receipts import InstallationSealing, Receipts
 from recommender.redis_decisions import RedisDecisions
+from recommender.uplift import load_experiment, model_only
 from streams.admin import ensure_topics, topic_ids, wait_for_broker
 from streams.lag import PartitionLag, too_late
 
@@ -181,7 +181,10 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
     partitions = settings.partitions
     holds = RedisHolds(store.client, partitions=partitions)
     catalogue = load_catalogue(settings.catalogue)
+    receipts = receipts_of(settings, keyring)
     CatalogueStore(settings.models).keep(catalogue)
+    if receipts.experiment is not None:
+        CatalogueStore(settings.models).keep(model_only(catalogue))
     triggers = load_triggers(catalogue, settings.triggers)
     rules = settings.rules()
     persons = PersonReader(RedisFacets(store.client, holds, partitions=partitions), rules)
@@ -194,7 +197,7 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
         freshness=Freshness(store=store, app=PROFILES, topic=settings.events_topic, partitions=partitions),
         persons=persons,
         recorder=Recorder(records=RedisActRecords(store.client), holds=holds, log=log, partitions=partitions),
-        receipts=receipts_of(keyring, rules),
+        receipts=receipts,
         decisions=RedisDecisions(store.client),
         outreach=outreach,
         claims=Claims(
@@ -225,13 +228,14 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
     )
 
 
-def receipts_of(keyring: Keyring, rules: Rules) -> Receipts:
+def receipts_of(settings: Settings, keyring: Keyring) -> Receipts:
     """What makes answers and their receipts under the keys and rules of this installation."""
     return Receipts(
         sealing=InstallationSealing(keyring.receipt_key),
-        policy=rules.hash,
+        policy=settings.rules().hash,
         code=code_version(),
         key=keyring.decision_key,
+        experiment=None if settings.experiment is None else load_experiment(settings.experiment),
     )
 
 

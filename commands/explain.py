@@ -51,7 +51,7 @@ def explain(
     settings = settings_of(redis=redis, data=data)
     receipt = asyncio.run(_receipt(settings, decision))
     note_at_the_machine(settings, receipt.identity, what="decision explained", what_for=what_for)
-    receipts = receipts_of(keyring_of(settings), settings.rules())
+    receipts = receipts_of(settings, keyring_of(settings))
     found = made_again(receipt, receipts=receipts, archive=archive_of(settings))
     opened = _opened(settings, found) if facts else {}
     if json:
@@ -136,8 +136,9 @@ def _show(receipt: Decision, found: Explained, opened: Mapping[str, tuple[Positi
 
 
 def _figures(suggestion: Mapping[str, Any]) -> str:
-    """Every number that an answer gives about a service."""
-    return " ".join(f"{name} {value:.4g}" for name, value in suggestion.items() if isinstance(value, int | float))
+    """The score, and every factor it is the product of."""
+    figures = {"score": suggestion.get("score"), **suggestion.get("factors", {})}
+    return " ".join(f"{name} {value:.4g}" for name, value in figures.items() if value is not None)
 
 
 def _reasons(suggestion: Mapping[str, Any], opened: Mapping[str, tuple[Position, Fact]]) -> Iterator[str]:

@@ -27,6 +27,7 @@ def tell_running(settings: Settings) -> Path:
                 "triggers",
                 "matrix",
                 "notices",
+                "experiment",
             }
         )
     )

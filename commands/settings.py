@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     triggers: Path = Field(default=DEFAULT_TRIGGERS, description="when to reach out (YAML)")
     matrix: Path = Field(default=DEFAULT_MATRIX, description="what each purpose rests on, by country (YAML)")
     notices: Path = Field(default=DEFAULT_NOTICES, description="what people are told, in all versions (YAML)")
+    experiment: Path | None = Field(default=None, description="control groups for suggestions (YAML); none without it")
     checkpoint_targets: tuple[str, ...] = Field(
         default=(), description="where checkpoints of the ledger are published: folders, http(s) URLs"
     )

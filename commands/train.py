@@ -103,18 +103,19 @@ def _train(settings: Settings, told: Told) -> Trained:
         at=now_ms(),
         code=VERSION,
         rules=settings.rules(),
-        held=asyncio.run(_held(settings, history)),
+        held=asyncio.run(held_now(settings, history, name="train")),
         progress=told,
     )
     ModelStore(settings.models).publish(trained.artifact, record=trained.record)
     return trained
 
 
-async def _held(settings: Settings, history: History) -> dict[str, frozenset[str]]:
+async def held_now(settings: Settings, history: History, *, name: str) -> dict[str, frozenset[str]]:
+    """What withdrawals hold closed that history may not have yet (`held_beyond_history`), asked by a process's name."""
     store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
     try:
         # Under another count whoever said no would be looked for in the wrong place, and not found.
-        async with leased(settings, store, name="train"):
+        async with leased(settings, store, name=name):
             return await held_beyond_history(
                 store=store,
                 holds=RedisHolds(store.client, partitions=settings.partitions),

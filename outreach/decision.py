@@ -10,6 +10,7 @@ import msgspec
 from outreach.candidates import Candidate
 from outreach.triggers import Policy
 from recommender.canonical import canonical_json
+from recommender.uplift import drawn
 
 DECISION_FORMAT: Final = 1
 
@@ -92,8 +93,7 @@ def arm_of(known: Iterable[Decision], *, canonical: str, policy: Policy) -> Arm:
     exposed = [decision for decision in known if decision.arm is not None]
     if exposed:
         return min(exposed, key=lambda decision: (decision.at, decision.id)).arm or "treated"
-    drawn = int.from_bytes(hashlib.blake2b(canonical.encode(), digest_size=8, person=b"hold-out").digest())
-    return "held_out" if drawn < policy.hold_out_share * 2**64 else "treated"
+    return "held_out" if drawn(canonical, use=b"hold-out") < policy.hold_out_share else "treated"
 
 
 def _hash(key: bytes, *parts: str) -> str:

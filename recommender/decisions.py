@@ -19,7 +19,8 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
 
     `purpose` is what the person was read for, `grounds` the consents and other bases that allowed it (none: a general
     answer). `policy` names the rules of the door, `code` the program. `answer` is the hash of the bytes that were
-    answered, `inputs` are what they were made from, sealed (`recommender.receipts`).
+    answered, `inputs` are what they were made from, sealed (`recommender.receipts`). `arm` is the group (`name/group`)
+    of an experiment that it was answered in, if in any (`recommender.uplift`).
     """
 
     id: str
@@ -36,6 +37,7 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     code: str = ""
     answer: str = ""
     inputs: bytes = b""
+    arm: str = ""
 
     def relied_on(self, event: str) -> bool:
         """Tell whether a consent act (the event key in hex) was among what allowed it."""

@@ -77,7 +77,7 @@ def explain(receipt: Decision, *, receipts: Receipts, archive: Archive) -> Expla
     if then is None:
         return Explained(decision=receipt.id, verdict="missing", findings=tuple(findings))
     try:
-        answer = _answered(then, receipts)
+        answer = _answered(then, receipts, receipt.arm)
         wide = _answered(_wider(then), receipts)
     except SuggestionRefused as error:
         return Explained(decision=receipt.id, verdict="missing", findings=(*findings, f"the question: {error}"))
@@ -125,8 +125,8 @@ def _gathered(receipt: Decision, receipts: Receipts, archive: Archive, findings:
     return _Then(inputs, artifact, catalogue)
 
 
-def _answered(then: _Then, receipts: Receipts) -> Answer:
-    return answer_to(then.inputs, artifact=then.artifact, catalogue=then.catalogue, key=receipts.key)
+def _answered(then: _Then, receipts: Receipts, group: str = "") -> Answer:
+    return answer_to(then.inputs, artifact=then.artifact, catalogue=then.catalogue, key=receipts.key, group=group)
 
 
 def _wider(then: _Then) -> _Then:

@@ -6,7 +6,7 @@ person as the recommender saw them, and the question. Without those bytes a deci
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -20,6 +20,7 @@ from recommender.catalogue import Catalogue
 from recommender.decisions import Decision
 from recommender.suggest import suggest
 from recommender.suggestion import Answer, SuggestionInput, bucket_start, render
+from recommender.uplift import Arm, Experiment, arm_of, marked, model_only
 
 NONCE_BYTES: Final = 12
 
@@ -104,20 +105,39 @@ class Receipts:
     """Answers questions and writes down what each answer relied on.
 
     `policy` names the rules of the door, `code` the program; `key` (16 to 64 secret bytes) keys decision ids.
+    Without an `experiment` everybody is served in full.
     """
 
     sealing: Sealing
     policy: str
     code: str
     key: bytes = field(repr=False)
+    experiment: Experiment | None = None
 
     def answer(
-        self, person: SuggestionInput, question: Question, *, identity: str, artifact: Artifact, catalogue: Catalogue
+        self,
+        person: SuggestionInput,
+        question: Question,
+        *,
+        identity: str,
+        canonical: str,
+        artifact: Artifact,
+        catalogue: Catalogue,
     ) -> Made:
-        """The answer for an identity (a pseudonym) and its receipt; SuggestionRefused as `suggest` raises it."""
+        """The answer for an identity (a pseudonym, `canonical` of its person) and its receipt.
+
+        SuggestionRefused as `suggest` raises it.
+        """
         # An answer holds for its bucket of the clock, so the bucket is all that its receipt says of the time.
-        inputs = Inputs(person, msgspec.structs.replace(question, now=bucket_start(question.now)))
-        answer = answer_to(inputs, artifact=artifact, catalogue=catalogue, key=self.key)
+        question = msgspec.structs.replace(question, now=bucket_start(question.now))
+        arm = self._arm(person, canonical)
+        if arm == "general":
+            person = replace(person, personal=None)
+        elif arm == "model":
+            question, catalogue = msgspec.structs.replace(question, intent=None), model_only(catalogue)
+        inputs = Inputs(person, question)
+        group = "" if arm is None or self.experiment is None else f"{self.experiment.name}/{arm}"
+        answer = answer_to(inputs, artifact=artifact, catalogue=catalogue, key=self.key, group=group)
         rendered = render(answer)
         receipt = Decision(
             id=answer.decision,
@@ -133,8 +153,16 @@ class Receipts:
             code=self.code,
             answer=content_hash(rendered),
             inputs=self.sealing.seal(identity, compress(_encoder.encode(inputs))),
+            arm=group,
         )
         return Made(answer, rendered, receipt)
+
+    def _arm(self, person: SuggestionInput, canonical: str) -> Arm | None:
+        """The person's group; None where nothing is tried, or where they do not let suggestions be personal."""
+        if self.experiment is None or person.personal is None:
+            return None
+        suggestions = person.personal.service.suggestions
+        return arm_of(suggestions, canonical=canonical, experiment=self.experiment, key=self.key)
 
     def inputs_of(self, receipt: Decision) -> Inputs:
         """What the answer was made from; InputsUnreadable, KeyGone."""
@@ -143,9 +171,10 @@ class Receipts:
         return _decoded(self.sealing.open, receipt)
 
 
-def answer_to(inputs: Inputs, *, artifact: Artifact, catalogue: Catalogue, key: bytes) -> Answer:
-    """The answer that the inputs make; SuggestionRefused as `suggest` raises it."""
-    return suggest(inputs.person, artifact=artifact, catalogue=catalogue, key=key, **inputs.question.arguments())
+def answer_to(inputs: Inputs, *, artifact: Artifact, catalogue: Catalogue, key: bytes, group: str = "") -> Answer:
+    """The answer that the inputs make, with the group (`name/group`) marked in its id; SuggestionRefused."""
+    answer = suggest(inputs.person, artifact=artifact, catalogue=catalogue, key=key, **inputs.question.arguments())
+    return msgspec.structs.replace(answer, decision=marked(answer.decision, group, key=key)) if group else answer
 
 
 def _decoded(open_: Callable[[str, bytes], bytes], receipt: Decision) -> Inputs:

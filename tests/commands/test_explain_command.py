@@ -49,10 +49,11 @@ def decided(settings: Settings) -> Decision:
     """A decision before the first training, and all that is kept of it."""
     CatalogueStore(settings.models).keep(CATALOGUE)
     who = person(*agreed("suggest.personal", "profile.build"), subscribed("auto-repayment"))
-    made = receipts_of(make_keyring(settings), settings.rules()).answer(
+    made = receipts_of(settings, make_keyring(settings)).answer(
         who,
         Question(channel="desk", k=2, now=NOW),
         identity=WHO,
+        canonical=WHO,
         artifact=untrained(CATALOGUE, code=VERSION),
         catalogue=CATALOGUE,
     )

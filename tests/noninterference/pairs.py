@@ -165,6 +165,7 @@ def answered(view: PersonView, *, channel: str | None, k: int) -> Made:
         input_of(view, catalogue=CATALOGUE, ref="ref-1", now=NOW),
         Question(channel=channel, k=k, now=NOW),
         identity=view.identity,
+        canonical=view.canonical,
         artifact=model(),
         catalogue=CATALOGUE,
     )

@@ -42,6 +42,7 @@ def decided(seed: int) -> Decision:
         person(*told, identity=PERSON, at=now),
         Question(channel=chance.choice(CHANNELS), k=chance.randrange(1, 12), now=now),
         identity=pseudonym(PERSON),
+        canonical=pseudonym(PERSON),
         artifact=model(),
         catalogue=CATALOGUE,
     )
