@@ -15,6 +15,7 @@ from commands.settings import SettingsInvalid
 from commands.tour import TourBroken
 from commands.train_input import HistoryBehind
 from commands.up import NotStarted, PortTaken
+from commands.uplift import NoExperiment
 from consent.accesses import AccessesUnavailable
 from consent.consent_record import ControllerInvalid
 from consent.dossier import DossierRefused
@@ -37,6 +38,7 @@ from profiles.store import ProfileStoreError
 from recommender.artifact import ArtifactInvalid
 from recommender.catalogue import CatalogueInvalid
 from recommender.decisions import DecisionsUnavailable
+from recommender.uplift import ExperimentInvalid
 from streams.admin import BrokerSilentError, TopicDiffersError, TopicMissingError
 from streams.dead_letters import ContentsNotKept
 from streams.folding import Unfoldable
@@ -63,6 +65,7 @@ _SAYABLE = (
     DossierRefused,
     EpochsUnreadable,
     EvidenceUnavailable,
+    ExperimentInvalid,
     HistoryBehind,
     HistoryDamaged,
     KeysUnreadable,
@@ -72,6 +75,7 @@ _SAYABLE = (
     LetterUnknown,
     LogError,
     LogNotFollowed,
+    NoExperiment,
     NoKept,
     NotReady,
     NotRectified,
