@@ -22,7 +22,8 @@ def person_features(facts: PersonalFacts, *, held: Mapping[str, Taking], at: int
     for service, taking in held.items():
         features[f"has:{service}"] = (_HOLDING_WEIGHT, (Cell(taking.at, taking.key, None),))
     since = at - _WINDOW_DAYS * DAY_MS
-    orders = [order.placed for order in facts.service.orders.values() if order.placed and order.placed.at >= since]
+    placed = (order.placed for order in facts.service.orders.values() if order.cancelled is None)
+    orders = [cell for cell in placed if cell is not None and cell.at >= since]
     features[f"orders:{_band(len(orders))}"] = (1.0, tuple(orders))
     _add_each(features, "category", ((c, ln.category) for c in orders for ln in c.value.lines if ln.category))
     contacts = (contact.started or contact.ended for contact in facts.service.contacts.values())

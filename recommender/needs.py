@@ -1,6 +1,7 @@
 """Which needs a person's facts speak of: each condition answers with the facts it rests on, or does not hold."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from profiles.cases import is_open
@@ -73,13 +74,30 @@ def needs_found(
                 break
             found.append(cells)
         else:
-            yield NeedFound(need, _evidence(found))
+            yield NeedFound(need, _evidence(need, found, service))
 
 
-def _evidence(found: list[Cells]) -> Evidence:
+def _evidence(need: Need, found: list[Cells], service: ServiceSection) -> Evidence:
     # The count is that of the first condition, which is what the words of the reason speak of.
-    cells = {(cell.at, cell.key) for cells in found for cell in _newest(cells)}
+    counted = [_newest(cells) for cells in found]
+    beside = (
+        cell for condition, cells in zip(need.when, counted, strict=True) for cell in _beside(condition, cells, service)
+    )
+    cells = {(cell.at, cell.key) for cell in (*chain.from_iterable(counted), *beside)}
     return Evidence(len(found[0]), tuple(key.hex() for _, key in sorted(cells, reverse=True)))
+
+
+def _beside(condition: Condition, counted: Cells, service: ServiceSection) -> Iterator[Cell[Any]]:
+    """What it takes beside the facts counted to see that they count."""
+    keys = {cell.key for cell in counted}
+    if condition.op == "delivered_late":
+        for order in service.orders.values():
+            if order.promised is not None and order.delivered is not None and order.delivered.key in keys:
+                yield order.promised
+    elif condition.op == "complained":
+        for case in service.cases.values():
+            if case.complaint is not None and case.complaint.key in keys:
+                yield from case.resolved[:1]
 
 
 def _newest(cells: Cells) -> Cells:
