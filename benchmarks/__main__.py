@@ -22,6 +22,7 @@ WORDS: Final = {
     "officer": "the officer's questions over a million consent acts",
     "rebuild": "history folded anew, compared, switched",
     "ledger": "a million consent acts put down, audited, proven",
+    "recommender": "the tournament on purchases of real people",
     "report": "write tables and pictures into docs/explanation/speed.md",
 }
 """Measurement -> what it is; each is the `main` of the module of that name."""

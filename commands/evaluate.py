@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -22,15 +22,18 @@ from commands.evaluate_input import (
     read_takings,
     takings_of,
 )
-from commands.evaluate_report import earned_of, said, table_of
+from commands.evaluate_report import TITLES, earned_of, said, table_of
 from commands.evaluate_times import moment_like
 from commands.output import JsonOption, console, emit
 from recommender.interactions import Interactions, interactions
+from recommender.rankers import lightfm_identity
 from recommender.tournament import Outcome, tournament
 from recommender.tournament import Progress as Told
 from recommender.tournament_split import split_for
 
-_ITEMS_MIN = 2
+_ITEMS_MIN: Final = 2
+COMPARED: Final = {lightfm_identity.LABEL: lightfm_identity.fit}
+"""Told beside the others; it could not be served."""
 
 
 def evaluate(
@@ -61,7 +64,7 @@ def evaluate(
         test_from=_moment(test_from),
     )
     with _progress() as told:
-        outcome = tournament(split, people_max=people_max, progress=told)
+        outcome = tournament(split, reported=COMPARED, people_max=people_max, progress=told)
     if json:
         emit(said(outcome, data=data, left=left))
         return
@@ -119,7 +122,8 @@ def _show(outcome: Outcome, *, data: Interactions, takings: Takings, left: Left)
         console.print(f"left out: {count:,} rows, {reason}" + (f" (first on lines {lines})" if lines else ""))
     console.print(f"judged on {outcome.how}\n")
     for task, verdict in outcome.verdicts.items():
-        console.print(table_of(task, verdict))
+        console.print(f"[bold]{TITLES[task]}[/]: {verdict.people:,} people, {verdict.answers:,} answers")
+        console.print(table_of(verdict))
         weights = outcome.recipe.repeat if task == "repeat" else outcome.recipe.new
         console.print(f"served: {earned_of(verdict, weights)}")
         if verdict.best is not None and verdict.difference is not None:

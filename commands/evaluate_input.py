@@ -128,7 +128,7 @@ class Table:
                     return place
         for name in names:
             for place, own in enumerate(words):
-                if name in own and set(own) - {name} <= _AROUND:
+                if name in own and set(own) <= {*names, *_AROUND}:
                     return place
         return None
 

@@ -7,15 +7,17 @@ from typing import Any, Final
 from rich.table import Column, Table
 
 from commands.evaluate_input import Left
+from commands.output import plain_table
 from recommender.interactions import Interactions
 from recommender.tournament import Outcome, Verdict
 from recommender.tournament_judging import Score, Task
 
 TITLES: Final[Mapping[Task, str]] = {
-    "repeat": "anything, repeats allowed",
-    "new": "only what the person never took",
+    "repeat": "Anything, repeats allowed",
+    "new": "Only what the person never took",
 }
-HEAD: Final = ("part", "validation", "NDCG@10", "HR@3", "P@10", "macro recall@3")
+HEAD: Final = ("part", "NDCG@10 (95 %)", "HR@3", "P@10", "recall@3")
+"""Recall in the first three is averaged over services, so that two that most people take are not all of it."""
 
 
 def said(outcome: Outcome, *, data: Interactions, left: Left) -> dict[str, Any]:
@@ -35,15 +37,13 @@ def said(outcome: Outcome, *, data: Interactions, left: Left) -> dict[str, Any]:
 
 def rows_of(verdict: Verdict) -> list[list[str]]:
     """The table of one task: each part, then what is served."""
-    rows = [[label, _told(verdict.validation.get(label)), *_figures(score)] for label, score in verdict.parts.items()]
-    return [*rows, ["served", "", *_figures(verdict.served)]]
+    return [[label, *_figures(score)] for label, score in [*verdict.parts.items(), ("served", verdict.served)]]
 
 
-def table_of(task: Task, verdict: Verdict) -> Table:
+def table_of(verdict: Verdict) -> Table:
     """The same to print; the best part and what is served stand out."""
     first, *others = HEAD
-    title = f"{TITLES[task]}: {verdict.people:,} people, {verdict.answers:,} answers"
-    table = Table(first, *(Column(name, justify="right") for name in others), title=title, title_justify="left")
+    table = plain_table(Column(first, no_wrap=True), *(Column(name, justify="right") for name in others))
     for row in rows_of(verdict):
         table.add_row(*row, style="bold" if row[0] in {verdict.best, "served"} else "")
     return table
@@ -61,7 +61,3 @@ def earned_of(verdict: Verdict, weights: Mapping[str, float]) -> str:
 def _figures(score: Score) -> list[str]:
     means = (score.hit_rate_at_3.mean, score.precision_at_10.mean, score.macro_recall_at_3)
     return [str(score.ndcg_at_10), *(f"{mean:.3f}" for mean in means)]
-
-
-def _told(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"

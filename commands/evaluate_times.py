@@ -17,9 +17,14 @@ _CLOCKS: Final = ("", " %H:%M", " %H:%M:%S", " %I:%M:%S %p")
 def moment_like(sample: Sequence[str]) -> Moment | None:
     """The way to read times by which most of the sample can be read, if half of it can."""
     ways: list[Moment] = [epoch, iso, *(_by_format(form + clock) for form in _FORMATS for clock in _CLOCKS)]
-    read = [sum(_readable(way, text) for text in sample) for way in ways]
-    most = max(read)
-    return lru_cache(100_000)(ways[read.index(most)]) if most * 2 > len(sample) else None
+    most, best = 0, ways[0]
+    for way in ways:
+        read = sum(_readable(way, text) for text in sample)
+        if read > most:
+            most, best = read, way
+        if read == len(sample):
+            break
+    return lru_cache(100_000)(best) if most * 2 > len(sample) else None
 
 
 def iso(text: str) -> int:

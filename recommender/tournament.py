@@ -91,9 +91,14 @@ def tournament(
     }
     wanted = {task: _of_those(weights, rankers) for task, weights in choice.weights.items()}
     passed, refused = gate(wanted, rankers, cases=test, alone=alone)
-    others = {label: fit(split.test.known) for label, fit in (reported or {}).items()}
-    for task, cases in test.items():
-        alone[task] |= {label: marks(told(cases.numbers), cases) for label, told in others.items()}
+    for label, fit in (reported or {}).items():
+        try:
+            told = fit(split.test.known)
+        except Unsuitable as error:
+            failed[label] = str(error)
+            continue
+        for task, cases in test.items():
+            alone[task][label] = marks(told(cases.numbers), cases)
     return Outcome(
         recipe=Recipe(parts=kept, repeat=passed.blend.repeat, new=passed.blend.new),
         how=split.how,

