@@ -5,7 +5,7 @@ import logging
 import msgspec
 import pytest
 
-from events.fact import decode_fact
+from events.fact import read_wire
 from events.position import Stream
 from events.pseudonyms import PSEUDONYM
 from streams.dead_letters import DeadLetter
@@ -33,7 +33,7 @@ def names_in(text: str) -> bool:
 def facts(worker: LetterWorld | World) -> list[str]:
     """The identities of everything on the log."""
     records = [record for at in range(PARTITIONS) for record in worker.log.records(FACTS, at)]
-    return [decode_fact(record.value).identity for record in records]
+    return [read_wire(record.value).identity for record in records]
 
 
 @pytest.mark.parametrize("case", [case for case in ALL if case.intake], ids=lambda case: case.name)

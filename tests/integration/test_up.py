@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import redis
 
+from commands.sealing import history_of
 from commands.settings import settings_of
 from embedded.ports import LOOPBACK
-from events.history import History
 from tests.asking import answered
 from tests.builders import event, money
 from tests.installation import installation_in
@@ -63,7 +63,6 @@ def followed(run: Up, data: Path) -> list[int]:
 
 def test_what_was_acknowledged_outlives_ctrl_c_and_a_killed_supervisor_leaves_nothing(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    history = History(settings_of(data=data).history)
     with up(tmp_path) as run, ExitStack() as closing:
         ready = run.ready()
         assert ready.keys() == {"api", "kafka", "redis", "keys"}
@@ -84,7 +83,8 @@ def test_what_was_acknowledged_outlives_ctrl_c_and_a_killed_supervisor_leaves_no
         assert alive(family) == set()
         assert not run.ready_file.exists()
 
-    assert len({fact.event_key for _, fact in history.facts(epochs=[1])}) == 450
+    archived = history_of(settings_of(data=data)).facts(epochs=[1])
+    assert len({fact.event_key for _, fact in archived}) == 450
 
     with up(tmp_path) as run, ExitStack() as closing:
         ready = run.ready()

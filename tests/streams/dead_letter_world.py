@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from consent.memory_holds import MemoryHolds
 from events.admission import Door
-from events.fact import Fact, encode_fact
+from events.fact import Fact
+from events.memory_body_keys import MemoryBodyKeys
 from events.memory_log import MemoryLog
 from events.partitioning import partition_of
 from events.position import Checkpoint, Stream
@@ -25,6 +26,7 @@ from streams.memory_dead_letters import MemoryDeadLetters
 from streams.relay import Relay
 from streams.settling import settlers
 from tests.builders import ADMISSION, NOW, PARTITIONS, admitted, pseudonym, raw
+from tests.sealing.keys import sealing_over
 from tests.streams.memory_settling import SettledHolds, SettledLetters
 from tests.waiting import eventually
 
@@ -39,7 +41,8 @@ class LetterWorld:
     def __init__(self, *, letters: MemoryDeadLetters | None = None, store: MemoryStore | None = None) -> None:
         self.now = NOW
         self.store = store or MemoryStore(partitions=PARTITIONS)
-        self.log = MemoryLog(topic=EVENTS, partitions=PARTITIONS, clock=lambda: self.now)
+        self.sealing = sealing_over(MemoryBodyKeys())
+        self.log = MemoryLog(topic=EVENTS, partitions=PARTITIONS, clock=lambda: self.now, sealing=self.sealing)
         self.letters = letters or MemoryDeadLetters()
         self.holds = MemoryHolds(partitions=PARTITIONS)
         self.candidates: list[bytes] = []
@@ -63,6 +66,7 @@ class LetterWorld:
                 candidates=lambda fact, _position: (fact.event_key,),
                 clock=lambda: self.now,
                 partitions=PARTITIONS,
+                sealing=self.sealing,
             )
         return AdmitWork(
             admission=ADMISSION, door=self.door, log=self.log, undertaker=undertaker, clock=lambda: self.now
@@ -82,9 +86,8 @@ class LetterWorld:
     async def write(self, some: Fact) -> int:
         """A fact straight on the log."""
         placed = admitted(some)
-        return await self.log.publish(
-            topic=EVENTS, key=some.identity.encode(), value=encode_fact(some), partition=placed.partition
-        )
+        [value] = self.sealing.seal([some])
+        return await self.log.publish(topic=EVENTS, key=some.identity.encode(), value=value, partition=placed.partition)
 
     async def work(self) -> None:
         """Take up whatever stands on both topics, and publish what follows."""
@@ -139,6 +142,7 @@ class LetterWorld:
                 "events_topic": EVENTS,
                 "partitions": PARTITIONS,
                 "clock": lambda: self.now,
+                "sealing": self.sealing,
                 "wait_s": 5.0,
                 **changed,
             }

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from consent.holds import hold_of
-from events.fact import decode_fact, encode_fact
+from events.fact import encode_fact
 from events.identity import Linked
 from events.partitioning import partition_of
 from streams.dead_letters import DeadLetter
@@ -90,7 +90,7 @@ def others_of(world: LetterWorld, subject: str) -> list[str]:
     """To whom an identity was linked, in the order of the log."""
     name = pseudonym(subject).encode()
     records = [record for at in range(PARTITIONS) for record in world.log.records(EVENTS, at) if record.key == name]
-    bodies = [decode_fact(record.value).body for record in records]
+    bodies = [each.fact().body for each in world.sealing.look_up([record.value for record in records])]
     return [body.other for body in bodies if isinstance(body, Linked)]
 
 
