@@ -77,7 +77,7 @@ def permit_at(facts: Facts, *, purpose: str, at: int, rules: Rules, held: Mappin
     person_of: dict[str, str] = {}
     fields: dict[str, frozenset[str]] = {}
     refused = 0
-    for view in _views(facets, held, at=at, rules=rules):
+    for view in views_of(facets, held, at=at, rules=rules):
         if _answer(view, purpose, at):
             person_of.update(dict.fromkeys(view.members, view.canonical))
             fields[view.canonical] = frozenset(field for field in _OF_FIELDS if _answer(view, field, at))
@@ -173,9 +173,10 @@ def _replayed(facts: Facts) -> _Replayed:
     return facets, closed, erased
 
 
-def _views(
+def views_of(
     facets: Mapping[str, Facet], held: Mapping[str, frozenset[str]], *, at: int, rules: Rules
 ) -> Iterator[PersonView]:
+    """Every person of the identities, each once, as of `at` (ms); `held` as for `permitted_facts`."""
     for group in _groups(facets):
         loaded = {
             identity: Loaded(facets.get(identity, _NOTHING), held.get(identity, frozenset())) for identity in group
