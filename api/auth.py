@@ -101,7 +101,7 @@ ROUTES: Final[Mapping[tuple[str, str], Access]] = {
     ("POST", "/v1/events"): _for(Role.INGEST, body_max=BATCH_BYTES_MAX),
     ("POST", "/v1/customers/lookup"): _for(Role.AGENT, Role.PRIVACY, body_max=SMALL_BODY),
     ("GET", "/v1/customers/{ref}"): _for(Role.AGENT, Role.PRIVACY, query=("after",)),
-    ("GET", "/v1/customers/{ref}/suggestions"): _for(Role.AGENT, query=("k", "channel", "after")),
+    ("GET", "/v1/customers/{ref}/suggestions"): _for(Role.AGENT, query=("k", "channel", "intent", "after")),
     ("GET", "/v1/customers/{ref}/consents"): _for(Role.AGENT, Role.PRIVACY, query=("after",)),
     ("POST", "/v1/customers/{ref}/consents"): _for(Role.AGENT, Role.PRIVACY, query=("after",), body_max=SMALL_BODY),
     ("GET", "/v1/customers/{ref}/outreach"): _for(Role.AGENT, Role.PRIVACY, query=("after",)),
