@@ -112,6 +112,17 @@ async def test_without_consent_history_changes_no_byte_of_the_answer_or_its_head
     assert await answered(world, history) == plain
 
 
+async def test_the_intent_of_the_contact_is_kept_and_raises_what_it_is_about(world: World) -> None:
+    calm, about = (await world.suggestions(k=3)).json(), (await world.suggestions(k=3, intent="fees")).json()
+
+    assert (calm["intent"], about["intent"]) == (None, "fees")
+    assert about["suggestions"][0]["service"] == "auto-repayment"
+    assert about["suggestions"][0]["factors"]["context"] == 3.0
+    kept = await world.services.decisions.get(about["decision"])
+    assert kept is not None
+    assert world.services.receipts.inputs_of(kept).question.intent == "fees"
+
+
 async def test_an_open_complaint_only_removes(world: World) -> None:
     before = (await world.suggestions(k=50)).json()
     await world.happened(complaint())
@@ -123,7 +134,9 @@ async def test_an_open_complaint_only_removes(world: World) -> None:
     assert {entry["because"] for entry in after["withheld"]} >= {"nothing to sell while a complaint is open"}
 
 
-@pytest.mark.parametrize("params", [{"k": 0}, {"k": 51}, {"k": "many"}, {"k": -1}, {"k": "٣"}, {"channel": "a b"}])
+@pytest.mark.parametrize(
+    "params", [{"k": 0}, {"k": 51}, {"k": "many"}, {"k": -1}, {"k": "٣"}, {"channel": "a b"}, {"intent": "a b"}]
+)
 async def test_what_cannot_be_asked_is_refused(world: World, params: dict[str, Any]) -> None:
     answer = await world.suggestions(**params)
 

@@ -25,7 +25,7 @@ from recommender.suggestion import (
     bucket_start,
     render,
 )
-from tests.builders import DAY, HOUR, NOW, complaint, fact, purchased
+from tests.builders import DAY, HOUR, NOW, complaint, fact, linked, purchased
 from tests.recommender.worlds import CODE, KEY, agreed, answer, catalogue_of, person, services, subscribed
 
 DEFAULT = load_catalogue()
@@ -50,6 +50,15 @@ def at(now: int, *, who: SuggestionInput = NOBODY, k: int = 3, channel: str | No
 def declined(service: str, *, days_ago: int) -> Fact:
     when = NOW - days_ago * DAY
     return fact("feedback.suggestion_answered", at=when, decision="d", service=service, answer="declined")
+
+
+def ignored(service: str, *, days_ago: int) -> Fact:
+    when = NOW - days_ago * DAY
+    return fact("feedback.suggestion_answered", at=when, decision="d", service=service, answer="ignored")
+
+
+def described(**attributes: str | bool) -> Fact:
+    return fact("identity.described", at=NOW - DAY, attributes=attributes)
 
 
 def presented(service: str, *, hours_ago: int) -> Fact:
@@ -119,6 +128,69 @@ def test_what_was_declined_rests_for_thirty_days_with_and_without_consent() -> N
 def test_what_was_told_rests_for_a_day() -> None:
     assert stage_of(asked(presented("recipe-box", hours_ago=20)), "recipe-box") == "suitable"
     assert "recipe-box" in services(asked(presented("recipe-box", hours_ago=30), k=50))
+
+
+def test_each_service_rests_as_long_as_the_catalogue_says() -> None:
+    catalogue = catalogue_of("a", "b", a={"declined_rest_days": 90, "told_rest_days": 3})
+    facts = [declined(each, days_ago=60) for each in ("a", "b")]
+    seen = [presented(each, hours_ago=40) for each in ("a", "b")]
+
+    for consent in ([], CONSENT):
+        assert services(asked(*consent, *facts, catalogue=catalogue)) == ["b", "else"]
+        assert services(asked(*consent, *seen, catalogue=catalogue)) == ["b", "else"]
+
+
+def test_what_was_ignored_rests_longer_than_what_was_only_told() -> None:
+    for consent in ([], CONSENT):
+        lately = asked(*consent, ignored("recipe-box", days_ago=6))
+        assert stage_of(lately, "recipe-box") == "suitable"
+        assert "recipe-box" in services(asked(*consent, ignored("recipe-box", days_ago=8), k=50))
+
+
+def test_a_message_that_was_ignored_rests_its_service() -> None:
+    sent = fact("outreach.sent", at=NOW - 5 * DAY, outreach="0-a", trigger="t", service="recipe-box")
+    unheard = fact("outreach.answered", at=NOW - 4 * DAY, outreach="0-a", answer="ignored")
+
+    assert stage_of(asked(sent, unheard), "recipe-box") == "suitable"
+    assert "recipe-box" in services(asked(sent, k=50))
+
+
+def test_nothing_is_sold_to_a_person_in_arrears_with_and_without_consent() -> None:
+    for consent in ([], CONSENT):
+        calm, owing = asked(*consent, k=50), asked(*consent, described(arrears=True), k=50)
+
+        assert [each for each in services(calm) if not DEFAULT.by_id[each].upsell] == services(owing)
+        assert {entry.because for entry in owing.withheld} >= {"nothing to sell while payments are overdue"}
+        assert asked(*consent, described(arrears=False), k=50).withheld == calm.withheld
+
+
+def test_arrears_of_one_identity_stand_whatever_another_says() -> None:
+    link = linked("app:42", "card:7", at=NOW - 300 * DAY)
+    owing = fact("identity.described", identity="card:7", at=NOW - 2 * DAY, attributes={"arrears": True})
+
+    assert stage_of(asked(*CONSENT, *link, owing, described(arrears=False)), "savings-plan") == "suitable"
+
+
+def test_a_service_of_a_region_is_for_those_who_are_known_to_live_there() -> None:
+    catalogue = catalogue_of("a", "north", "coast", north={"regions": ["north"]}, coast={"regions": ["north", "south"]})
+
+    def offered(*facts: Fact) -> list[str]:
+        return services(asked(*facts, catalogue=catalogue))
+
+    assert offered(*CONSENT, described(region="north")) == ["a", "coast", "north", "else"]
+    assert offered(*CONSENT, described(region="south")) == ["a", "coast", "else"]
+    assert offered(*CONSENT, described(region="west")) == ["a", "else"]
+    assert offered(*CONSENT) == ["a", "else"]
+    assert offered(*CONSENT, described(region=True)) == ["a", "else"]
+
+
+def test_without_consent_nobody_is_told_apart_by_where_they_live() -> None:
+    catalogue = catalogue_of("a", "north", north={"regions": ["north"]})
+    profile = agreed(PROFILE)
+
+    assert asked(*profile, described(region="north"), catalogue=catalogue) == asked(catalogue=catalogue)
+    because = {entry.service: entry.because for entry in asked(catalogue=catalogue).withheld}
+    assert because == {"north": "not offered in their region"}
 
 
 def test_what_was_taken_is_not_offered_again_until_it_was_ended() -> None:
