@@ -21,12 +21,18 @@ from profiles.codec import encode_facet
 from profiles.facet import Facet
 from profiles.fold import fold
 from recommender.artifact import Artifact, make_artifact
+from recommender.blend import Blend
+from recommender.calibration import Calibration, Curve
 from recommender.catalogue import Catalogue, load_catalogue
+from recommender.manifest import Calibrated
+from recommender.rankers.registry import RANKERS
+from recommender.served import CALIBRATION, RANKER
 
 LINKED: Final = 0.1
 """Share of people with a second identity."""
 CATEGORIES: Final = 50
 _DAY: Final = 24 * 3600 * 1000
+_NEAR: Final = 50
 _SHAPES: Final = 500
 """People who differ in what they did; the others are like one of them."""
 
@@ -49,36 +55,84 @@ def write_catalogue(catalogue: Catalogue, path: Path) -> None:
 
 
 def artifact_of(catalogue: Catalogue, *, dimensions: int = 32, seed: int = 1) -> Artifact:
-    """A model of random numbers: what it costs to ask does not depend on what it learnt."""
+    """A blend of four parts of random numbers: what it costs to ask does not depend on what it learnt."""
     rng = np.random.default_rng(seed)
     n = len(catalogue.services)
     features = (
-        "everyone",
-        *(f"orders:{band}" for band in ("none", "one", "few", "many")),
         *(f"category:c{number}" for number in range(CATEGORIES)),
-        *(f"has:{service}" for service in sorted(catalogue.by_id)),
+        *(f"orders:{band}" for band in ("few", "many", "none", "one")),
     )
+    blend = _blend(rng, n, len(features), dimensions)
+    line = Curve(intercept=-3.0, slope=1.0, activity=0.2, at=np.array([-4.0, -2.0]), log_odds=np.array([-5.0, -1.0]))
+    learnt = Calibration(repeat=line, new=line, general=line, services=np.ones(n))
     return make_artifact(
         arrays={
-            "items": rng.normal(size=(n, dimensions)),
-            "biases": rng.normal(size=n),
-            "features": rng.normal(size=(len(features), dimensions)),
             "popularity": rng.integers(1, 1000, n),
-            "companions": rng.integers(0, 50, (n, n)),
+            "having": rng.integers(1, 50_000, len(features)),
+            **_counts(rng, "companions", n, n),
+            **_counts(rng, "traits", len(features), n),
+            **{f"{RANKER}.{name}": array for name, array in blend.arrays().items()},
+            **{f"{CALIBRATION}.{name}": array for name, array in learnt.arrays().items()},
         },
         code=VERSION,
         catalogue=catalogue.hash,
-        ranker="lightfm",
+        policy="",
+        ranker="blend",
         gate="made for a benchmark",
         window=None,
         cut_off=None,
         examples=1,
         people=100_000,
         plan={},
+        parts={},
+        left_out={},
         metrics={},
+        calibrated=Calibrated(on="nothing"),
         services=tuple(sorted(catalogue.by_id)),
         features=features,
     )
+
+
+def _blend(rng: np.random.Generator, n: int, f: int, dimensions: int) -> Blend:
+    near = np.sort(rng.integers(0, n, (n, _NEAR)), axis=1).astype(np.int32)
+    few, shares = rng.random(n) * 1e-6, rng.random(n) / n
+
+    def drawn(*shape: int) -> Any:
+        return rng.normal(size=shape).astype(np.float32)
+
+    arrays: dict[str, dict[str, Any]] = {
+        "item_knn": {
+            "starts": np.arange(n + 1) * _NEAR,
+            "near": near.ravel(),
+            "cosine": rng.random(n * _NEAR),
+            "otherwise": few,
+        },
+        "own_frequency": {"otherwise": few, "half_life_days": np.array([60.0])},
+        "segment_popularity": {"everyone": shares, "rates": rng.random((f, n)) / n},
+        "lightfm": {
+            "items": drawn(n, dimensions),
+            "biases": drawn(n),
+            "having": drawn(n, dimensions),
+            "features": drawn(f, dimensions),
+            "nobody": drawn(dimensions),
+        },
+    }
+    worth = dict.fromkeys(arrays, 0.25)
+    return Blend(
+        parts={label: RANKERS[label].from_arrays(own) for label, own in arrays.items()},
+        repeat=worth,
+        new=worth | {"own_frequency": 0.1},
+    )
+
+
+def _counts(rng: np.random.Generator, name: str, rows: int, columns: int) -> dict[str, Any]:
+    of_row = min(200, columns)
+    found = [np.sort(rng.permutation(columns)[:of_row]) for _ in range(rows)]
+    return {
+        f"{name}.starts": np.arange(rows + 1, dtype=np.int32) * of_row,
+        f"{name}.columns": np.concatenate(found).astype(np.int32),
+        f"{name}.counts": rng.integers(5, 500, rows * of_row).astype(np.int32),
+    }
 
 
 def seed_people(

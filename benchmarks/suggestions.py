@@ -123,7 +123,7 @@ def _answer(port: int, path: str, *, key: str) -> bytes:
     """A personal answer of ours, by the model that was published."""
     response = httpx.get(f"http://{LOOPBACK}:{port}{path}", headers={"Authorization": f"Bearer {key}"})
     said = response.json()
-    if response.status_code != httpx.codes.OK or (said["mode"], said["ranker"]) != ("personal", "lightfm"):
+    if response.status_code != httpx.codes.OK or (said["mode"], said["ranker"]) != ("personal", "blend"):
         raise RuntimeError(f"the route does not do its whole work: {response.text[:300]}")
     return response.content
 

@@ -22,14 +22,16 @@ from events.history import History
 from profiles.redis_store import RedisStore
 from recommender.catalogue import load_catalogue
 from recommender.model_store import ModelStore
-from recommender.training import Progress as Told
-from recommender.training import Trained, quiet
+from recommender.training import Trained
 from recommender.training import train as train_on_history
+from recommender.training_making import Progress as Told
+from recommender.training_making import quiet
 
 app = typer.Typer(name="models", no_args_is_help=True, help="Trained models.")
 
 DataOption = Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")]
 
+_JUDGED = {"repeat": "own order, anything", "new": "own order, what is new", "served": "what is served"}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 
 
@@ -77,7 +79,7 @@ def roll_back(name: Annotated[str, typer.Argument(metavar="MODEL")], *, data: Da
 
 
 def _train_shown(settings: Settings) -> None:
-    columns = (TextColumn("{task.description:10}"), BarColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description:40}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         tasks: dict[str, Any] = {}
 
@@ -87,10 +89,13 @@ def _train_shown(settings: Settings) -> None:
 
         said = _said(_train(settings, told))
     console.print(f"model [bold]{said['model']}[/] by {said['ranker']}: {said['gate']}")
-    table = Table("ranker", "NDCG@10", "HR@3", "people")
-    for ranker, metrics in said["metrics"].items():
-        figures = (f"{metrics['ndcg_at_10']:.3f}", f"{metrics['hit_rate_at_3']:.3f}", str(metrics["people"]))
-        table.add_row(ranker, *figures)
+    table = Table("ranker", "judged by", "NDCG@10", "95 %", "HR@3", "people")
+    for ranker, tasks in said["metrics"].items():
+        for task, metrics in tasks.items():
+            ndcg, hits = metrics["ndcg_at_10"], metrics["hit_rate_at_3"]
+            interval = f"{ndcg['low']:.3f} to {ndcg['high']:.3f}"
+            figures = (f"{ndcg['value']:.3f}", interval, f"{hits['value']:.3f}", str(metrics["people"]))
+            table.add_row(ranker, _JUDGED[task], *figures)
     console.print(table)
     console.print(f"{said['people_permitted']} people permitted, {said['people_refused']} left out")
 
@@ -130,7 +135,10 @@ async def held_now(settings: Settings, history: History, *, name: str) -> dict[s
 
 def _said(trained: Trained) -> dict[str, Any]:
     manifest = trained.artifact.manifest
-    metrics = {name: figures.model_dump() for name, figures in manifest.metrics.items()}
+    metrics = {
+        name: {task: figures.model_dump() for task, figures in tasks.items()}
+        for name, tasks in manifest.metrics.items()
+    }
     own = {"model": trained.artifact.name, "ranker": manifest.ranker, "gate": manifest.gate, "metrics": metrics}
     return own | {name: value for name, value in trained.record.items() if name != "artifact"}
 

@@ -5,27 +5,35 @@ refused people it was trained.
 """
 
 import io
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from events.fact import describe
-from events.shape import Code, Natural, Shape
 from recommender.canonical import canonical_json, content_hash
 from recommender.catalogue import Catalogue
+from recommender.manifest import ARTIFACT_FORMAT, Calibrated, Manifest
 
-ARTIFACT_FORMAT: Final = 1
-NORM_MAX: Final = 100.0
-"""A representation longer than this did not converge."""
+MAGNITUDE_MAX: Final = {"<f4": 1e3, "<f8": 1e12}
+"""No weight or representation (single precision), no count (double) of a model that converged comes near this."""
 MANIFEST: Final = "manifest.json"
+POPULARITY: Final = "popularity"
+"""The ranker that looks at no person, and the array it goes by."""
+BLEND: Final = "blend"
+"""The ranker of several parts."""
 
-RankerName = Literal["popularity", "lightfm"]
+Arrays = Mapping[str, npt.NDArray[Any]]
 Floats = npt.NDArray[np.float32]
+
+_TYPES: Final = frozenset(np.dtype(name) for name in ("<f4", "<f8", "<i4", "<i8", "|b1"))
+_ARRAY: Final = re.compile(r"[a-z][a-z0-9_@=.-]{0,100}")
 
 
 class ArtifactInvalid(Exception):
@@ -44,49 +52,41 @@ class ArtifactUnfit(ArtifactInvalid):
     """The arrays do not fit together, or hold numbers that no converged model has."""
 
 
-class Metrics(Shape):
-    """How one ranker did on the temporal split: mean NDCG@10, share of people with a hit in the first three."""
-
-    ndcg_at_10: float
-    hit_rate_at_3: float
-    people: Natural
-    targets: Natural
+class ArtifactOutdated(ArtifactInvalid):
+    """An earlier version of the program wrote it, in a form that is not read any more."""
 
 
-class Manifest(Shape):
-    """What the arrays are and where they come from. Times are ms; `arrays` maps a file to the hash of its bytes."""
+class Counts:
+    """Counts by row and column of which most are too small to be kept: those are 0."""
 
-    format: Literal[1]
-    code: str
-    catalogue: str
-    ranker: RankerName
-    gate: str
-    window: tuple[Natural, Natural] | None
-    cut_off: Natural | None
-    examples: Natural
-    people: Natural
-    plan: dict[str, int | float]
-    metrics: dict[RankerName, Metrics]
-    services: tuple[Code, ...]
-    features: Annotated[tuple[str, ...], Field(max_length=1_000_000)]
-    arrays: dict[str, str]
+    def __init__(self, *, starts: npt.NDArray[Any], columns: npt.NDArray[Any], counts: npt.NDArray[Any]) -> None:
+        self._starts, self._columns, self._counts = starts, columns, counts
+
+    def item(self, row: int, column: int) -> int:
+        """The count."""
+        return int(self.of(row, np.array([column]))[0])
+
+    def of(self, row: int, columns: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The counts of a row in some columns."""
+        here = slice(self._starts.item(row), self._starts.item(row + 1))
+        known, counts = self._columns[here], self._counts[here]
+        if not len(known):
+            return np.zeros(len(columns), np.int32)
+        places = np.minimum(known.searchsorted(columns), len(known) - 1)
+        return np.where(known[places] == columns, counts[places], 0)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Artifact:
-    """A model ready to serve.
+    """A model ready to serve: arrays by name. Those of the `ranker` and of the `calibration` begin with that and a dot.
 
-    Shapes, with n services, f features and d dimensions: `items` n×d, `biases` n, `features` f×d, `popularity` n
-    (people who took the service), `companions` n×n (of those who had the row's service, how many took the column's
-    later).
+    With n services and f features there are always `popularity` (n: people who took the service) and, as sparse rows,
+    `companions` (n x n: of those who had the row's service, how many took the column's later) and `traits` (f x n: of
+    those with the row's feature, how many took the column's service), with `having` (f: how many have the feature).
     """
 
     manifest: Manifest
-    items: Floats
-    biases: Floats
-    features: Floats
-    popularity: Floats
-    companions: Floats
+    arrays: Arrays
 
     @cached_property
     def name(self) -> str:
@@ -103,16 +103,34 @@ class Artifact:
         """Feature -> row."""
         return {feature: row for row, feature in enumerate(self.manifest.features)}
 
+    @property
+    def popularity(self) -> npt.NDArray[Any]:
+        """People who took each service."""
+        return self.arrays[POPULARITY]
 
-ARRAYS: Final = ("items", "biases", "features", "popularity", "companions")
+    @cached_property
+    def companions(self) -> Counts:
+        """Of those who had the row's service, how many took the column's later."""
+        return self._counts("companions")
+
+    @cached_property
+    def traits(self) -> Counts:
+        """Of those with the row's feature, how many took the column's service."""
+        return self._counts("traits")
+
+    def part(self, name: str) -> dict[str, npt.NDArray[Any]]:
+        """The arrays of one part, by their names within it."""
+        return {key.removeprefix(f"{name}."): array for key, array in self.arrays.items() if key.startswith(f"{name}.")}
+
+    def _counts(self, name: str) -> Counts:
+        return Counts(**self.part(name))
 
 
-def make_artifact(*, arrays: Mapping[str, npt.ArrayLike], **said: Any) -> Artifact:
+def make_artifact(*, arrays: Arrays, **said: Any) -> Artifact:
     """An artifact of arrays and what the manifest says of them; ArtifactUnfit where they do not fit together."""
-    plain = {name: np.ascontiguousarray(arrays[name], dtype="<f4") for name in ARRAYS}
-    hashes = {f"{name}.npy": content_hash(array_bytes(plain[name])) for name in ARRAYS}
-    manifest = Manifest(format=ARTIFACT_FORMAT, arrays=hashes, **said)
-    artifact = Artifact(manifest=manifest, **plain)
+    plain = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
+    hashes = {f"{name}.npy": content_hash(array_bytes(array)) for name, array in plain.items()}
+    artifact = Artifact(manifest=Manifest(format=ARTIFACT_FORMAT, arrays=hashes, **said), arrays=plain)
     check_fit(artifact)
     return artifact
 
@@ -120,28 +138,41 @@ def make_artifact(*, arrays: Mapping[str, npt.ArrayLike], **said: Any) -> Artifa
 def untrained(catalogue: Catalogue, *, code: str) -> Artifact:
     """The artifact before the first training: nothing is known, so the catalogue's starting evidence decides."""
     count = len(catalogue.services)
-    shapes = {"items": (count, 0), "biases": (count,), "features": (0, 0), "popularity": (count,)}
-    arrays = {name: np.zeros(shape) for name, shape in {**shapes, "companions": (count, count)}.items()}
     return make_artifact(
-        arrays=arrays,
+        arrays={
+            POPULARITY: np.zeros(count, np.int64),
+            "having": np.zeros(0, np.int64),
+            **no_counts("companions", count),
+            **no_counts("traits", 0),
+        },
         code=code,
         catalogue=catalogue.hash,
-        ranker="popularity",
+        policy="",
+        ranker=POPULARITY,
         gate="not trained yet",
         window=None,
         cut_off=None,
         examples=0,
         people=0,
         plan={},
+        parts={},
+        left_out={},
         metrics={},
+        calibrated=Calibrated(on="nothing"),
         services=tuple(sorted(catalogue.by_id)),
         features=(),
     )
 
 
+def no_counts(name: str, rows: int) -> Arrays:
+    """The arrays of so many rows without any count."""
+    nothing = np.zeros(0, np.int32)
+    return {f"{name}.starts": np.zeros(rows + 1, np.int32), f"{name}.columns": nothing, f"{name}.counts": nothing}
+
+
 def encode_artifact(artifact: Artifact) -> dict[str, bytes]:
     """File name -> bytes."""
-    files = {f"{name}.npy": array_bytes(getattr(artifact, name)) for name in ARRAYS}
+    files = {f"{name}.npy": array_bytes(array) for name, array in artifact.arrays.items()}
     return {**files, MANIFEST: canonical_json(artifact.manifest.model_dump(mode="json"))}
 
 
@@ -151,17 +182,14 @@ def decode_artifact(files: Mapping[str, bytes], *, name: str) -> Artifact:
         raise ArtifactMissing(f"{MANIFEST} is missing")
     if content_hash(files[MANIFEST]) != name:
         raise ArtifactCorrupt(f"{MANIFEST} is not the one the artifact is named by")
-    try:
-        manifest = Manifest.model_validate_json(files[MANIFEST])
-    except ValidationError as error:
-        raise ArtifactUnfit(f"{MANIFEST}: {describe(error)}") from None
-    arrays = {array: _read_array(f"{array}.npy", files, manifest) for array in ARRAYS}
-    artifact = Artifact(manifest=manifest, **arrays)
+    manifest = _manifest(files[MANIFEST])
+    arrays = {file.removesuffix(".npy"): _read_array(file, files, manifest) for file in sorted(manifest.arrays)}
+    artifact = Artifact(manifest=manifest, arrays=arrays)
     check_fit(artifact)
     return artifact
 
 
-def array_bytes(array: Floats) -> bytes:
+def array_bytes(array: npt.NDArray[Any]) -> bytes:
     """The array as an `.npy` file."""
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, array, version=(1, 0), allow_pickle=False)
@@ -169,33 +197,61 @@ def array_bytes(array: Floats) -> bytes:
 
 
 def check_fit(artifact: Artifact) -> None:
-    """ArtifactUnfit unless shapes agree with the manifest, all numbers are finite and no representation is too long."""
+    """ArtifactUnfit unless names, shapes and types agree with the manifest and all numbers are such as a model has.
+
+    Whether the arrays of the ranker make one is for `recommender.served` to say.
+    """
     n, f = len(artifact.manifest.services), len(artifact.manifest.features)
-    d = artifact.items.shape[1] if artifact.items.ndim == 2 else -1
-    wanted = {"items": (n, d), "biases": (n,), "features": (f, d), "popularity": (n,), "companions": (n, n)}
-    for name, shape in wanted.items():
-        array: Floats = getattr(artifact, name)
-        if array.shape != shape:
-            raise ArtifactUnfit(f"{name} has shape {array.shape} where {shape} is needed")
-        if not np.isfinite(array).all():
-            raise ArtifactUnfit(f"{name} holds numbers that are not finite")
-    for name in ("items", "features"):
-        norms = np.linalg.norm(getattr(artifact, name), axis=1)
-        if norms.size and float(norms.max()) > NORM_MAX:
-            raise ArtifactUnfit(f"{name} holds a representation longer than {NORM_MAX}")
-    if bool((artifact.popularity < 0).any() or (artifact.companions < 0).any()):
-        raise ArtifactUnfit("a count is negative")
+    for name, array in artifact.arrays.items():
+        if not _ARRAY.fullmatch(name) or array.dtype not in _TYPES:
+            raise ArtifactUnfit(f"{name[:80]!r} is no name of an array, or {array.dtype} no type of one")
+        if array.dtype.kind == "f" and array.size and not np.abs(array).max() < MAGNITUDE_MAX[array.dtype.str]:
+            raise ArtifactUnfit(f"{name} holds numbers that are not finite, or that no model has")
+    for name, shape in ((POPULARITY, (n,)), ("having", (f,))):
+        array = _needed(artifact, name)
+        if array.shape != shape or (array < 0).any():
+            raise ArtifactUnfit(f"{name} has shape {array.shape} where {shape} is needed, or a negative count")
+    _check_counts(artifact, "companions", rows=n, columns=n)
+    _check_counts(artifact, "traits", rows=f, columns=n)
 
 
-def _read_array(file: str, files: Mapping[str, bytes], manifest: Manifest) -> Floats:
+def _check_counts(artifact: Artifact, name: str, *, rows: int, columns: int) -> None:
+    starts, column, counts = (_needed(artifact, f"{name}.{part}") for part in ("starts", "columns", "counts"))
+    if any(array.dtype.kind != "i" or array.ndim != 1 for array in (starts, column, counts)):
+        raise ArtifactUnfit(f"{name} is no table of counts")
+    if len(starts) != rows + 1 or starts[0] != 0 or (np.diff(starts) < 0).any():
+        raise ArtifactUnfit(f"{name} has not {rows} rows")
+    if not starts[-1] == len(column) == len(counts) or (counts < 0).any():
+        raise ArtifactUnfit(f"{name} holds other counts than it has columns, or a negative one")
+    places = column.astype(np.int64) + np.repeat(np.arange(rows), np.diff(starts)) * columns
+    if len(column) and (column.min() < 0 or column.max() >= columns or (np.diff(places) <= 0).any()):
+        raise ArtifactUnfit(f"{name} has columns that are not {columns}, or not in order")
+
+
+def _needed(artifact: Artifact, name: str) -> npt.NDArray[Any]:
+    if name not in artifact.arrays:
+        raise ArtifactUnfit(f"{name} is missing")
+    return artifact.arrays[name]
+
+
+def _manifest(raw: bytes) -> Manifest:
+    try:
+        written = json.loads(raw)["format"]
+        if written != ARTIFACT_FORMAT:
+            raise ArtifactOutdated(f"the model is written in format {written}: train again")
+        return Manifest.model_validate_json(raw)
+    except ValidationError as error:
+        raise ArtifactUnfit(f"{MANIFEST}: {describe(error)}") from None
+    except (ValueError, TypeError, KeyError):
+        raise ArtifactUnfit(f"{MANIFEST} is no manifest") from None
+
+
+def _read_array(file: str, files: Mapping[str, bytes], manifest: Manifest) -> npt.NDArray[Any]:
     if file not in files:
         raise ArtifactMissing(f"{file} is missing")
-    if content_hash(files[file]) != manifest.arrays.get(file):
+    if content_hash(files[file]) != manifest.arrays[file]:
         raise ArtifactCorrupt(f"{file} is cut short or altered")
     try:
-        array = np.lib.format.read_array(io.BytesIO(files[file]), allow_pickle=False)
+        return np.asarray(np.lib.format.read_array(io.BytesIO(files[file]), allow_pickle=False))
     except (ValueError, EOFError) as error:
         raise ArtifactCorrupt(f"{file} is not an array") from error
-    if array.dtype != np.dtype("<f4"):
-        raise ArtifactUnfit(f"{file} holds {array.dtype} where float32 is needed")
-    return np.asarray(array, dtype=np.float32)

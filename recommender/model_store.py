@@ -12,6 +12,7 @@ from typing import Final
 from events.durable_files import replace_durably, sync_folder, write_durably
 from recommender.artifact import Artifact, ArtifactInvalid, ArtifactMissing, decode_artifact, encode_artifact
 from recommender.canonical import canonical_json
+from recommender.served import served_by
 
 CURRENT: Final = "current"
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
@@ -66,7 +67,7 @@ class ModelStore:
         return name
 
     def load(self, name: str) -> Artifact:
-        """The artifact, every file checked against its hash; a subclass of ArtifactInvalid otherwise."""
+        """The artifact, each file as its hash says and fit to serve; a subclass of ArtifactInvalid otherwise."""
         folder = self._folder / name
         if not _NAME.fullmatch(name) or not folder.is_dir():
             raise ArtifactMissing(f"there is no model {name[:32]}")
@@ -74,7 +75,9 @@ class ModelStore:
             files = {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
         except OSError as error:
             raise ArtifactInvalid(f"model {name} cannot be read: {error.strerror}") from error
-        return decode_artifact(files, name=name)
+        artifact = decode_artifact(files, name=name)
+        served_by(artifact)
+        return artifact
 
     def roll_back(self, name: str) -> None:
         """Serve an earlier model, once it is found sound; a subclass of ArtifactInvalid otherwise."""

@@ -1,91 +1,95 @@
-"""How much speaks for each service: popularity for everyone, and the model's view of one person.
+"""How likely each service is to be accepted when it is presented: for anybody, and for one person.
 
-Both are shares that sum to one over the catalogue, so that they can stand beside each other in one answer.
+Both are probabilities, so that they can stand beside each other in one answer. Before the first training there are
+none: then the shares of the catalogue's starting evidence stand in their place.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
-from recommender.features import Feature, person_features
+from recommender.artifact import Artifact
+from recommender.features import Feature, own_takings, person_features
 from recommender.personal import PersonalFacts, Taking
+from recommender.reasons import COMPANIONS_MIN
+from recommender.served import person_row
 from recommender.shelf import Modelled, Numbers, Shelf
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Shares:
-    """The share of each service by place, and for those the model scored what brought it there.
+    """The probability of each service by place, and what of the person may speak for one.
 
-    `features` are the person's, by name, with the cells they rest on: whatever speaks for a service is named there.
-    `parts` (a row for each of `names`) are those the model knows, each with its weight.
+    `features` are the person's, by name, with the cells they rest on; `own` the services they took. Both are empty
+    where popularity alone decides.
     """
 
     values: Numbers
     features: Mapping[str, Feature] = field(default_factory=dict)
-    names: tuple[str, ...] = ()
-    parts: Numbers | None = None
+    own: Sequence[str] = ()
+    artifact: Artifact | None = None
     modelled: Modelled | None = None
 
     def speaking_for(self, places: Sequence[int]) -> list[tuple[str, ...]]:
-        """For each service the person's features that speak for it, strongest first; none where popularity alone does.
+        """For each service what of the person speaks for it; none where popularity alone does.
 
-        A feature speaks for a service when it brings it more than it brings the others on average.
+        Names are `with:<service>` for what they took, then `segment:<feature>` for a name of `features`, each strongest
+        first: more of the people who have it took the service than of all people, counted in the artifact. That they
+        took the service itself before (`repeat:`) needs no count of others and is for who tells the reasons to say.
         """
-        if self.parts is None or self.modelled is None:
+        if self.artifact is None or self.modelled is None:
             return [()] * len(places)
         row = self.modelled.row
         scored = [place for place in places if place in row]
-        lifted = self.modelled.lifted.take([row[place] for place in scored], axis=0)
-        lifts = np.einsum("ij,kj->ik", lifted, self.parts).round(6).tolist()
-        found = {place: self._strongest(of_place) for place, of_place in zip(scored, lifts, strict=True)}
+        columns = np.array([row[place] for place in scored], np.intp)
+        names, lifts = _lifts(self.own, self.features, columns=columns, artifact=self.artifact)
+        found = {place: _strongest(names, of_place) for place, of_place in zip(scored, lifts.T.tolist(), strict=True)}
         return [found.get(place, ()) for place in places]
-
-    def _strongest(self, lifts: list[float]) -> tuple[str, ...]:
-        speaking = [(-lift, name) for lift, name in zip(lifts, self.names, strict=True) if lift > 0]
-        return tuple(name for _, name in sorted(speaking))
 
 
 def popularity_shares(shelf: Shelf) -> Shares:
-    """People who took each service, with its starting evidence, as shares of all."""
-    return Shares(values=shelf.popularity)
+    """The probability of each service for anybody: by how many took it, and its starting evidence."""
+    return Shares(values=shelf.propensity)
 
 
 def personal_shares(shelf: Shelf, facts: PersonalFacts, *, held: Mapping[str, Taking], at: int) -> Shares:
-    """The model's shares for a person known by these facts at `at` (ms).
+    """The probabilities for a person known by these facts at `at` (ms).
 
     `held` are the services they have that may speak for others. A service the model has not seen, and a sensitive one
-    where sensitive facts are closed, keeps its popularity: what other features hint at must not stand in for a fact
-    that may not be used.
+    where sensitive facts are closed, keeps what it has for anybody: what other features hint at must not stand in for
+    a fact that may not be used.
     """
-    features = person_features(facts, held=held, at=at)
-    return replace(_modelled_shares(shelf, features, sensitive=facts.has_sensitive), features=features)
+    features = person_features(facts, catalogue=shelf.catalogue, at=at)
+    ranker, calibration = shelf.served
+    own, artifact = own_takings(facts, shelf.catalogue), shelf.artifact
+    row = person_row(own, features, services=artifact.service_index, names=artifact.feature_index, at=at)
+    if ranker is None or calibration is None or not len(row.items) + len(row.features):
+        return Shares(values=shelf.propensity, features=features)
+    found = calibration.personal(ranker.scores(row), had=row.items, takings=float(row.counts.sum()))
+    modelled = shelf.modelled[facts.has_sensitive]
+    values = shelf.propensity.copy()
+    values[modelled.places] = found[modelled.rows]
+    return Shares(values=values, features=features, own=sorted(held), artifact=artifact, modelled=modelled)
 
 
-def _modelled_shares(shelf: Shelf, features: Mapping[str, Feature], *, sensitive: bool) -> Shares:
-    artifact, modelled = shelf.artifact, shelf.modelled[sensitive]
-    index = artifact.feature_index
-    names = tuple(name for name in sorted(features) if name in index)
-    if artifact.manifest.ranker == "popularity" or not names or not modelled.row:
-        return popularity_shares(shelf)
-    weights = np.array([features[name][0] for name in names])
-    parts = (weights / weights.sum())[:, None] * artifact.features.take([index[name] for name in names], axis=0)
-    # Not by BLAS, whose threads would wait for cores that other requests use.
-    scores = np.einsum("ij,j->i", modelled.items, parts.sum(axis=0))
-    scores += modelled.biases
-    # The model divides among the services it may score what popularity gives them together.
-    values = _softmax(scores)
-    values *= modelled.share
-    if len(modelled.row) < len(shelf.services):
-        among_all = shelf.popularity.copy()
-        among_all[modelled.places] = values
-        values = among_all
-    return Shares(values=values, names=names, parts=parts, modelled=modelled)
+def _lifts(
+    own: Sequence[str], features: Mapping[str, Feature], *, columns: npt.NDArray[np.intp], artifact: Artifact
+) -> tuple[list[str], Numbers]:
+    """By how many times more often than all people those who have the same take the columns; 0 for too few to tell."""
+    services, known = artifact.service_index, artifact.feature_index
+    took, having = artifact.popularity, artifact.arrays["having"]
+    had = [(f"with:{each}", artifact.companions, services[each], took) for each in own if each in services]
+    are = [(f"segment:{each}", artifact.traits, known[each], having) for each in features if each in known]
+    lifts = np.zeros((len(had) + len(are), len(columns)))
+    expected = np.maximum(took[columns].astype(np.float64), 1.0) / max(artifact.manifest.people, 1)
+    for place, (_, counts, row, people) in enumerate([*had, *are]):
+        both = counts.of(row, columns)
+        lifts[place] = np.where(both >= COMPANIONS_MIN, both / (expected * max(people.item(row), 1)), 0.0)
+    return [name for name, *_ in (*had, *are)], lifts.round(6)
 
 
-def _softmax(scores: Numbers) -> Numbers:
-    """In the place of the scores."""
-    scores -= scores.max()
-    np.exp(scores, out=scores)
-    scores /= scores.sum()
-    return scores
+def _strongest(names: Sequence[str], lifts: Sequence[float]) -> tuple[str, ...]:
+    speaking = [(name.startswith("segment:"), -lift, name) for lift, name in zip(lifts, names, strict=True) if lift > 1]
+    return tuple(name for *_, name in sorted(speaking))

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from recommender.artifact import Artifact
 from recommender.catalogue import Catalogue, Service
 from recommender.reasons import Telling, general_reason, telling
+from recommender.served import Served, served_by
 from recommender.suggestion import Reason, Wording
 
 Places = tuple[int, ...]
@@ -30,17 +31,11 @@ _BLOCK: Final = 8
 
 
 class Modelled(NamedTuple):
-    """The services a model may score: their places, representations (m×d), biases, and how far each lies off the mean.
-
-    `row` says where among them a place is; `share` is what popularity gives them together.
-    """
+    """The services a ranker may score on personal grounds: their places, and the artifact's row of each."""
 
     places: npt.NDArray[np.intp]
+    rows: npt.NDArray[np.intp]
     row: Mapping[int, int]
-    items: Numbers
-    biases: Numbers
-    lifted: Numbers
-    share: float
 
 
 class Tellings(dict[str, Telling | None]):
@@ -62,7 +57,8 @@ class Shelf:
     `alphabetical` is a service's rank by id; `starts` and `ends` are proleptic day numbers; `rank` is 0 for what goes
     first, and more for what goes later whatever its score; `ahead` outweighs any score by it; `blocks` are where each
     eight of them begin; `weighed` is value and lever as far as they weigh, None where they do not; `raises` is by how
-    much each context raises them; `popularity` are shares that sum to one. `not_on` and `not_in` are those a channel or
+    much each context raises them; `popularity` are shares that
+    sum to one, `propensity` is the probability that goes with them. `not_on` and `not_in` are those a channel or
     a region does not have, by each that any service names; `offers` are those caps on offers hold back; the groups name
     places by what their services have in common. `modelled` is by
     whether sensitive services may be scored. `general` is the reason true for everyone.
@@ -82,6 +78,8 @@ class Shelf:
     weighed: Numbers | None
     raises: Mapping[str, Numbers]
     popularity: Numbers
+    propensity: Numbers
+    served: Served
     upsell: Places
     staff_only: Places
     adults_only: Places
@@ -125,7 +123,7 @@ def _made(artifact: Artifact, catalogue: Catalogue) -> Shelf:
     services = catalogue.services
     ids = [each.id for each in services]
     named = {channel for each in services for channel in each.channels}
-    popularity = _popularity(artifact, services)
+    popularity, served = _popularity(artifact, services), served_by(artifact)
     people = float(artifact.popularity.sum())
     rank = tuple(2 * each.fallback + _KINDS_FIRST[each.kind] for each in services)
     return Shelf(
@@ -143,6 +141,8 @@ def _made(artifact: Artifact, catalogue: Catalogue) -> Shelf:
         weighed=_weighed(catalogue),
         raises={each.id: np.array([each.raises(one) for one in services]) for each in catalogue.contexts},
         popularity=popularity,
+        propensity=popularity if served.calibration is None else served.calibration.of_anybody(popularity),
+        served=served,
         upsell=_where(each.upsell for each in services),
         staff_only=_where(not each.sayable for each in services),
         adults_only=_where(each.minimum_age >= ADULT_AGE for each in services),
@@ -165,7 +165,7 @@ def _made(artifact: Artifact, catalogue: Catalogue) -> Shelf:
         prerequisites=_groups([each.prerequisites for each in services]),
         contraindications=_groups([each.contraindications for each in services]),
         requires=_groups([each.requires for each in services]),
-        modelled={may: _modelled(artifact, services, popularity, sensitive=may) for may in (False, True)},
+        modelled={may: _modelled(artifact, services, sensitive=may) for may in (False, True)},
         names=tuple(Wording(each.name.en, each.name.zh) for each in services),
         say=tuple(Wording(each.say.en, each.say.zh) if each.sayable else None for each in services),
         general=tuple(general_reason(each, artifact, people=people) for each in services),
@@ -203,21 +203,11 @@ def _popularity(artifact: Artifact, services: tuple[Service, ...]) -> Numbers:
     return np.asarray(counts / (counts.sum() or 1.0))
 
 
-def _modelled(artifact: Artifact, services: tuple[Service, ...], popularity: Numbers, *, sensitive: bool) -> Modelled:
-    found = [
-        place
+def _modelled(artifact: Artifact, services: tuple[Service, ...], *, sensitive: bool) -> Modelled:
+    index = artifact.service_index
+    row = {
+        place: index[each.id]
         for place, each in enumerate(services)
-        if each.id in artifact.service_index and (sensitive or not each.sensitive)
-    ]
-    rows = [artifact.service_index[services[place].id] for place in found]
-    items = artifact.items[rows].astype(np.float64)
-    mean = items.mean(axis=0) if rows else np.zeros(items.shape[1])
-    places = np.array(found, dtype=np.intp)
-    return Modelled(
-        places=places,
-        row={place: number for number, place in enumerate(found)},
-        items=items,
-        biases=artifact.biases[rows].astype(np.float64),
-        lifted=items - mean,
-        share=popularity[places].sum(),
-    )
+        if each.id in index and (sensitive or not each.sensitive)
+    }
+    return Modelled(np.array(list(row), dtype=np.intp), np.array(list(row.values()), dtype=np.intp), row)

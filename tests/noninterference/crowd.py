@@ -9,15 +9,15 @@ from consent.rules import shipped_rules
 from events.fact import Fact
 from recommender.artifact import Artifact
 from recommender.catalogue import Catalogue, load_catalogue
-from recommender.lightfm_ranker import Fit
-from recommender.training import Plan, train
+from recommender.training import train
+from recommender.training_making import Plan
 from tests.builders import DAY, NOW, fact
 from tests.recommender.worlds import CODE, agreed, log_of
 
 CATALOGUE: Final = load_catalogue()
 SERVICES: Final = tuple(sorted(CATALOGUE.by_id))
-PLAN: Final = Plan(fit=Fit(dimensions=8, epochs=40), feature_people_min=2, judged_people_min=5)
-QUICK: Final = Plan(fit=Fit(dimensions=3, epochs=2), feature_people_min=1, judged_people_min=2)
+PLAN: Final = Plan(feature_people_min=2, judged_people_min=5)
+QUICK: Final = Plan(kinds=("popularity", "item_knn"), feature_people_min=1, judged_people_min=2)
 """A feature of a single person counts, so that nobody hides among the others."""
 
 

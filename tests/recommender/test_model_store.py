@@ -2,9 +2,12 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from recommender.artifact import (
@@ -12,6 +15,7 @@ from recommender.artifact import (
     ArtifactCorrupt,
     ArtifactInvalid,
     ArtifactMissing,
+    ArtifactOutdated,
     ArtifactUnfit,
     array_bytes,
     encode_artifact,
@@ -20,9 +24,11 @@ from recommender.artifact import (
 )
 from recommender.canonical import canonical_json, content_hash
 from recommender.model_store import ModelStore, ServedModel
-from tests.recommender.worlds import CHECKERBOARD, CODE, catalogue_of, taken_by, trained
+from tests.recommender.worlds import CHECKERBOARD, CODE, SMALL, catalogue_of, taken_by, trained
 
-TRAINED = trained([some for customer in range(20) for some in taken_by(customer)], catalogue=CHECKERBOARD)
+PLAN = replace(SMALL, kinds=("popularity", "logistic"))
+TRAINED = trained([some for customer in range(20) for some in taken_by(customer)], catalogue=CHECKERBOARD, plan=PLAN)
+WEIGHTS = "ranker.logistic.having"
 OTHER = untrained(CHECKERBOARD, code=CODE)
 
 
@@ -66,19 +72,19 @@ def test_an_empty_folder_has_no_model(store: ModelStore) -> None:
 
 
 def cut_short(folder: Path) -> None:
-    file = folder / "items.npy"
+    file = folder / "popularity.npy"
     file.write_bytes(file.read_bytes()[:-4])
 
 
 def altered(folder: Path) -> None:
-    raw = bytearray((folder / "items.npy").read_bytes())
+    raw = bytearray((folder / f"{WEIGHTS}.npy").read_bytes())
     raw[-1] ^= 1
-    (folder / "items.npy").write_bytes(bytes(raw))
+    (folder / f"{WEIGHTS}.npy").write_bytes(bytes(raw))
 
 
 def other_manifest(folder: Path) -> None:
     file = folder / "manifest.json"
-    file.write_bytes(file.read_bytes().replace(b'"popularity"', b'"lightfm"').replace(b"test", b"tested"))
+    file.write_bytes(file.read_bytes().replace(b'"logistic"', b'"blend"').replace(b"test", b"tested"))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +94,7 @@ def other_manifest(folder: Path) -> None:
         (altered, ArtifactCorrupt),
         (other_manifest, ArtifactCorrupt),
         (lambda folder: (folder / "manifest.json").write_bytes(b""), ArtifactCorrupt),
-        (lambda folder: (folder / "biases.npy").unlink(), ArtifactMissing),
+        (lambda folder: (folder / "popularity.npy").unlink(), ArtifactMissing),
         (lambda folder: (folder / "manifest.json").unlink(), ArtifactMissing),
     ],
 )
@@ -152,7 +158,10 @@ def test_a_server_takes_up_a_new_model_and_goes_back_with_it(store: ModelStore) 
     assert served.artifact.name == OTHER.name
 
 
-def forged(artifact: Artifact, **arrays: "np.typing.NDArray[np.float32]") -> dict[str, bytes]:
+Array = npt.NDArray[Any]
+
+
+def forged(artifact: Artifact, arrays: dict[str, Array]) -> dict[str, bytes]:
     """Files that hash as they say and still hold what no model may."""
     files = encode_artifact(artifact)
     manifest = artifact.manifest.model_dump(mode="json")
@@ -163,52 +172,75 @@ def forged(artifact: Artifact, **arrays: "np.typing.NDArray[np.float32]") -> dic
     return files
 
 
-def with_one(array: "np.typing.NDArray[np.float32]", value: float) -> "np.typing.NDArray[np.float32]":
-    changed = array.copy()
+def with_one(name: str, value: float) -> dict[str, Array]:
+    changed = TRAINED.arrays[name].copy()
     changed.flat[0] = value
-    return changed
+    return {name: changed}
+
+
+def of(name: str, change: Callable[[Array], Array]) -> dict[str, Array]:
+    return {name: change(TRAINED.arrays[name])}
 
 
 @pytest.mark.parametrize(
     "arrays",
     [
-        {"items": with_one(TRAINED.items, np.nan)},
-        {"biases": with_one(TRAINED.biases, np.inf)},
-        {"features": with_one(TRAINED.features, 1e6)},
-        {"items": TRAINED.items[:-1]},
-        {"items": TRAINED.items[:, :-1]},
-        {"popularity": with_one(TRAINED.popularity, -1)},
-        {"companions": TRAINED.companions[0]},
-        {"biases": TRAINED.biases.astype(np.float64)},
+        with_one(WEIGHTS, np.nan),
+        with_one(WEIGHTS, np.inf),
+        with_one(WEIGHTS, 1e6),
+        with_one("calibration.services", -1),
+        with_one("calibration.new-line", np.nan),
+        of("calibration.new-line", lambda line: line * -1),
+        of("calibration.services", lambda each: each[:-1]),
+        of(WEIGHTS, lambda weights: weights[:-1]),
+        of(WEIGHTS, lambda weights: weights[:, :-1]),
+        of(WEIGHTS, lambda weights: weights.astype(np.complex64)),
+        of("ranker.weights_new", lambda weights: weights[:-1]),
+        with_one("popularity", -1),
+        with_one("traits.starts", 3),
+        with_one("traits.columns", 99),
+        with_one("traits.counts", -1),
+        of("traits.counts", lambda counts: counts[:-1]),
+        of("traits.starts", lambda starts: starts[:-1]),
+        {"../up": np.zeros(1)},
     ],
 )
-def test_a_model_with_numbers_that_do_not_fit_is_refused(
-    tmp_path: Path, arrays: dict[str, "np.typing.NDArray[np.float32]"]
-) -> None:
-    files = forged(TRAINED, **arrays)
+def test_a_model_with_numbers_that_do_not_fit_is_refused(tmp_path: Path, arrays: dict[str, Array]) -> None:
+    files = forged(TRAINED, arrays)
     name = content_hash(files["manifest.json"])
     folder = tmp_path / name
     folder.mkdir()
     for file, content in files.items():
-        (folder / file).write_bytes(content)
+        if "/" not in file:
+            (folder / file).write_bytes(content)
 
-    with pytest.raises(ArtifactUnfit):
+    with pytest.raises(ArtifactInvalid):
         ModelStore(tmp_path).load(name)
+
+
+def test_a_model_of_an_earlier_form_is_refused_with_what_to_do(store: ModelStore, tmp_path: Path) -> None:
+    earlier = canonical_json({**TRAINED.manifest.model_dump(mode="json"), "format": 1})
+    folder = tmp_path / "models" / content_hash(earlier)
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_bytes(earlier)
+
+    with pytest.raises(ArtifactOutdated, match="train again"):
+        store.load(folder.name)
 
 
 def test_an_array_of_objects_is_never_unpickled(tmp_path: Path) -> None:
     hostile = tmp_path / "hostile.npy"
     np.save(hostile, np.array([{}], dtype=object), allow_pickle=True)
-    files = encode_artifact(TRAINED) | {"items.npy": hostile.read_bytes()}
+    files = encode_artifact(TRAINED) | {"popularity.npy": hostile.read_bytes()}
     manifest = TRAINED.manifest.model_dump(mode="json")
-    manifest["arrays"]["items.npy"] = content_hash(files["items.npy"])
+    manifest["arrays"]["popularity.npy"] = content_hash(files["popularity.npy"])
     files["manifest.json"] = canonical_json(manifest)
     name = content_hash(files["manifest.json"])
     (tmp_path / name).mkdir()
     for file, content in files.items():
         (tmp_path / name / file).write_bytes(content)
 
-    with pytest.raises(ArtifactCorrupt, match=r"items\.npy is not an array"):
+    with pytest.raises(ArtifactCorrupt, match=r"popularity\.npy is not an array"):
         ModelStore(tmp_path).load(name)
 
 
@@ -216,14 +248,14 @@ def test_no_person_has_a_row_in_the_artifact() -> None:
     told = b"".join(encode_artifact(TRAINED).values())
 
     assert not any(some.identity.encode() in told for customer in range(20) for some in taken_by(customer))
-    assert TRAINED.features.shape[0] == len(TRAINED.manifest.features)
-    assert TRAINED.items.shape[0] == len(CHECKERBOARD.services)
+    assert len(TRAINED.popularity) == len(CHECKERBOARD.services)
+    assert len(TRAINED.arrays["having"]) == len(TRAINED.manifest.features)
 
 
 def test_an_array_that_does_not_fit_is_refused_when_made() -> None:
     with pytest.raises(ArtifactUnfit):
         make_artifact(
-            arrays={name: np.zeros((2, 2)) for name in ("items", "biases", "features", "popularity", "companions")},
+            arrays={"popularity": np.zeros((2, 2))},
             **untrained(catalogue_of("a"), code=CODE).manifest.model_dump(exclude={"arrays", "format"}),
         )
 

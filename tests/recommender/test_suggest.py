@@ -325,7 +325,7 @@ def test_reasons_that_are_not_sayable_stay_with_the_staff() -> None:
 def test_a_service_is_popular_only_once_enough_people_took_it(people: int, code: str) -> None:
     catalogue = catalogue_of("a", "b")
     plain = untrained(catalogue, code=CODE)
-    artifact = replace(plain, popularity=np.array([people, 0, 0], dtype=np.float32))
+    artifact = replace(plain, arrays={**plain.arrays, "popularity": np.array([people, 0, 0])})
 
     given = answer(NOBODY, artifact=artifact, catalogue=catalogue, k=1)
 

@@ -16,18 +16,18 @@ from recommender.artifact import Artifact
 from recommender.canonical import canonical_json
 from recommender.catalogue import Catalogue, load_catalogue, parse_catalogue
 from recommender.choices import histories
-from recommender.lightfm_ranker import Fit
 from recommender.personal import Ground
 from recommender.reading import input_of
 from recommender.suggest import suggest
 from recommender.suggestion import Answer, SuggestionInput
-from recommender.training import Plan, train_on
+from recommender.training import train_on
+from recommender.training_making import Plan
 from tests.builders import DAY, NOW, admitted, consent, fact, pseudonym
 
 DEFAULT = load_catalogue()
 KEY = b"a key for decisions in tests"
 CODE = "test"
-SMALL = Plan(fit=Fit(dimensions=8, epochs=80), feature_people_min=2, judged_people_min=5)
+SMALL = Plan(feature_people_min=2, judged_people_min=5)
 
 
 def log_of(facts: Iterable[Fact], *, epoch: int = 1) -> Callable[[], Iterator[tuple[Position, Fact]]]:
