@@ -17,6 +17,7 @@ _COMMANDS = {
     "train": "commands.train",
     "evaluate": "commands.evaluate",
     "explain": "commands.explain",
+    "simulate": "commands.simulate",
     "uplift": "commands.uplift",
     "rebuild": "commands.rebuild",
     "diff": "commands.diff",
