@@ -107,17 +107,19 @@ class DeliveredLate(Shape):
 
 
 class Holds(Shape):
-    """The person has taken one of the services."""
+    """The person has taken one of the services, the last time within the days where those are named."""
 
     op: Literal["holds"]
     services: Annotated[tuple[Code, ...], Field(min_length=1)]
+    within_days: Days | None = None
 
 
 class Lacks(Shape):
-    """The person has taken none of the services; a condition that rests on nothing and cannot stand alone."""
+    """The person has taken none of the services (within the days); it rests on nothing and cannot stand alone."""
 
     op: Literal["lacks"]
     services: Annotated[tuple[Code, ...], Field(min_length=1)]
+    within_days: Days | None = None
 
 
 class Described(Shape):

@@ -15,6 +15,8 @@ from recommender.conditions import (
     Contacted,
     DeliveredLate,
     Described,
+    Holds,
+    Lacks,
     Ordered,
     Quiet,
     Scored,
@@ -109,9 +111,9 @@ def _cells(condition: Condition, *, facts: PersonalFacts, held: Mapping[str, Tak
     service = facts.service
     # By the word, since asking what class a condition is costs more than most conditions do.
     if condition.op == "holds":
-        return [Cell(each.at, each.key, None) for name in condition.services if (each := held.get(name))] or None
+        return _taken(condition, held, at) or None
     if condition.op == "lacks":
-        return None if any(name in held for name in condition.services) else []
+        return None if _taken(condition, held, at) else []
     if condition.op == "described":
         return _of_attributes(condition, facts)
     if condition.op == "quiet":
@@ -128,6 +130,11 @@ def _cells(condition: Condition, *, facts: PersonalFacts, held: Mapping[str, Tak
         return _recent((p for p in visits if p.value[0] == "service.visited"), condition.within_days, at) or None
     cells = _recent(_counted(condition, service), condition.within_days, at)
     return cells if len(cells) >= condition.at_least else None
+
+
+def _taken(condition: Holds | Lacks, held: Mapping[str, Taking], at: int) -> Cells:
+    cells = [Cell(each.at, each.key, None) for name in condition.services if (each := held.get(name))]
+    return cells if condition.within_days is None else _recent(cells, condition.within_days, at)
 
 
 def _recent(cells: Iterable[Cell[Any]], within_days: int, at: int) -> Cells:

@@ -60,9 +60,24 @@ class Desk:
         return self.client.card(self.client.ref(identity), after=after)
 
     def next_for(
-        self, identity: str, *, channel: str | None = "desk", k: int = 5, after: str | None = None
+        self,
+        identity: str,
+        *,
+        channel: str | None = "desk",
+        intent: str | None = None,
+        k: int = 5,
+        after: str | None = None,
     ) -> dict[str, Any]:
-        return self.client.suggestions(self.client.ref(identity), k=k, channel=channel, after=after)
+        ref = self.client.ref(identity)
+        return self.client.suggestions(ref, k=k, channel=channel, intent=intent, after=after)
+
+    def present(self, answer: Answer, service: str, *, said: str | None = None) -> str:
+        """A suggestion of the answer is told, and answered if so said; the token to read it back with."""
+        route = f"/v1/suggestions/{answer['decision']}"
+        noted = self.client.ask("POST", f"{route}/presented", body={"services": [service], "channel": "desk"})
+        if said is not None:
+            noted = self.client.ask("POST", f"{route}/answer", body={"service": service, "answer": said})
+        return str(noted["after"])
 
     def outreach(self, identity: str) -> list[dict[str, Any]]:
         """What was decided about reaching out to the person."""

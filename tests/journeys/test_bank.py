@@ -46,11 +46,24 @@ def test_behind_the_wish_to_leave_the_hidden_need_is_named_first(desk: Desk) -> 
     ]
     leaving = happened("service.contact_ended", who, ago=HOUR, contact_id="petra-0", topics=["cancel-card"])
 
-    answer = desk.next_for(who, after=desk.send(*calls, leaving))
+    answer = desk.next_for(who, intent="cancel", after=desk.send(*calls, leaving))
 
+    assert (answer["intent"], answer["contexts"]) == ("cancel", ["cancel"])
+    assert [need["code"] for need in answer["needs"]] == ["need:repayment-trouble", "need:wants-to-leave"]
     assert services(answer)[0] == "auto-repayment"
     assert answer["suggestions"][0]["reasons"][0]["text"]["en"] == "Contacted us about repayment 3 times."
     assert "retention-gift" in services(answer)[1:]
+
+
+def test_whoever_wants_to_leave_without_such_a_need_hears_of_a_gift_first(desk: Desk) -> None:
+    who = "app:paul"
+    desk.say(who, "given", PROFILE, SUGGEST)
+    leaving = happened("service.contact_started", who, ago=HOUR, contact_id="paul-0", topics=["cancel-card"])
+
+    answer = desk.next_for(who, after=desk.send(leaving))
+
+    assert answer["contexts"] == ["cancel"], "the contact that is open says so itself"
+    assert services(answer)[0] == "retention-gift"
 
 
 def test_dora_of_the_demo_world_hears_the_same(desk: Desk) -> None:

@@ -50,6 +50,27 @@ def test_once_it_is_solved_somebody_calls_and_asks_how_we_did(desk: Desk) -> Non
     assert UPSELLS & set(services(answer))
 
 
+def test_after_the_care_call_a_survey_closes_the_loop(desk: Desk) -> None:
+    who = "app:zora"
+    solved = desk.send(
+        *of_worth(desk, who),
+        happened("feedback.complaint_filed", who, ago=2 * DAY, case_id="zora-1", topics=["quality"]),
+        happened("service.case_resolved", who, ago=HOUR, case_id="zora-1"),
+    )
+    called = desk.present(desk.next_for(who, after=solved), "care-call", said="accepted")
+
+    asking = desk.next_for(who, after=called)
+    asked = desk.present(asking, "satisfaction-survey", said="accepted")
+    scored = happened("feedback.survey_answered", who, survey_id="zora-s", kind="csat", score=5)
+    closed = desk.next_for(who, k=20, after=desk.send(scored))
+
+    assert services(asking)[0] == "satisfaction-survey"
+    assert "need:cared-for" in reasons(asking, "satisfaction-survey")
+    desk.card(who, after=asked)
+    assert not {"care-call", "satisfaction-survey"} & set(services(closed))
+    assert UPSELLS & set(services(closed))
+
+
 def test_emil_of_the_demo_world_waits_for_his_solution(desk: Desk) -> None:
     answer = desk.next_for("app:emil", k=50)
 

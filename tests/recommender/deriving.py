@@ -110,13 +110,9 @@ def _counted(condition: Any, facts: list[Fact], person: Person) -> int | None:
     """How many of the facts a condition counts; None where it does not hold. By what it says, not by how it is run."""
     match condition.op:
         case "holds":
-            having = [f for f in facts if person.takes(f) & set(condition.services) and person.stands(f)]
-            return len(having) or None
+            return len(_having(condition, facts, person)) or None
         case "lacks":
-            everything = person.facts.values()
-            return (
-                None if any(person.takes(f) & set(condition.services) and person.stands(f) for f in everything) else 0
-            )
+            return None if _having(condition, person.facts.values(), person) else 0
         case "quiet":
             orders = [fact for fact in facts if fact in _standing_orders(person)]
             recent = person.within(_standing_orders(person), condition.for_days)
@@ -133,6 +129,11 @@ def _counted(condition: Any, facts: list[Fact], person: Person) -> int | None:
             return _complaints(condition, facts, person)
     found = person.within((fact for fact in facts if _counts(condition, fact, facts, person)), condition.within_days)
     return len(found) if len(found) >= getattr(condition, "at_least", 1) else None
+
+
+def _having(condition: Any, facts: Iterable[Fact], person: Person) -> list[Fact]:
+    taken = [f for f in facts if person.takes(f) & set(condition.services) and person.stands(f)]
+    return taken if condition.within_days is None else person.within(taken, condition.within_days)
 
 
 def _counts(condition: Any, fact: Fact, facts: Collection[Fact], person: Person) -> bool:

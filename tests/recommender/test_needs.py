@@ -8,8 +8,9 @@ import pytest
 from consent.purposes import PROFILE, SENSITIVE, SUGGEST
 from events.fact import Fact
 from recommender.catalogue import Catalogue
-from recommender.needs import NeedFound, needs_found
+from recommender.needs import EVIDENCE_MAX, NeedFound, needs_found
 from recommender.personal import holdings
+from recommender.reasons import need_reason
 from tests.builders import DAY, NOW, case_opened, complaint, fact, purchased
 from tests.recommender.worlds import agreed, catalogue_of, person, subscribed
 
@@ -42,6 +43,11 @@ def contact(number: int, *topics: str, days_ago: int = 1) -> Fact:
 def alert(number: int, kind: str = "hot", severity: str = "warning", days_ago: int = 1) -> Fact:
     at = NOW - days_ago * DAY
     return fact("service.alert_raised", at=at, alert_id=f"al-{number}", kind=kind, severity=severity)
+
+
+def unreached(*, days_ago: int, reached: bool = False) -> Fact:
+    at = NOW - days_ago * DAY
+    return fact("service.contact_ended", at=at, contact_id=f"u-{days_ago}", topics=[], reached=reached)
 
 
 def resolved(days_ago: int = 1) -> Fact:
@@ -80,6 +86,8 @@ CONTACTED = {"op": "contacted", "topics": ["loan"], "at_least": 2, "within_days"
         ({"op": "visited", "within_days": 1}, [fact("service.visited", at=NOW - DAY // 2, place="shop")]),
         ({"op": "delivered_late", "at_least": 1, "within_days": 90}, delivered(1, days_late=2)),
         ({"op": "holds", "services": ["b"]}, [subscribed("b")]),
+        ({"op": "holds", "services": ["b"], "within_days": 5}, [subscribed("b", at=NOW - 4 * DAY)]),
+        ({"op": "unreached", "within_days": 3}, [unreached(days_ago=2)]),
         (
             {"op": "described", "attribute": "plan", "equals": "gold"},
             [
@@ -115,6 +123,9 @@ def test_a_need_holds_on_its_facts_and_names_them(condition: dict[str, Any], fac
         ({"op": "visited", "within_days": 1}, [fact("service.visited", at=NOW - 2 * DAY, place="shop")]),
         ({"op": "delivered_late", "at_least": 1, "within_days": 90}, delivered(1, days_late=0)),
         ({"op": "holds", "services": ["b"]}, [subscribed("a")]),
+        ({"op": "holds", "services": ["b"], "within_days": 5}, [subscribed("b", at=NOW - 6 * DAY)]),
+        ({"op": "unreached", "within_days": 3}, [unreached(days_ago=4), contact(1, "loan")]),
+        ({"op": "unreached", "within_days": 3}, [unreached(days_ago=1, reached=True)]),
         (
             {"op": "holds", "services": ["b"]},
             [
@@ -143,6 +154,35 @@ def test_all_conditions_have_to_hold_and_all_their_facts_are_named() -> None:
     (need,) = found([*CONSENT, *milk, *calls], both)
     assert set(need.evidence.keys) == {some.event_key.hex() for some in (*milk, *calls)}
     assert need.evidence.facts == 2
+
+
+@pytest.mark.parametrize(("days", "holds"), [(4, 0), (6, 1)])
+def test_what_was_taken_a_while_ago_may_be_lacked_again(days: int, holds: int) -> None:
+    lately = catalogue(CONTACTED, {"op": "lacks", "services": ["b"], "within_days": 5})
+    calls = [contact(1, "loan"), contact(2, "loan")]
+
+    assert len(found([*CONSENT, *calls, subscribed("b", at=NOW - days * DAY)], lately)) == holds
+
+
+def test_what_shows_that_a_fact_counts_is_named_beside_it() -> None:
+    filed, solved = complaint(at=NOW - 2 * DAY), resolved()
+    placed, delivery = delivered(1, days_late=2)
+    of_complaint = catalogue({"op": "complained", "state": "solved", "within_days": 7})
+    of_delivery = catalogue({"op": "delivered_late", "within_days": 90})
+
+    for of, facts in ((of_complaint, [filed, solved]), (of_delivery, [placed, delivery])):
+        (need,) = found([*CONSENT, *facts], of)
+        assert set(need.evidence.keys) == {some.event_key.hex() for some in facts}
+        assert need.evidence.facts == 1
+
+
+def test_of_very_many_facts_the_newest_are_named_and_the_count_says_so() -> None:
+    calls = [contact(number, "loan") for number in range(EVIDENCE_MAX + 1)]
+
+    (need,) = found([*CONSENT, *calls], catalogue(CONTACTED))
+
+    assert (need.evidence.facts, len(need.evidence.keys)) == (EVIDENCE_MAX + 1, EVIDENCE_MAX)
+    assert need_reason(need).text.en == f"Said {EVIDENCE_MAX}+ times."
 
 
 def test_the_newest_facts_are_named_first() -> None:
