@@ -20,7 +20,7 @@ HITS_IN: Final = 3
 
 Task = Literal["repeat", "new"]
 """Anything, repeats allowed; or only what the person never took."""
-Scores = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ def repeats_share(cases: Mapping[Task, Cases]) -> float:
 
 def all_scores(ranker: Ranker, cases: Cases) -> Scores:
     """What the ranker says of each person (P x m)."""
-    found = np.empty(cases.open.shape, np.float32)
+    found = np.empty(cases.open.shape, np.float64)
     for place, person in enumerate(cases.people):
         found[place] = ranker.scores(person)
     return found
