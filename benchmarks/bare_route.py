@@ -19,8 +19,7 @@ from api.auth import ROUTES, authorize
 from api.key_file import KeyFile
 from commands.api import STORE_TIMEOUT_S, http_server
 from commands.garbage import look_for_garbage_rarely
-from commands.keys import KEYS_FILE
-from commands.settings import Settings, settings_of
+from commands.settings import KEYS_FILE, Settings, settings_of
 from events.keys import FAMILIES, facet_key, global_key, partition_key
 from events.partitioning import partition_of
 from profiles.redis_store import redis_client

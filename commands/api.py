@@ -27,13 +27,12 @@ from api.services import Services
 from api.waiting import Freshness
 from commands.clock import now_ms
 from commands.garbage import look_for_garbage_rarely
-from commands.keys import KEYS_FILE
 from commands.lag_board import LagBoard
 from commands.lease import LayoutLeft, Lease, leased
 from commands.logs import PROFILES, log_identities
 from commands.release import VERSION, code_version
 from commands.sealing import sealing_of
-from commands.settings import HISTORY, Keyring, Settings, keyring_of, settings_of
+from commands.settings import HISTORY, KEYS_FILE, Keyring, Settings, keyring_of, settings_of
 from consent.accesses import AccessLog
 from consent.evidence_index import EvidenceIndex
 from consent.recording import Recorder

@@ -25,6 +25,7 @@ from consent.ledger_entry import LedgerError
 from consent.ledger_note import NoteInvalid
 from consent.ledger_proof import ProofUnreadable
 from consent.rights_requests import RightsUnavailable
+from consent.vault import VaultUnavailable
 from consent.versioned_data import DataInvalid
 from embedded.process import NotReady
 from embedded.supervisor import ServiceLost
@@ -96,6 +97,7 @@ _SAYABLE = (
     TourBroken,
     TriggersInvalid,
     Unfoldable,
+    VaultUnavailable,
 )
 
 

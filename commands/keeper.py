@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from commands.clock import now_ms
+from commands.fact_keys import aged_out
 from commands.ledger import DEFAULT_NAME, make_key, signers_of
 from commands.rights_places import PLACE_ERRORS, ErasureSweep
 from commands.sealing import opening_of
@@ -33,6 +34,7 @@ from events.segments import HistoryDamaged
 _log = logging.getLogger(__name__)
 
 PAUSE_S: Final = 1.0
+AGED_EVERY_MS: Final = 3_600_000
 SIGNED_EVERY_MS: Final = 10_000
 """Each checkpoint is a file with whoever keeps them: no more of them than are of use."""
 
@@ -80,6 +82,7 @@ class Keeping:
     settings: Settings
     clock: Callable[[], int] = now_ms
     _signed_at: int | None = field(default=None, init=False)
+    _aged_at: int | None = field(default=None, init=False)
     _ledger: Ledger | None = field(default=None, init=False)
     _opening: Opens = field(default=IN_CLEAR, init=False)
     _erasures: ErasureSweep = field(init=False)
@@ -96,6 +99,7 @@ class Keeping:
             self._tried("accesses", self._accesses_put_down),
             self._tried("ledger", lambda: self._taken_and_signed(history)),
             self._tried("erasures", self._erasures.round),
+            self._tried("ageing out", self._aged_out),
         ]
         return all(done)
 
@@ -104,6 +108,15 @@ class Keeping:
         if self._opening is IN_CLEAR:
             self._opening = opening_of(self.settings)
         return History(self.settings.history, self._opening)
+
+    def _aged_out(self) -> None:
+        """Destroy the keys that are due; their terms are months, so it is looked for once an hour."""
+        now = self.clock()
+        if self._aged_at is None or now - self._aged_at >= AGED_EVERY_MS:
+            gone = aged_out(self.settings, now=now)
+            if any(gone.values()):
+                _log.info("aged out: %d keys of facts, %d of evidence", gone["keys"], gone["evidence"])
+            self._aged_at = now
 
     def _accesses_put_down(self) -> None:
         accesses = AccessLog(self.settings.accesses)

@@ -9,15 +9,17 @@ from rich.table import Table
 from api.auth import Role, make_key
 from api.key_file import KeyFile
 from commands.clock import now_ms
+from commands.fact_keys import age_out, ask_for_evidence, due, give_up, open_evidence
 from commands.output import JsonOption, console, emit
-from commands.settings import Settings, settings_of
+from commands.settings import KEYS_FILE, Settings, settings_of
 from events.fact import describe
 from events.shape import format_time
 
-app = typer.Typer(name="keys", no_args_is_help=True, help="Keys of the HTTP API.")
+app = typer.Typer(name="keys", no_args_is_help=True, help="Keys of the HTTP API, and those that seal facts.")
 
-KEYS_FILE: Final = "api-keys.json"
-"""In the data folder."""
+for command in (due, age_out, give_up, ask_for_evidence, open_evidence):
+    app.command()(command)
+
 DEMO: Final = "demo"
 """The name of the keys `make` makes."""
 DEMO_SOURCE: Final = "crm"

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from commands.rights_keys import destroy_profile_keys, retire_evidence_keys
+from commands.rights_keys import destroy_profile_keys, put_evidence_away, retire_evidence_keys
 from consent.accesses import AccessLog
 from consent.evidence_index import EvidenceIndex
 from consent.ledger import Ledger
@@ -20,6 +20,7 @@ from consent.retention import Retention
 from consent.rights import Done, Erasure, StepName, Waiting, next_steps, suppression
 from consent.rights_certificate import Survivor, certificate_of, hash_of
 from consent.rights_requests import RightsRequests
+from consent.vault import Vault
 from events.admission import Admitted
 from events.body_keys import BodyKeys
 from events.fact import Fact, encode_fact
@@ -28,6 +29,7 @@ from events.log import EventLog
 from events.own_facts import own_fact
 from events.partitioning import partition_of
 from events.position import Position
+from events.sealing import Sealing
 from events.shape import Body, format_time
 from profiles.rights import erased_at, erasure
 from profiles.store import ProfileStore
@@ -67,6 +69,8 @@ class Places:
     signers: Sequence[Signer]
     models: ModelStore
     keys: BodyKeys
+    sealing: Sealing
+    vault: Vault
     retention: Retention
     retrain: Callable[[], str | None]
     survivors: Callable[[int], Sequence[Survivor]]
@@ -175,8 +179,11 @@ async def _accesses(erasure: Erasure, places: Places, _done: Steps) -> Outcome:
 async def _ledger(erasure: Erasure, places: Places, done: Steps) -> Outcome:
     if not _has_come(done, places.ledger.next_offset):
         return Waiting("the ledger has not come to the erasure yet")
+    kept = await asyncio.to_thread(
+        put_evidence_away, places.vault, places.ledger, places.sealing, erasure, now=places.clock()
+    )
     gone = await asyncio.to_thread(places.ledger.forget, erasure.identities, because=_entry_id(erasure))
-    return {"openings": len(gone)}
+    return {"openings": len(gone)} | ({"put away": kept} if kept else {})
 
 
 async def _models(_erasure: Erasure, places: Places, done: Steps) -> Outcome:

@@ -2,10 +2,13 @@
 
 from collections.abc import Collection, Mapping
 
+from consent.ledger import Ledger
 from consent.retention import Retention
 from consent.rights import Erasure, Waiting, suppression
 from consent.rights_requests import RightsRequests
-from events.body_keys import EVIDENCE, BodyKeys
+from consent.vault import Vault
+from events.body_keys import EVIDENCE, BodyKeys, KeyName, period_of
+from events.sealing import Sealing
 
 
 def destroy_profile_keys(keys: BodyKeys, erasure: Erasure) -> Mapping[str, int] | Waiting:
@@ -24,6 +27,19 @@ def retire_evidence_keys(keys: BodyKeys, erasure: Erasure, retention: Retention)
     keys.reach(max(erasure.number, keys.reached()))
     why = keys.wipe()
     return ({"keys": kept, "until": until} if kept else {}) if why is None else Waiting(why)
+
+
+def put_evidence_away(vault: Vault, ledger: Ledger, sealing: Sealing, erasure: Erasure, *, now: int) -> int:
+    """Keep what the ledger can show of the erased under a key that goes out of use with the others; how much. Blocks.
+
+    BodyKeysUnavailable, VaultUnavailable.
+    """
+    openings = ledger.about(erasure.identities)
+    if openings and sealing.is_on:
+        name = KeyName(min(erasure.identities), EVIDENCE, period_of(now))
+        vault.put_away(erasure.id, openings, key=sealing.key_of(name))
+        return len(openings)
+    return 0
 
 
 def erase_again(keys: BodyKeys, requests: RightsRequests, retention: Retention, *, key: bytes) -> int:

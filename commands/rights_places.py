@@ -30,6 +30,7 @@ from consent.retention import load_retention
 from consent.rights import StepName, Waiting
 from consent.rights_certificate import SURVIVORS
 from consent.rights_requests import RightsRequests, RightsUnavailable
+from consent.vault import Vault, VaultUnavailable
 from consent.versioned_data import DataInvalid
 from events.body_keys import BodyKeysUnavailable
 from events.epochs import EpochsUnreadable
@@ -56,6 +57,7 @@ PLACE_ERRORS: Final = (
     LogError,
     ProfileStoreError,
     RightsUnavailable,
+    VaultUnavailable,
 )
 """What a place raises that cannot be used now."""
 LOOK_S: Final = 10.0
@@ -192,6 +194,8 @@ class ErasureSweep:
                     signers=signers_of(settings),
                     models=ModelStore(settings.models),
                     keys=sealing.keys,
+                    sealing=sealing,
+                    vault=Vault(settings.vault),
                     retention=load_retention(settings.retention),
                     retrain=self._retrain,
                     survivors=lambda _at: SURVIVORS,

@@ -24,6 +24,7 @@ HISTORY: Final = "history"
 KEY_FILE: Final = "pseudonym.key"
 LEDGER_KEY_FILE: Final = "ledger.key"
 RUNNING_FILE: Final = "running.json"
+KEYS_FILE: Final = "api-keys.json"
 READY_FILE: Final = "ready.json"
 
 
@@ -152,6 +153,11 @@ class Settings(BaseSettings):
     def body_keys_file(self) -> Path:
         """The keys of facts, where no server holds them; nothing can make them again."""
         return self.data / "keys" / "bodies.sqlite"
+
+    @property
+    def vault(self) -> Path:
+        """Evidence about the erased, sealed; nothing can make it again."""
+        return self.data / "vault.sqlite"
 
     @property
     def ledger(self) -> Path:

@@ -90,6 +90,10 @@ class Ledger:
         """What was put down under an id; EntryUnknown where there is nothing, or nothing any more."""
         return self._openings.row(entry_id).opening()
 
+    def about(self, identities: Collection[str]) -> list[Opening]:
+        """The openings of all entries about these identities that are there still, in their order."""
+        return [row.opening() for row in self._openings.about(identities)]
+
     def forget(self, identities: Collection[str], *, because: str) -> list[int]:
         """Destroy the openings of all entries about these identities; the leaves that lost theirs.
 

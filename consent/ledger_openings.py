@@ -133,6 +133,13 @@ class Openings:
         asked = "SELECT coalesce(max(next), 0) FROM places WHERE epoch = ? AND partition = ?"
         return self._number(asked, epoch, partition)
 
+    def about(self, identities: Collection[str]) -> list[Row]:
+        """The openings that are about one of the identities and not destroyed, in order."""
+        asked = "SELECT DISTINCT leaf FROM subjects WHERE identity = ?"
+        leaves = {leaf for identity in identities for (leaf,) in self._ask(asked, identity)}
+        rows = (next(self.rows(leaf, leaf + 1)) for leaf in sorted(leaves))
+        return [row for row in rows if row.salt is not None]
+
     def destroy(self, identities: Collection[str], *, because: int) -> list[int]:
         """Overwrite every opening that is about one of the identities; the leaves that lost theirs."""
         with self._writing() as db:

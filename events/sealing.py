@@ -105,13 +105,13 @@ class Sealing:
 
     def seal(self, facts: Sequence[Fact]) -> list[bytes]:
         """See `Seals`."""
-        names, held = self._names(facts)
-        return _encoded(facts, names, held | self._stand(set(names) - held.keys()))
+        names, held, missing = self._at_hand(facts)
+        return _encoded(facts, names, held | self._stand(missing))
 
     async def sealed(self, facts: Sequence[Fact]) -> list[bytes]:
         """See `Seals`."""
-        names, held = self._names(facts)
-        if missing := set(names) - held.keys():
+        names, held, missing = self._at_hand(facts)
+        if missing:
             held |= await asyncio.to_thread(self._stand, missing)
         return _encoded(facts, names, held)
 
@@ -126,25 +126,31 @@ class Sealing:
         missing = _missing(wires, held)
         return _enveloped(wires, held, await asyncio.to_thread(self._opening, missing) if missing else {})
 
-    def _names(self, facts: Sequence[Fact]) -> tuple[list[KeyName | None], dict[KeyName | None, BodyKey | None]]:
-        """The name of each fact's key, and the keys that are at hand: None has none."""
+    def key_of(self, name: KeyName) -> BodyKey:
+        """The key of a name, made where there is none. Blocks. BodyKeysUnavailable."""
+        return self._stand({name})[name]
+
+    def _at_hand(self, facts: Sequence[Fact]) -> tuple[list[KeyName | None], dict[KeyName, BodyKey], set[KeyName]]:
+        """The name of each fact's key (None: it stays in clear), the keys at hand, and the names of the others."""
         names = [self._name(fact) if self.is_on else None for fact in facts]
-        known = self._named.held()
-        return names, {None: None, **{name: known[name] for name in names if name in known}}
+        known, wanted = self._named.held(), {name for name in names if name is not None}
+        held = {name: known[name] for name in wanted if name in known}
+        return names, held, wanted - held.keys()
 
     def _name(self, fact: Fact) -> KeyName | None:
         kind = self.kind(fact.type)
         return None if kind is None else KeyName(fact.identity, kind, period_of(fact.received_at))
 
-    def _stand(self, missing: Collection[KeyName | None]) -> dict[KeyName | None, BodyKey | None]:
+    def _stand(self, names: Collection[KeyName]) -> dict[KeyName, BodyKey]:
         """The keys that stand under these names; made where there are none."""
+        if not names:
+            return {}
         began = self.clock()
-        wanted = [name for name in missing if name is not None]
-        stored = self.keys.named(wanted) if wanted else {}
-        if unmade := sorted(set(wanted) - stored.keys()):
+        stored = self.keys.named(names)
+        if unmade := sorted(set(names) - stored.keys()):
             stored |= self.keys.ensure({name: self.maker.make() for name in unmade})
-        found: dict[KeyName | None, BodyKey | None] = {name: self.maker.unwrap(stored[name]) for name in wanted}
-        self._named.keep({name: key for name, key in found.items() if name and key}, since=began)
+        found = {name: self.maker.unwrap(stored[name]) for name in names}
+        self._named.keep(found, since=began)
         return found
 
     def _opening(self, ids: Collection[str]) -> dict[str, BodyKey | Exception]:
@@ -218,7 +224,7 @@ def _enveloped(
     return envelopes
 
 
-def _encoded(
-    facts: Sequence[Fact], names: Sequence[KeyName | None], keys: Mapping[KeyName | None, BodyKey | None]
-) -> list[bytes]:
-    return [encode_fact(fact, key=keys[name]) for fact, name in zip(facts, names, strict=True)]
+def _encoded(facts: Sequence[Fact], names: Sequence[KeyName | None], keys: Mapping[KeyName, BodyKey]) -> list[bytes]:
+    return [
+        encode_fact(fact, key=None if name is None else keys[name]) for fact, name in zip(facts, names, strict=True)
+    ]

@@ -36,6 +36,9 @@ class SqliteBodyKeys:
         self._turn = threading.Lock()
         self._open: sqlite3.Connection | None = None
 
+    def __del__(self) -> None:
+        self._close()
+
     def named(self, names: Collection[KeyName]) -> dict[KeyName, StoredKey]:
         """See `BodyKeys`."""
         with self._connected() as db:

@@ -18,6 +18,7 @@ from consent.retention import load_retention
 from consent.rights import Erasure, StepName, Waiting, suppression
 from consent.rights_certificate import Survivor
 from consent.rights_requests import Asked, RightsRequests
+from consent.vault import Vault
 from events.following import follow
 from events.history import History
 from events.partitioning import partition_of
@@ -100,7 +101,7 @@ class Mortal:
 
     CHANGES: Final = {
         *("append", "forget", "remove", "reach", "rewrite_files", "done", "certify"),
-        *("destroy", "retire", "wipe"),
+        *("destroy", "retire", "wipe", "put_away"),
     }
 
     def __init__(self, inner: Any, dies: Callable[[], None]) -> None:
@@ -148,6 +149,7 @@ class Installation:
         self.history = History(self.folder / "history", self.sealing)
         self.evidence = EvidenceIndex(self.folder / "world" / "evidence.sqlite")
         self.accesses = AccessLog(self.folder / "world" / "accesses.sqlite")
+        self.vault = Vault(self.folder / "vault.sqlite")
         self.requests = RightsRequests(self.folder / "world" / "rights.sqlite")
         self.ledger: Ledger = open_ledger(self.folder / "ledger")
 
@@ -170,6 +172,8 @@ class Installation:
             signers=[SIGNER],
             models=self.models,
             keys=self.keys,
+            sealing=self.sealing,
+            vault=self.vault,
             retention=load_retention(),
             retrain=self.retrain,
             survivors=lambda _at: [Survivor("the log", "facts", "its retention")],
@@ -181,7 +185,7 @@ class Installation:
     def mortal(self, dies: Callable[[], None]) -> Places:
         """The places, of which each may be where the process dies."""
         whole = self.places()
-        names = ("requests", "log", "residue", "history", "evidence", "accesses", "ledger", "models", "keys")
+        names = ("requests", "log", "residue", "history", "evidence", "accesses", "ledger", "models", "keys", "vault")
         return replace(whole, **{name: cast(Any, Mortal(getattr(whole, name), dies)) for name in names})
 
     def train(self, code: str) -> str:
