@@ -21,10 +21,14 @@ REASONS_MAX: Final = 3
 _EVIDENCE_MAX: Final = 5
 """Facts named for what any one of them shows; the newest ones."""
 
-_ORDERED: Final = {
-    "one": Wording(en="Ordered once within the last year.", zh="近一年下单一次。"),
-    "few": Wording(en="Ordered two or three times within the last year.", zh="近一年下单两到三次。"),
-    "many": Wording(en="Ordered more than three times within the last year.", zh="近一年下单三次以上。"),
+_OF_ALL: Final = {
+    "orders:one": Wording(en="Ordered once within the last year.", zh="近一年下单一次。"),
+    "orders:few": Wording(en="Ordered two or three times within the last year.", zh="近一年下单两到三次。"),
+    "orders:many": Wording(en="Ordered more than three times within the last year.", zh="近一年下单三次以上。"),
+    "complaint:open": Wording(en="They have a complaint that is open.", zh="客户有一项投诉尚未解决。"),
+    "complaint:solved": Wording(en="A complaint of theirs was solved.", zh="客户的一项投诉已解决。"),
+    "satisfaction:high": Wording(en="They were satisfied when last asked.", zh="客户最近一次评价为满意。"),
+    "satisfaction:low": Wording(en="They were not satisfied when last asked.", zh="客户最近一次评价为不满意。"),
 }
 
 _POPULAR: Final = Reason(code="popular", text=Wording(en="Popular among our customers.", zh="深受我们客户的欢迎。"))
@@ -76,8 +80,8 @@ def _of_feature(feature: str, catalogue: Catalogue) -> Telling | None:
         attribute, _, stated = value.partition("=")
         text = Wording(en=f"They told us: {attribute} is {stated}.", zh=f"客户告知：{attribute}为{stated}。")
         return Telling(feature, text, attribute_purpose(attribute) == SENSITIVE, sayable=False)
-    if kind == "orders" and value in _ORDERED:
-        return Telling(feature, _ORDERED[value], sensitive=False, sayable=True)
+    if (words := _OF_ALL.get(feature)) is not None:
+        return Telling(feature, words, sensitive=False, sayable=kind == "orders")
     return None
 
 

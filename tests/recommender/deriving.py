@@ -55,8 +55,8 @@ def _body(fact: Fact) -> Any:
 def derives(reason: Reason, service: str | None, person: Person, *, goes_with: Callable[[str, str], bool]) -> bool:
     """Tell whether the reason follows from the facts it names.
 
-    `service` is the one suggested, None for an open need. `goes_with(held, taken)` tells whether more of those who
-    had the one took the other later than of all customers.
+    `service` is the one suggested, None for an open need. `goes_with` tells whether more of those who had a service, or
+    of whom a feature is true, took it than of all customers.
     """
     facts = person.named(reason)
     kind, _, value = reason.code.partition(":")
@@ -73,7 +73,7 @@ def derives(reason: Reason, service: str | None, person: Person, *, goes_with: C
             is_had = all(value in person.takes(fact) and person.stands(fact) for fact in facts)
             return is_had and service is not None and goes_with(value, service)
         case "segment":
-            return _shows(value, facts, person)
+            return service is not None and _shows(value, facts, person) and goes_with(value, service)
         case _:
             return _shows(reason.code, facts, person)
 
@@ -95,7 +95,28 @@ def _shows(feature: str, facts: Collection[Fact], person: Person) -> bool:
             least, most = BANDS[value]
             ordered = person.within(_standing_orders(person), 365)
             return all(fact in ordered for fact in facts) and len(facts) >= least and len(ordered) <= most
+        case "complaint":
+            return all(_is_solved(fact, person) == (value == "solved") for fact in facts)
+        case "satisfaction":
+            latest = max(person.of_type("feedback.survey_answered"), key=_order)
+            return list(facts) == [latest] and _mood(_body(latest)) == value
     return False
+
+
+def _is_solved(complaint: Fact, person: Person) -> bool:
+    return _last_turn(complaint, person).type == "service.case_resolved"
+
+
+def _last_turn(complaint: Fact, person: Person) -> Fact:
+    told = [fact for fact in person.facts.values() if getattr(fact.body, "case_id", None) == _body(complaint).case_id]
+    return max((fact for fact in told if fact.type in _TURNS), key=_order)
+
+
+def _mood(answer: Any) -> str:
+    """High from three quarters of the scale on, low below its half."""
+    low, high = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}[answer.kind]
+    share = (answer.score - low) / (high - low)
+    return "high" if share >= 0.75 else "low" if share < 0.5 else "middle"
 
 
 def _holds(need: Need, reason: Reason, facts: list[Fact], person: Person) -> bool:
@@ -163,9 +184,7 @@ def _counts(condition: Any, fact: Fact, facts: Collection[Fact], person: Person)
 def _complaints(condition: Any, facts: Collection[Fact], person: Person) -> int | None:
     found = person.within((f for f in facts if f.type == "feedback.complaint_filed"), condition.within_days)
     for complaint in found:
-        told = [f for f in person.facts.values() if getattr(f.body, "case_id", None) == _body(complaint).case_id]
-        last = max((f for f in told if f.type in _TURNS), key=_order)
-        is_solved = last.type == "service.case_resolved"
+        last, is_solved = _last_turn(complaint, person), _is_solved(complaint, person)
         if is_solved != (condition.state == "solved") or (is_solved and last not in facts):
             return None
     return len(found) or None
@@ -212,23 +231,48 @@ def _order(fact: Fact) -> tuple[int, bytes]:
     return (fact.occurred_at, fact.event_key)
 
 
-def lifts(histories: Iterable[Iterable[Fact]], catalogue: Catalogue, *, at_least: int) -> Callable[[str, str], bool]:
-    """Whether one service goes with another, counted over first takings in the histories of people."""
-    people = [_first_takings(history, catalogue) for history in histories]
-    number = len([taken for taken in people if taken])
+def lifts(people: Collection[Person], *, at_least: int) -> Callable[[str, str], bool]:
+    """Whether a service or a feature goes with a service, counted over people: those who took anything."""
+    takers = [(each, first) for each in people if (first := _first_takings(each))]
+    members: dict[str, list[bool]] = {}
 
-    def goes_with(held: str, service: str) -> bool:
-        both = sum(held in taken and service in taken and taken[held] < taken[service] for taken in people)
-        had, took = (sum(each in taken for taken in people) for each in (held, service))
-        return both >= at_least and both * number > had * took
+    def having(name: str) -> list[bool]:
+        if name not in members:
+            members[name] = [name in first or _is_true_of(name, each) for each, first in takers]
+        return members[name]
+
+    def goes_with(name: str, service: str) -> bool:
+        later = [service in first and first.get(name, (0,)) < first[service] for _, first in takers]
+        both = sum(has and did for has, did in zip(having(name), later, strict=True))
+        took = sum(service in first for _, first in takers)
+        return both >= at_least and both * len(takers) > sum(having(name)) * took
 
     return goes_with
 
 
-def _first_takings(history: Iterable[Fact], catalogue: Catalogue) -> dict[str, tuple[int, bytes]]:
+def _is_true_of(feature: str, person: Person) -> bool:
+    """Tell whether anything within the last year shows a feature of a person."""
+    kind = feature.partition(":")[0]
+    types = _SHOWN_BY.get(kind, ())
+    recent = person.within(person.of_type(*types), 365)
+    if kind == "orders":
+        return _shows(feature, [fact for fact in recent if person.stands(fact)], person)
+    return any(_shows(feature, [fact], person) for fact in recent)
+
+
+_SHOWN_BY: Final = {
+    "category": ("transaction.purchased",),
+    "orders": ("transaction.purchased",),
+    "topic": ("service.contact_started", "service.contact_ended"),
+    "described": ("identity.described",),
+    "complaint": ("feedback.complaint_filed",),
+    "satisfaction": ("feedback.survey_answered",),
+}
+
+
+def _first_takings(person: Person) -> dict[str, tuple[int, bytes]]:
     first: dict[str, tuple[int, bytes]] = {}
-    for fact in sorted(history, key=_order):
-        for service in catalogue.services:
-            if service.id not in first and _takes(fact, service):
-                first[service.id] = _order(fact)
+    for fact in sorted(person.facts.values(), key=_order):
+        for service in person.takes(fact):
+            first.setdefault(service, _order(fact))
     return first

@@ -1,6 +1,6 @@
 """Every reason is derived anew from the facts it names, over a population by chance; most are about the person."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -169,15 +169,18 @@ def given() -> tuple[Told, ...]:
     return (*by_service, *needs)
 
 
+def known_by(told: Iterable[Fact]) -> Person:
+    return Person(facts={some.event_key.hex(): some for some in told}, catalogue=CATALOGUE, at=NOW)
+
+
 def known(identity: str) -> Person:
-    facts = {some.event_key.hex(): some for some in population()[identity]}
-    return Person(facts=facts, catalogue=CATALOGUE, at=NOW)
+    return known_by(population()[identity])
 
 
 def test_every_reason_is_derived_anew_from_the_facts_it_names() -> None:
     everything = [each for number in range(PEOPLE) for each in (*consents(number), *life(number))]
     permitted = histories(permitted_facts(log_of(everything), purpose=TRAIN, at=NOW, rules=shipped_rules()))
-    goes_with = lifts(permitted.values(), CATALOGUE, at_least=COMPANIONS_MIN)
+    goes_with = lifts([known_by(told) for told in permitted.values()], at_least=COMPANIONS_MIN)
 
     wrong = [
         each for each in given() if not derives(each.reason, each.service, known(each.identity), goes_with=goes_with)
@@ -190,7 +193,7 @@ def test_the_reasons_are_of_every_kind() -> None:
     kinds = {each.reason.code.partition(":")[0] for each in given()}
     needs = {each.reason.code for each in given() if each.reason.code.startswith("need:")}
 
-    assert kinds >= {"need", "repeat", "with"}
+    assert kinds >= {"need", "repeat", "with", "segment"}
     assert len(given()) > 2 * PEOPLE
     assert len(needs) >= 12, f"only {sorted(needs)}"
 
@@ -232,7 +235,7 @@ def others(told: Told) -> Sequence[str]:
     return [key for key in known(told.identity).facts if key not in told.reason.evidence]
 
 
-@pytest.mark.parametrize("kind", ["need", "repeat", "with"])
+@pytest.mark.parametrize("kind", ["need", "repeat", "with", "segment"])
 def test_what_derives_reasons_would_notice_a_wrong_one(kind: str) -> None:
     yes, no = (lambda *_: True), (lambda *_: False)
     found = [each for each in given() if each.reason.code.startswith(f"{kind}:") and each.service and others(each)]
