@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,7 @@ from tests.builders import NOW, pseudonym, shown
 from tests.installation import SPREADING
 from tests.noninterference.crowd import CATALOGUE
 from tests.recommender.worlds import agreed, person, subscribed
+from tests.servers import ROOT
 
 pytestmark = pytest.mark.servers
 
@@ -104,3 +107,14 @@ def test_a_decision_nobody_knows_is_one_sentence(settings: Settings, decision: s
     assert isinstance(told.exception, DecisionUnknown)
     assert "erased" in str(told.exception)
     assert not settings.accesses.exists()
+
+
+def test_the_how_to_s_commands_work_on_a_decision(settings: Settings) -> None:
+    receipt = decided(settings)
+    page = (ROOT / "docs" / "how-to" / "explain-a-decision.md").read_text(encoding="utf-8")
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+
+    for line in lines:
+        words = shlex.split(line.replace("0123456789abcdef0123456789abcdef", receipt.id))[2:]
+        assert explain(settings, *words).exit_code == 0, line
+    assert len(lines) == 2

@@ -1,8 +1,11 @@
 """`rapport simulate` on made-up people, and `rapport uplift` without an experiment."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner, Result
 
 import cli
@@ -10,7 +13,9 @@ from commands.settings import settings_of
 from commands.simulate_people import population_of
 from commands.uplift import NoExperiment
 from recommender.catalogue import DEFAULT_CATALOGUE
+from recommender.uplift import load_experiment
 from tests.builders import NOW
+from tests.servers import ROOT
 
 
 def run(command: str, folder: Path, *words: str) -> Result:
@@ -55,3 +60,31 @@ def test_without_an_experiment_there_is_nothing_to_compare(tmp_path: Path) -> No
     told = run("uplift", tmp_path)
 
     assert isinstance(told.exception, NoExperiment)
+
+
+def page_of_the_how_to() -> str:
+    return (ROOT / "docs" / "how-to" / "simulate.md").read_text(encoding="utf-8")
+
+
+def commands_of_the_how_to() -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", page_of_the_how_to(), re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("rapport simulate")]
+
+
+@pytest.mark.parametrize("line", commands_of_the_how_to())
+def test_every_simulation_of_the_how_to_works(tmp_path: Path, line: str) -> None:
+    (tmp_path / "catalogue.yaml").write_bytes(DEFAULT_CATALOGUE.read_bytes())
+    small = re.sub(r"\b(catalogue\.yaml|report\.html)", rf"{tmp_path}/\1", line).replace("--people 400", "--people 20")
+    words = shlex.split(small)[1:]
+
+    told = run(words[0], tmp_path, *words[1:])
+
+    assert told.exit_code == 0, (told.output, told.exception)
+
+
+def test_the_experiment_of_the_how_to_is_one(tmp_path: Path) -> None:
+    [text] = re.findall(r"```yaml\n(.*?)```", page_of_the_how_to(), re.DOTALL)
+    file = tmp_path / "spring.yaml"
+    file.write_text(text, encoding="utf-8")
+
+    assert load_experiment(file).shares.model == 0.05
