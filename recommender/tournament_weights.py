@@ -66,7 +66,7 @@ def _ensemble(said: Said, cases: Cases) -> Weights:
 def _sum(said: Said, weights: Weights) -> Scores:
     total: Scores = np.zeros_like(next(iter(said.values())))
     for label, weight in weights.items():
-        total += said[label] * np.float32(weight)
+        total += said[label] * weight
     return total
 
 

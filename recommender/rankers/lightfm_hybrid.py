@@ -24,7 +24,7 @@ _IDENTITY: Final = 3.0
 _RATE: Final = 0.05
 _SEED: Final = 7
 _SITUATIONS_MAX: Final = 1_000_000
-_HAD_MAX: Final = 10_000_000
+_HAD_MAX: Final = 5_000_000
 
 Matrix = npt.NDArray[np.float32]
 

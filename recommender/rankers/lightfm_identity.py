@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from recommender.interactions import IntArray, Interactions
+from recommender.interactions import IntArray, Interactions, Numbers
 from recommender.rankers.lightfm_hybrid import item_rows, normalised, warp
 from recommender.rankers.protocol import Plan, Progress, quiet
 
@@ -19,9 +19,7 @@ LABEL: Final = "lightfm, a row for each person"
 _PLAN: Final[Plan] = {"dimensions": 16.0, "epochs": 30.0}
 
 
-def fit(
-    data: Interactions, *, plan: Plan = _PLAN, progress: Progress = quiet
-) -> Callable[[IntArray], npt.NDArray[np.float32]]:
+def fit(data: Interactions, *, plan: Plan = _PLAN, progress: Progress = quiet) -> Callable[[IntArray], Numbers]:
     """What answers the scores (P x m) of people by their rows in the data; ModelDiverged.
 
     A person is their own row and their features; an item its identity and its features.
@@ -36,8 +34,8 @@ def fit(
     of_items: npt.NDArray[Any] = items @ model.item_embeddings
     biases = items @ model.item_biases
 
-    def scores(numbers: IntArray) -> npt.NDArray[np.float32]:
-        found: npt.NDArray[np.float32] = np.einsum("pd,md->pm", vectors[numbers], of_items) + biases
+    def scores(numbers: IntArray) -> Numbers:
+        found: Numbers = np.einsum("pd,md->pm", vectors[numbers], of_items).astype(np.float64) + biases
         return found
 
     return scores

@@ -271,3 +271,16 @@ def test_a_part_that_diverges_on_the_longer_data_is_left_out_with_its_reason() -
 
     assert outcome.unsuitable == {"fickle": "it diverged"}
     assert "fickle" not in {*outcome.recipe.repeat, *outcome.recipe.new}
+
+
+def test_marks_see_the_digits_by_which_ties_are_broken() -> None:
+    #   beside what is taken often, what orders the rest is nine digits down
+    cases = Cases(
+        people=[habits().row(0, NOW)],
+        numbers=np.zeros(1, np.int32),
+        open=np.ones((1, 3), np.bool_),
+        right=np.array([[False, False, True]]),
+    )
+    scores = all_scores(_Fixed(np.array([4.0, 4.0, 4.0 + 1e-9])), cases)
+
+    assert best(scores, cases.open)[0, 0] == 2
