@@ -135,14 +135,14 @@ def test_marks_of_an_order_that_is_known() -> None:
         open=np.ones((1, 12), np.bool_),
         right=np.isin(np.arange(12), [0, 2, 11])[None, :],
     )
-    found = marks(-np.arange(12, dtype=np.float32)[None, :], cases)
+    found = marks(-np.arange(12, dtype=np.float64)[None, :], cases)
 
     assert found.ndcg[0] == pytest.approx((1 + 1 / np.log2(4)) / (1 + 1 / np.log2(3) + 1 / np.log2(4)))
     assert (found.hit[0], found.precision[0], found.macro_recall) == (1.0, 0.2, 0.666667)
 
 
 def test_closed_items_are_never_told_and_of_equals_the_earlier_is() -> None:
-    scores = np.array([[9.0, 1.0, 5.0, 5.0]], np.float32)
+    scores = np.array([[9.0, 1.0, 5.0, 5.0]])
 
     assert best(scores, np.array([[False, True, True, True]]))[0, :3].tolist() == [2, 3, 1]
     assert ndcg(np.array([[True, False]]), np.array([5]))[0] < 1
