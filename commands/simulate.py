@@ -18,13 +18,12 @@ from commands.release import VERSION
 from commands.settings import Settings, settings_of
 from commands.simulate_page import page_of
 from commands.simulate_people import Source, population_of
-from consent.purposes import ANALYTICS
 from profiles.view import PersonView
 from recommender.artifact import Artifact, untrained
 from recommender.catalogue import Catalogue, load_catalogue
 from recommender.model_store import ModelStore
 from recommender.receipts import Question
-from recommender.simulate import Side
+from recommender.simulate import Side, may_be_counted
 from recommender.simulate import simulate as simulated
 from recommender.simulate_report import SideReport, SimulationReport, report_of
 from recommender.suggestion import K_MAX
@@ -63,7 +62,7 @@ def simulate(
         note_at_the_machine(settings, None, what="simulation", what_for="audit")
 
     def permits(view: PersonView) -> bool:
-        return is_made_up or bool(view.permits(ANALYTICS, at=at, known_at=at))
+        return is_made_up or may_be_counted(view, at=at)
 
     look_for_garbage_rarely()
     with _told(quiet=json) as (begin, step):

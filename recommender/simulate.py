@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, get_args
 
-from consent.purposes import PROFILE, SENSITIVE, attribute_purpose
+from consent.purposes import ANALYTICS, PROFILE, SENSITIVE, attribute_purpose
 from profiles.facet import AttributeSection, Scalar
 from profiles.view import PersonView
 from recommender.artifact import Artifact
@@ -119,6 +119,11 @@ class Simulated:
     groups: Counter[tuple[str, str]] = field(default_factory=Counter)
     outcomes: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     refused: int = 0
+
+
+def may_be_counted(view: PersonView, *, at: int) -> bool:
+    """Whether the person allows it at a moment (ms) that they are among what is counted."""
+    return bool(view.permits(ANALYTICS, at=at, known_at=at))
 
 
 def simulate(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from recommender.artifact import untrained
 from recommender.catalogue import Catalogue
 from recommender.reading import input_of
 from recommender.receipts import Question
-from recommender.simulate import Side, Simulated, simulate
+from recommender.simulate import Side, Simulated, may_be_counted, simulate
 from recommender.simulate_report import SimulationReport, report_of
 from recommender.suggest import suggest
 from recommender.suggestion import Answer
@@ -38,17 +39,20 @@ def described(name: str, **attributes: Any) -> Fact:
     return fact("identity.described", identity=f"app:{name}", attributes=attributes)
 
 
-def counts(person: PersonView) -> bool:
-    return bool(person.permits(ANALYTICS, at=NOW, known_at=NOW))
-
-
 def side(catalogue: Catalogue, name: str = "now") -> Side:
     return Side(name=name, artifact=untrained(catalogue, code="tests"), catalogue=catalogue)
 
 
 def found_of(people: Sequence[PersonView], *catalogues: Catalogue, by: Sequence[str] = ()) -> Simulated:
     sides = [side(each, f"side {number}") for number, each in enumerate(catalogues or (SERVICES,))]
-    return simulate(people, sides=sides, question=QUESTION, by=by, permits=counts, progress=lambda _done: None)
+    return simulate(
+        people,
+        sides=sides,
+        question=QUESTION,
+        by=by,
+        permits=partial(may_be_counted, at=NOW),
+        progress=lambda _done: None,
+    )
 
 
 def reported(people: Sequence[PersonView], *catalogues: Catalogue, by: Sequence[str] = ()) -> SimulationReport:
