@@ -21,7 +21,7 @@ WHOLE: Final = (
 
 BESIDE: Final[Mapping[str, frozenset[str]]] = {
     "profiles/view.py": frozenset({"OVERLAYS", "view_of", "_part", "_flags", "_stands", "_jurisdiction", "_law_of"}),
-    "profiles/permitted.py": frozenset({"permit_at", "_redacted", "_is_usable", "_views", "_is_known"}),
+    "profiles/permitted.py": frozenset({"permit_at", "_redacted", "_is_usable", "views_of", "_is_known"}),
     "profiles/fold.py": frozenset({"_act_joined", "_ALWAYS_OPEN"}),
     "recommender/personal.py": frozenset({"PersonalFacts.__post_init__", "_without_sensitive_lines", "_redacted"}),
     "recommender/funnel.py": frozenset({"_consented"}),
@@ -56,6 +56,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "recommender/personal.py": ("tests/recommender/test_suggest.py", "tests/recommender/test_noninterference.py"),
     "recommender/funnel.py": ("tests/recommender/test_suggest.py", "tests/recommender/test_stories.py"),
     "recommender/choices.py": ("tests/recommender/test_training.py",),
+    "recommender/simulate.py": ("tests/recommender/test_simulate.py",),
     "outreach/guard.py": ("tests/outreach/test_guard.py", "tests/outreach/test_deciding.py"),
     "outreach/assessment.py": ("tests/outreach/test_deciding.py",),
     "outreach/occasions.py": ("tests/outreach/test_deciding.py", "tests/noninterference/test_messages.py"),
