@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import psutil
@@ -25,8 +26,12 @@ from benchmarks.preload import produce
 from benchmarks.results import machine, spread
 from benchmarks.servers import EMBEDDED, Fsync, bench_folder, kafka_at, store_in
 from benchmarks.workload import Message, Workload, messages
+from consent.retention import kind_of
+from events.body_keys import KeyMaker
 from events.fact import decode_fact
 from events.position import Checkpoint, Position, Stream
+from events.sealing import Envelope, Opens, Sealing
+from events.sqlite_body_keys import SqliteBodyKeys
 from outreach.candidates import candidates
 from outreach.triggers import Triggers, load_triggers
 from profiles.codec import decode_facet, encode_facet
@@ -47,7 +52,8 @@ STAGES: Final = {
     "fetch": "aiokafka's getmany, per record",
     "load": "packed facets that are held in memory; for new people the store is asked",
     "open": "a packed facet to one that facts can be folded into",
-    "decode": "bytes to a fact",
+    "keys": "the keys of a batch looked up, where facts are sealed",
+    "decode": "bytes to a fact; opened, where they are sealed",
     "fold": "a fact into its facet",
     "candidates": "what outreach may follow",
     "pack": "the facet to bytes again",
@@ -111,11 +117,12 @@ def main(
     person_max: Annotated[int, typer.Option(help="events of one person at most")] = 1000,
     rounds: Annotated[int, typer.Option(help="how often all is done")] = 5,
     fsync: Annotated[str, typer.Option(help="the store's appendfsync: always, everysec or no")] = "always",
+    sealed: Annotated[bool, typer.Option(help="whether facts are sealed, with keys in a file")] = True,
     kafka: Annotated[str, typer.Option(envvar="RAPPORT_KAFKA", help="brokers; else the embedded one")] = EMBEDDED,
 ) -> None:
     """Measure and print the table, in microseconds per event."""
     told = [each for each in messages(Workload(events=events, people=people, person_max=person_max)) if each.happening]
-    rows = asyncio.run(_rounds(told, rounds=rounds, fsync=_fsync(fsync), kafka=kafka))
+    rows = asyncio.run(_rounds(told, rounds=rounds, fsync=_fsync(fsync), sealed=sealed, kafka=kafka))
     Console(width=132).print(table(rows, events=len(told)))
 
 
@@ -127,12 +134,16 @@ def _fsync(word: str) -> Fsync:
             raise typer.BadParameter("always, everysec or no", param_hint="--fsync")
 
 
-async def _rounds(told: Sequence[Message], *, rounds: int, fsync: Fsync, kafka: str) -> dict[str, list[float]]:
+async def _rounds(
+    told: Sequence[Message], *, rounds: int, fsync: Fsync, sealed: bool, kafka: str
+) -> dict[str, list[float]]:
     """Stage -> microseconds per event, one figure per round."""
     triggers = load_triggers(load_catalogue())
     figures: dict[str, list[float]] = defaultdict(list)
     with bench_folder() as folder, kafka_at(kafka, folder) as address:
         ensure_topics([address], {TOPIC: PARTITIONS}, replication=1)
+        sealing = sealing_in(folder, is_on=sealed)
+        told = resealed(told, sealing)
         produce(address, TOPIC, told, form="fact")
         for number in range(rounds):
             place = folder / str(number)
@@ -143,13 +154,25 @@ async def _rounds(told: Sequence[Message], *, rounds: int, fsync: Fsync, kafka: 
                 watched = psutil.Process(process.pid)
                 before = sum(watched.cpu_times()[:2])
                 store = await RedisStore.connect(url)
-                await _folded(batches(told), store=store, triggers=triggers, clock=clock)
+                await _folded(batches(told), store=store, sealing=sealing_in(folder), triggers=triggers, clock=clock)
                 clock.spent["store"] = sum(watched.cpu_times()[:2]) - before
                 await store.close()
             clock.counted("json.loads", lambda: [json.loads(each.json) for each in told])
             for name, seconds in clock.spent.items():
                 figures[name].append(seconds / len(told) * 1e6)
     return figures
+
+
+def sealing_in(folder: Path, *, is_on: bool = True) -> Sealing:
+    """The sealing of a process that was just started; its keys are in a file in the folder."""
+    keys = SqliteBodyKeys(folder / "keys" / "bodies.sqlite")
+    return Sealing(keys=keys, maker=KeyMaker(bytes(32)), kind=kind_of, is_on=is_on)
+
+
+def resealed(told: Sequence[Message], sealing: Sealing) -> list[Message]:
+    """The same messages, their facts as the log seals them."""
+    facts = [decode_fact(message.fact) for message in told]
+    return [message._replace(fact=value) for message, value in zip(told, sealing.seal(facts), strict=True)]
 
 
 def batches(told: Sequence[Message]) -> list[Batch]:
@@ -185,15 +208,19 @@ async def _fetched(kafka: str, count: int, clock: Clock) -> None:
         await consumer.stop()
 
 
-async def _folded(work: Sequence[Batch], *, store: RedisStore, triggers: Triggers, clock: Clock) -> None:
+async def _folded(
+    work: Sequence[Batch], *, store: RedisStore, sealing: Opens, triggers: Triggers, clock: Clock
+) -> None:
     cache = FacetCache(store)
     checkpoints: dict[int, Checkpoint] = {}
     gc.collect()
     for batch in work:
         stream = Stream("profiles", TOPIC, batch.partition)
-        own: dict[str, list[tuple[int, bytes]]] = defaultdict(list)
-        for offset, message in enumerate(batch.records, start=batch.start):
-            own[message.key.decode()].append((offset, message.fact))
+        with clock.stage("keys"):
+            envelopes = await sealing.looked_up([message.fact for message in batch.records])
+        own: dict[str, list[tuple[int, Envelope]]] = defaultdict(list)
+        for offset, (message, envelope) in enumerate(zip(batch.records, envelopes, strict=True), start=batch.start):
+            own[message.key.decode()].append((offset, envelope))
         with clock.stage("load"):
             facets, _ = await cache.load(stream, own)
         changed: dict[str, Packed] = {}
@@ -201,8 +228,8 @@ async def _folded(work: Sequence[Batch], *, store: RedisStore, triggers: Trigger
         for identity, told in own.items():
             facet = unpack(facets.get(identity, Facet()))
             clock.lap("open")
-            for offset, value in told:
-                fact = decode_fact(value)
+            for offset, envelope in told:
+                fact = envelope.fact()
                 clock.lap("decode")
                 facet = fold(facet, fact).facet
                 clock.lap("fold")
