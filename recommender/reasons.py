@@ -123,16 +123,19 @@ class Known(NamedTuple):
         return self.features.get(value if kind == "segment" else name, (0.0, ()))[1]
 
 
-def reasons_for(service: Service, spoken: Iterable[str], *, needs: Iterable[NeedFound], known: Known) -> list[Reason]:
+def reasons_for(
+    service: Service, spoken: Iterable[str], *, needs: Iterable[NeedFound], known: Known
+) -> Iterator[Reason]:
     """What of the person speaks for the service, each reason once: open needs, own habit, then what goes with it.
 
     `spoken` are the names of what the ranker went by, strongest first.
     """
-    found: dict[str, Reason] = {}
     by_need = (need_reason(each) for each in needs if service.id in each.need.suggests)
+    told: set[str] = set()
     for reason in chain(by_need, _repeated(service, known), _modelled(service, spoken, known)):
-        found.setdefault(reason.code, reason)
-    return list(found.values())
+        if reason.code not in told:
+            told.add(reason.code)
+            yield reason
 
 
 def _repeated(service: Service, known: Known) -> Iterator[Reason]:
@@ -156,8 +159,8 @@ def _taken_before(times: int) -> Wording:
 
 
 def _modelled(service: Service, spoken: Iterable[str], known: Known) -> Iterator[Reason]:
-    """What the ranker went by, as far as it can be said truly; then what else the person has that goes with it."""
-    for name in (*spoken, *(f"has:{other}" for other in sorted(known.held))):
+    """What the ranker went by, as far as it can be said truly; where it names nothing, what they have and it goes with."""
+    for name in tuple(spoken) or (f"with:{other}" for other in sorted(known.held)):
         told, cells = known.tellings[name], known.cells(name)
         if (
             told is None

@@ -8,6 +8,7 @@ vector afresh from the facts handed in, so the last event already counts.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain, islice
 from typing import NamedTuple
 
 import msgspec
@@ -176,23 +177,25 @@ def _best(no: Refused, scores: Numbers, *, shelf: Shelf, k: int) -> list[int]:
 
 def _suggestion(place: int, spoken: tuple[str, ...], *, found: Ranked, ground: _Ground, shelf: Shelf) -> Suggestion:
     service = shelf.services[place]
-    own = [] if ground.own is None else reasons_for(service, spoken, needs=ground.needs, known=ground.own)
-    told = tuple(reason for reason in own if reason.sayable or ground.known.is_staff)[:REASONS_MAX]
+    own = iter(()) if ground.own is None else reasons_for(service, spoken, needs=ground.needs, known=ground.own)
+    first = next(own, None)
+    ours = () if first is None else chain((first,), own)
+    told = tuple(islice((reason for reason in ours if reason.sayable or ground.known.is_staff), REASONS_MAX))
     return Suggestion(
         service=service.id,
         name=shelf.names[place],
         say=shelf.say[place],
         score=Score(found.scores.item(place)),
         factors=factors_of(place, found, service=service, catalogue=shelf.catalogue),
-        confidence=_confidence(own),
+        confidence=_confidence(first),
         reasons=told or (shelf.general[place],),
     )
 
 
-def _confidence(own: list[Reason]) -> Confidence:
-    if any(reason.code.startswith("need:") for reason in own):
-        return "high"
-    return "medium" if own else "low"
+def _confidence(first: Reason | None) -> Confidence:
+    if first is None:
+        return "low"
+    return "high" if first.code.startswith("need:") else "medium"
 
 
 def _decision_id(key: bytes, mode: Mode, *parts: str | int | None) -> str:
