@@ -29,7 +29,7 @@ _GROUPS = {
     "consent": "commands.consent",
     "consents": "commands.consents_import",
     "dead-letters": "commands.dead_letters",
-    "models": "commands.train",
+    "models": "commands.models",
     "log": "commands.log",
     "keys": "commands.keys",
     "officer": "commands.officer",

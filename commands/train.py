@@ -1,4 +1,4 @@
-"""`rapport train` and `rapport models`: make a model from permitted history, look at models, roll back."""
+"""`rapport train`: make a model from permitted history, once or again and again."""
 
 import asyncio
 import re
@@ -11,12 +11,15 @@ from rich.table import Table
 
 from commands.clock import now_ms
 from commands.lease import leased
+from commands.ledger import signers_of, text_of
 from commands.logs import known_epochs
 from commands.output import JsonOption, console, emit
 from commands.release import VERSION
 from commands.sealing import history_of
-from commands.settings import Settings, settings_of
+from commands.settings import LEDGER_KEY_FILE, Settings, settings_of
 from commands.train_input import held_beyond_history
+from consent.ledger import CHECKPOINT
+from consent.ledger_note import read_checkpoint
 from consent.redis_holds import RedisHolds
 from events.history import History
 from profiles.redis_store import RedisStore
@@ -26,8 +29,7 @@ from recommender.training import Trained
 from recommender.training import train as train_on_history
 from recommender.training_making import Progress as Told
 from recommender.training_making import quiet
-
-app = typer.Typer(name="models", no_args_is_help=True, help="Trained models.")
+from recommender.training_record import signed
 
 DataOption = Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")]
 
@@ -47,35 +49,12 @@ def train(
     pause_s = None if every is None else _seconds(every)
     while True:
         if json:
-            emit(_said(_train(settings, quiet)))
+            emit(_said(train_once(settings, quiet)))
         else:
             _train_shown(settings)
         if pause_s is None:
             return
         time.sleep(pause_s)
-
-
-@app.command("list")
-def list_models(*, data: DataOption = None, json: JsonOption = False) -> None:
-    """List the models, the latest first; the one that is served is marked."""
-    store = ModelStore(settings_of(data=data).models)
-    current = store.current()
-    models = [{"name": name, "served": name == current, **_manifest(store, name)} for name in store.names()]
-    if json:
-        emit(models)
-        return
-    table = Table("model", "served", "ranker", "people", "gate")
-    for model in models:
-        served = "yes" if model["served"] else ""
-        table.add_row(model["name"], served, model["ranker"], str(model["people"]), model["gate"])
-    console.print(table)
-
-
-@app.command("rollback")
-def roll_back(name: Annotated[str, typer.Argument(metavar="MODEL")], *, data: DataOption = None) -> None:
-    """Serve an earlier model; running servers switch by themselves."""
-    ModelStore(settings_of(data=data).models).roll_back(name)
-    console.print(f"{name} is served")
 
 
 def _train_shown(settings: Settings) -> None:
@@ -84,10 +63,13 @@ def _train_shown(settings: Settings) -> None:
         tasks: dict[str, Any] = {}
 
         def told(step: str, done: int, total: int) -> None:
-            task = tasks.get(step) or tasks.setdefault(step, progress.add_task(step, total=total))
-            progress.update(task, completed=done, total=total)
+            # One bar for a phase, whichever of its parts is at work.
+            phase = step.partition(":")[0]
+            if phase not in tasks:
+                tasks[phase] = progress.add_task(step, total=total)
+            progress.update(tasks[phase], completed=done, total=total, description=step)
 
-        said = _said(_train(settings, told))
+        said = _said(train_once(settings, told))
     console.print(f"model [bold]{said['model']}[/] by {said['ranker']}: {said['gate']}")
     table = Table("ranker", "judged by", "NDCG@10", "95 %", "HR@3", "people")
     for ranker, tasks in said["metrics"].items():
@@ -100,7 +82,8 @@ def _train_shown(settings: Settings) -> None:
     console.print(f"{said['people_permitted']} people permitted, {said['people_refused']} left out")
 
 
-def _train(settings: Settings, told: Told) -> Trained:
+def train_once(settings: Settings, told: Told) -> Trained:
+    """Make a model from history as it is now, keep it with its signed record, and serve what passes the gate."""
     history = history_of(settings)
     trained = train_on_history(
         history.facts,
@@ -111,8 +94,18 @@ def _train(settings: Settings, told: Told) -> Trained:
         held=asyncio.run(held_now(settings, history, name="train")),
         progress=told,
     )
-    ModelStore(settings.models).publish(trained.artifact, record=trained.record)
+    ModelStore(settings.models).publish(trained.artifact, record=_witnessed(settings, trained.record))
     return trained
+
+
+def _witnessed(settings: Settings, record: dict[str, object]) -> dict[str, object]:
+    """The record with the ledger's latest checkpoint, signed with the ledger's keys, as far as there are any."""
+    checkpoint = settings.ledger / CHECKPOINT
+    if checkpoint.is_file():
+        seen = read_checkpoint(text_of(checkpoint))
+        record = {**record, "ledger": {"origin": seen.origin, "size": seen.size, "root": seen.root.hex()}}
+    has_key = (settings.data / LEDGER_KEY_FILE).exists()
+    return signed(record, signers_of(settings) if has_key else [])
 
 
 async def held_now(settings: Settings, history: History, *, name: str) -> dict[str, frozenset[str]]:
@@ -141,11 +134,6 @@ def _said(trained: Trained) -> dict[str, Any]:
     }
     own = {"model": trained.artifact.name, "ranker": manifest.ranker, "gate": manifest.gate, "metrics": metrics}
     return own | {name: value for name, value in trained.record.items() if name != "artifact"}
-
-
-def _manifest(store: ModelStore, name: str) -> dict[str, Any]:
-    manifest = store.load(name).manifest
-    return {"ranker": manifest.ranker, "gate": manifest.gate, "people": manifest.people, "examples": manifest.examples}
 
 
 def _seconds(text: str) -> int:

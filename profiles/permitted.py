@@ -5,6 +5,7 @@ own purpose was open at the fact's position, has not been closed since, and is a
 before anything is counted or numbered, so whoever is not permitted leaves no trace in what is made.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
@@ -51,14 +52,16 @@ class Permit(NamedTuple):
     `person_of`: identity -> canonical pseudonym, of permitted people only. `fields`: canonical pseudonym -> field
     purposes allowed. `closed`: (identity, purpose) -> the position at which the purpose was last closed. `erased`:
     identity -> where its tombstone stands, and when that was received (ms).
-    `refused` counts the people left out; it is for a record apart and never goes into anything fitted.
+    `allowed` counts people by what allows it, `refused` those left out by the reason: both are for a record apart and
+    never go into anything fitted.
     """
 
     person_of: Mapping[str, str]
     fields: Mapping[str, frozenset[str]]
     closed: Mapping[tuple[str, str], Position]
     erased: Mapping[str, tuple[Position, int]]
-    refused: int
+    allowed: Mapping[str, int]
+    refused: Mapping[str, int]
 
 
 def permitted_facts(
@@ -76,14 +79,16 @@ def permit_at(facts: Facts, *, purpose: str, at: int, rules: Rules, held: Mappin
     facets, closed, erased = _replayed(facts)
     person_of: dict[str, str] = {}
     fields: dict[str, frozenset[str]] = {}
-    refused = 0
+    allowed, refused = Counter[str](), Counter[str]()
     for view in views_of(facets, held, at=at, rules=rules):
-        if _answer(view, purpose, at):
+        answer = _answer(view, purpose, at)
+        if isinstance(answer, Allowed):
+            allowed[answer.because.basis] += 1
             person_of.update(dict.fromkeys(view.members, view.canonical))
             fields[view.canonical] = frozenset(field for field in _OF_FIELDS if _answer(view, field, at))
         else:
-            refused += 1
-    return Permit(person_of, fields, closed, erased, refused)
+            refused[answer.because] += 1
+    return Permit(person_of, fields, closed, erased, allowed, refused)
 
 
 def permitted_by(facts: Facts, permit: Permit) -> Iterator[Permitted]:

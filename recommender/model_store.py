@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from events.durable_files import replace_durably, sync_folder, write_durably
 from recommender.artifact import Artifact, ArtifactInvalid, ArtifactMissing, decode_artifact, encode_artifact
@@ -84,13 +84,18 @@ class ModelStore:
         self.load(name)
         self._switch(name)
 
-    def made_at(self, name: str) -> int:
-        """The snapshot (ms) that a model was last made from; -1 where no record tells."""
+    def record(self, name: str) -> dict[str, Any] | None:
+        """What was recorded of the training; None where nothing is, or nothing that can be read."""
         try:
             record = json.loads((self._folder / f"{name}.record.json").read_bytes())
-            return int(record["snapshot"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return -1
+        except (OSError, ValueError):
+            return None
+        return record if isinstance(record, dict) else None
+
+    def made_at(self, name: str) -> int:
+        """The snapshot (ms) that a model was last made from; -1 where no record tells."""
+        snapshot = (self.record(name) or {}).get("snapshot")
+        return snapshot if isinstance(snapshot, int) else -1
 
     def remove(self, name: str) -> None:
         """Let go of a model that is not served, and of its record. ArtifactInvalid for the one that is."""

@@ -20,11 +20,12 @@ from recommender.rankers.protocol import Unsuitable
 from recommender.training_counts import counted
 from recommender.training_judging import Judged, judge, moments_of
 from recommender.training_making import Plan, Progress, made, quiet
+from recommender.training_record import Bounded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """A model and the record of its training: counts, of refused people too, and the snapshot (ms)."""
+    """A model and the record of its training: counts by reason, the snapshot (ms), and how far the log was read."""
 
     artifact: Artifact
     record: dict[str, object]
@@ -47,6 +48,7 @@ def train(
     Progress is told of each part and step.
     """
     progress("reading", 0, 1)
+    facts = Bounded(facts)
     permit = permit_at(facts, purpose=TRAIN, at=at, rules=rules, held=held or {})
     history = {
         person: found if SENSITIVE in permit.fields[person] else without_sensitive(found, catalogue)
@@ -60,9 +62,12 @@ def train(
         "artifact": artifact.name,
         "snapshot": at,
         "people_permitted": len(permit.fields),
-        "people_refused": permit.refused,
+        "people_refused": sum(permit.refused.values()),
+        "allowed_by": dict(sorted(permit.allowed.items())),
+        "refused_because": dict(sorted(permit.refused.items())),
         "people_with_facts": len(history),
         "facts": sum(len(facts_of) for facts_of in history.values()),
+        "ends": dict(sorted((facts.ends or {}).items())),
     }
     return Trained(artifact=artifact, record=record)
 

@@ -185,7 +185,7 @@ def test_people_left_out_are_counted_apart() -> None:
 
     permit = permit_at(log_of(said), purpose=TRAIN, at=NOW, held={}, rules=shipped_rules())
 
-    assert permit.refused == 2
+    assert permit.refused == {"never_asked": 2}
     assert set(permit.person_of) == {pseudonym("app:42")}
 
 

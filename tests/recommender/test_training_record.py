@@ -1,0 +1,145 @@
+"""Who left since a training is found by asking the door again; the record names nobody, and is signed."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from consent.ledger_note import make_signer
+from consent.purposes import PROFILE, SENSITIVE, TRAIN
+from consent.rules import shipped_rules
+from events.fact import Fact
+from events.position import Position
+from recommender.canonical import canonical_json
+from recommender.model_card import model_card
+from recommender.training import Trained, policy_of, train
+from recommender.training_record import Bounded, Left, is_signed, left_since, signed
+from tests.builders import DAY, NOW, consent, fact, pseudonym
+from tests.recommender.worlds import CHECKERBOARD, CODE, SMALL, agreed, log_of, subscribed, taken_by
+
+RULES = shipped_rules()
+POLICY = policy_of(RULES)
+PEOPLE = [some for customer in range(20) for some in taken_by(customer)]
+PLAN = replace(SMALL, kinds=("popularity", "item_knn"))
+LATER = NOW + 10 * DAY
+
+
+def made(*more: Fact) -> Trained:
+    return train(log_of([*PEOPLE, *more]), catalogue=CHECKERBOARD, at=NOW, code=CODE, plan=PLAN, rules=RULES)
+
+
+MADE = made()
+
+
+def left(*more: Fact, held: dict[str, frozenset[str]] | None = None, **changed: Any) -> Left:
+    """Who left if these facts followed those that were trained on."""
+    said: dict[str, Any] = {"policy": POLICY, "policy_now": POLICY, "record": MADE.record, **changed}
+    record = said.pop("record")
+    return left_since(log_of([*PEOPLE, *more]), record, at=LATER, rules=RULES, held=held or {}, **said)
+
+
+def test_nobody_left_where_nothing_was_taken_back() -> None:
+    assert not left()
+    assert not left(subscribed("s9", identity="app:3", at=NOW + DAY), *agreed(TRAIN, identity="app:99", at=NOW + DAY))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        consent("withdrawn", TRAIN, identity="app:3", at=NOW + DAY),
+        consent("withdrawn", PROFILE, identity="app:3", at=NOW + DAY),
+        fact("rights.erased", identity="app:3", at=NOW + DAY, request_id="r"),
+    ],
+)
+def test_who_withdrew_or_was_erased_has_left(said: Fact) -> None:
+    assert left(said) == Left(1)
+    assert str(left(said)) == "1 of those it was trained on have left since"
+
+
+def test_a_purpose_that_was_closed_in_between_counts_though_it_is_open_again() -> None:
+    no = consent("withdrawn", PROFILE, identity="app:3", at=NOW + DAY)
+    yes = consent("given", PROFILE, identity="app:3", at=NOW + 2 * DAY, event_id="again")
+
+    assert left(no, yes) == Left(1)
+
+
+def test_a_withdrawal_that_is_not_on_the_log_yet_counts() -> None:
+    assert left(held={pseudonym("app:3"): frozenset({TRAIN})}) == Left(1)
+
+
+def test_who_never_allowed_it_has_not_left() -> None:
+    stranger = [*agreed(PROFILE, identity="app:99"), consent("withdrawn", PROFILE, identity="app:99", at=NOW + DAY)]
+
+    assert not left(*stranger)
+    assert not left(consent("withdrawn", SENSITIVE, identity="app:3", at=NOW + DAY))
+
+
+def test_an_agreement_that_has_run_out_is_one_that_was_left() -> None:
+    until = consent("given", TRAIN, identity="app:77", at=NOW - DAY, expires_at=NOW + DAY)
+    world = [until, *agreed(PROFILE, identity="app:77"), subscribed("s1", identity="app:77")]
+
+    found = left_since(
+        log_of([*PEOPLE, *world]),
+        made(*world).record,
+        policy=POLICY,
+        policy_now=POLICY,
+        at=LATER,
+        rules=RULES,
+        held={},
+    )
+
+    assert found == Left(1)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"record": None}, {"record": {"snapshot": NOW}}, {"record": {"ends": {}}}, {"policy_now": "of another day"}],
+)
+def test_what_cannot_be_told_counts_as_left(changed: dict[str, Any]) -> None:
+    found = left(**changed)
+
+    assert found
+    assert found.unknown is not None
+
+
+def test_what_is_written_while_reading_is_not_seen_by_the_next_reading() -> None:
+    told = [PEOPLE[:10]]
+
+    def reading() -> Iterator[tuple[Position, Fact]]:
+        return log_of(told[-1])()
+
+    bounded = Bounded(reading)
+    first = list(bounded())
+    told.append(PEOPLE)
+
+    assert list(bounded()) == first
+    assert len(first) == 10
+
+
+def test_the_record_counts_by_reason_and_names_nobody() -> None:
+    record = made(subscribed("s1", identity="app:99")).record
+
+    assert record["allowed_by"] == {"consent": 20}
+    assert record["refused_because"] == {"never_asked": 1}
+    assert not any(pseudonym(f"app:{each}") in canonical_json(record).decode() for each in (*range(20), 99))
+
+
+def test_a_record_is_signed_and_any_change_to_it_shows() -> None:
+    signer, other = (make_signer("example.com/ledger", bytes([each]) * 32) for each in (1, 2))
+    record = signed(MADE.record, [signer])
+
+    assert is_signed(record, signer.verifier)
+    assert not is_signed({**record, "people_refused": 7}, signer.verifier)
+    assert not is_signed(record, other.verifier)
+    assert not is_signed(signed(MADE.record, []), signer.verifier)
+
+
+def test_the_card_tells_what_serves_and_whose_data_it_was_made_of() -> None:
+    card = model_card(MADE.artifact.name, MADE.artifact.manifest, record=MADE.record, signature="Not signed.")
+
+    assert f"# Model {MADE.artifact.name}" in card
+    assert f"**{MADE.artifact.manifest.ranker}**" in card
+    assert "| allowed by consent | 20 |" in card
+    assert "what the funnel then serves" in card
+    assert "Not signed." in card
