@@ -159,7 +159,7 @@ def _taken_before(times: int) -> Wording:
 
 
 def _modelled(service: Service, spoken: Iterable[str], known: Known) -> Iterator[Reason]:
-    """What the ranker went by, as far as it can be said truly; where it names nothing, what they have and it goes with."""
+    """What the ranker went by, as far as it can be said truly; where it names nothing, what it goes with of theirs."""
     for name in tuple(spoken) or (f"with:{other}" for other in sorted(known.held)):
         told, cells = known.tellings[name], known.cells(name)
         if (
