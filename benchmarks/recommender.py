@@ -7,7 +7,7 @@ is to know of most people is where they live.
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -15,9 +15,11 @@ from typing import Annotated, Any, Final
 import pyarrow.parquet as pq
 import typer
 
+from benchmarks.recommender_tables import recommender_page
+from benchmarks.report import with_results
 from benchmarks.results import RESULTS, Results, keep, open_results
 from benchmarks.servers import load_average
-from benchmarks.tables import Page, machine_line, met, show
+from benchmarks.tables import machine_line, show
 from commands.evaluate_attributes import features_of
 from commands.evaluate_times import iso
 from commands.olist import read_olist
@@ -26,12 +28,12 @@ from recommender.rankers import lightfm_identity
 from recommender.tournament import Outcome, tournament
 from recommender.tournament_judging import Score
 from recommender.tournament_split import Split, split_by_time, split_for
+from tests.servers import ROOT
 
+PAGE: Final = ROOT / "docs" / "explanation" / "recommender.md"
 TEST_FROM: Final = 1_509_926_400_000
 """2017-11-06."""
 WEEKS_8_MS: Final = 8 * 7 * 86_400_000
-TARGETS: Final = {("repeat", "served"): 0.726, ("new", "served"): 0.232}
-"""What single rankers reached on completejourney before: own frequency, and item-kNN."""
 
 
 def main(
@@ -39,14 +41,17 @@ def main(
     olist: Annotated[Path | None, typer.Option(help="folder of the Olist files, to judge on them as well")] = None,
     again: Annotated[bool, typer.Option(help="forget earlier runs")] = False,
     results: Annotated[Path, typer.Option(help="folder of the results")] = RESULTS,
+    page: Annotated[Path, typer.Option(help="the page with the marks")] = PAGE,
 ) -> None:
-    """Judge all rankers, keep and print the tables."""
-    _measured("completejourney", completejourney, again=again, results=results)
+    """Judge all rankers, keep and print the tables, and write them into the page."""
+    worlds: dict[str, Callable[[], Split]] = {"completejourney": completejourney}
     if olist is not None:
-        _measured("olist", lambda: _olist(olist), again=again, results=results)
+        worlds["olist"] = lambda: _olist(olist)
+    kept = {f"recommender-{name}": _measured(name, worlds[name], again=again, results=results) for name in worlds}
+    page.write_text(with_results(page.read_text(), kept))
 
 
-def _measured(name: str, world: Any, *, again: bool, results: Path) -> None:
+def _measured(name: str, world: Callable[[], Split], *, again: bool, results: Path) -> Results:
     path = results / f"recommender-{name}.json"
     kept = open_results(path, experiment="recommender", settings={"data": name}, fresh=again)
     if not kept.runs:
@@ -58,6 +63,7 @@ def _measured(name: str, world: Any, *, again: bool, results: Path) -> None:
         keep(kept, path)
     show(recommender_page(kept), title=f"{name}, {kept.runs[0]['cpu_s']:.0f} s of CPU time")
     typer.echo(machine_line(kept))
+    return kept
 
 
 def completejourney() -> Split:
@@ -140,25 +146,6 @@ def _figures(score: Score) -> dict[str, float]:
         "precision": score.precision_at_10.mean,
         "macro_recall": score.macro_recall_at_3,
     }
-
-
-def recommender_page(results: Results) -> Page:
-    """One row per part and task, the served blend last, with its bar where there is one."""
-    head = ["task, part", "NDCG@10", "95 % interval", "HR@3", "P@10", "macro recall@3", "weight", "earned", "bar"]
-    return Page(head, [_row(run, results.settings["data"]) for run in results.runs])
-
-
-def _row(run: dict[str, Any], data: str) -> list[str]:
-    bar = TARGETS.get((run["task"], run["part"])) if data == "completejourney" else None
-    return [
-        f"{run['task']}, {run['part']}",
-        f"{run['ndcg']:.3f}",
-        f"{run['ndcg_low']:.3f}-{run['ndcg_high']:.3f}",
-        *(f"{run[name]:.3f}" for name in ("hit_rate", "precision", "macro_recall")),
-        f"{run['weight']:.2f}" if run["weight"] and run["part"] != "served" else "",
-        "" if run["earned"] is None else f"{run['earned']:+.4f}",
-        "" if bar is None else met(run["ndcg"] >= bar, f"at least {bar:g}"),
-    ]
 
 
 def _told(step: str, done: int, total: int) -> None:

@@ -13,6 +13,7 @@ import typer
 
 from benchmarks.ledger import ledger_page
 from benchmarks.pictures import draw_costs, draw_latency, draw_rates
+from benchmarks.recommender_tables import recommender_page
 from benchmarks.results import RESULTS, Results
 from benchmarks.tables import (
     Page,
@@ -34,6 +35,7 @@ PAGES: Final[dict[str, Callable[[Results], Page]]] = {
     "workers": workers_page,
     "recovery": recovery_page,
     "ledger": ledger_page,
+    "recommender": recommender_page,
 }
 """Experiment -> its table."""
 
@@ -86,7 +88,7 @@ def block(results: Results) -> str:
     rounds = max(run["round"] for run in results.runs)
     loads = [run["load_average"] for run in results.runs]
     store = next((run["store"] for run in results.runs if "store" in run), "")
-    measured = f"Medians of {rounds} rounds; {machine_line(results)}"
+    measured = (f"Medians of {rounds} rounds; " if rounds > 1 else "") + machine_line(results)
     return (
         f"{markdown(PAGES[results.experiment](results))}\n\n"
         f"{measured}{', ' + store if store else ''}; load average before a run {min(loads)}-{max(loads)}.\n"
