@@ -5,6 +5,7 @@ Pairs by the thousand are in `tests/noninterference`; these are the few that are
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from events.fact import Fact
 from recommender.catalogue import load_catalogue
 from recommender.suggest import suggest
 from recommender.suggestion import SuggestionInput, render
-from tests.builders import DAY, NOW, fact, purchased
+from tests.builders import DAY, HOUR, NOW, fact, purchased
 from tests.recommender.worlds import CHECKERBOARD, KEY, agreed, person, subscribed, taken_by, trained
 
 DEFAULT = load_catalogue()
@@ -22,8 +23,11 @@ MODEL = trained([some for customer in range(20) for some in taken_by(customer)],
 channels = st.sampled_from([None, "desk", "app", "store"])
 
 
-def rendered(who: SuggestionInput, channel: str | None, catalogue: Any = DEFAULT) -> bytes:
-    return render(suggest(who, artifact=MODEL, catalogue=catalogue, channel=channel, k=5, now=NOW, key=KEY))
+def rendered(
+    who: SuggestionInput, channel: str | None, catalogue: Any = DEFAULT, *, intent: str | None = None
+) -> bytes:
+    how: dict[str, Any] = {"channel": channel, "intent": intent, "k": 5, "now": NOW, "key": KEY}
+    return render(suggest(who, artifact=MODEL, catalogue=catalogue, **how))
 
 
 def test_an_answer_after_a_withdrawal_is_the_one_of_a_person_who_never_agreed() -> None:
@@ -31,6 +35,28 @@ def test_an_answer_after_a_withdrawal_is_the_one_of_a_person_who_never_agreed() 
     withdrawn = fact("consent.withdrawn", purpose=SUGGEST, at=NOW - DAY)
 
     assert rendered(person(*agreed(SUGGEST, PROFILE), *history, withdrawn), "desk") == rendered(person(), "desk")
+
+
+@pytest.mark.parametrize("intent", [None, "cancel", "fees", "weather"])
+def test_an_intent_is_answered_alike_whatever_somebody_did_who_never_agreed(intent: str | None) -> None:
+    calls = [
+        fact("service.contact_started", at=NOW - days * DAY, contact_id=f"c-{days}", topics=["repayment"])
+        for days in (0, 3, 9)
+    ]
+    lived = person(*calls, fact("identity.described", at=NOW - DAY, attributes={"region": "north"}))
+
+    assert rendered(lived, "desk", intent=intent) == rendered(person(), "desk", intent=intent)
+
+
+def test_what_was_heard_changes_no_general_answer_once_it_has_rested() -> None:
+    heard = [
+        fact("feedback.suggestion_presented", at=NOW - 2 * DAY - hour * HOUR, decision=f"p{hour}", service="wine-club")
+        for hour in range(DEFAULT.cap.at_most + 1)
+    ]
+
+    assert rendered(person(*heard), "desk") == rendered(person(), "desk")
+    consent = agreed(SUGGEST, PROFILE)
+    assert rendered(person(*consent, *heard), "desk") != rendered(person(*consent), "desk")
 
 
 def test_with_consent_history_changes_answers_in_every_place_it_may() -> None:
