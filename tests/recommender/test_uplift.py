@@ -194,19 +194,20 @@ def test_a_presented_decision_counts_once_and_the_latest_answer_decides() -> Non
         *people("general", 10, 2),
         *answers("full", "app:changed", "accepted", "declined", number=100),
         *answers("full", "app:again", "declined", "accepted", number=101),
+        *answers("full", "app:anew", "declined", "ignored", "accepted", number=102),
         fact("feedback.suggestion_answered", identity="app:never", decision="0" * 32, service="x", answer="accepted"),
     ]
 
     found = reported(*facts)
 
     full, in_model, general = found.arms
-    assert (full.people, full.presented, full.accepted) == (22, 22, 13)
+    assert (full.people, full.presented, full.accepted) == (23, 23, 14)
     assert (general.people, general.presented, general.accepted) == (10, 10, 2)
     assert (in_model.people, in_model.rate, in_model.interval) == (None, None, None)
     [lift] = found.lifts
     assert lift.over == "general"
-    assert lift.difference == pytest.approx(13 / 22 - 0.2)
-    assert lift.interval == newcombe((13, 22), (2, 10))
+    assert lift.difference == pytest.approx(14 / 23 - 0.2)
+    assert lift.interval == newcombe((14, 23), (2, 10))
     assert lift.interval.low < lift.difference < lift.interval.high
 
 
