@@ -4,10 +4,8 @@ import asyncio
 import logging
 import resource
 import signal
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from dataclasses import replace as dataclass_replace
 from functools import partial
 from typing import Annotated, Any, Final
@@ -30,7 +28,9 @@ from commands.garbage import look_for_garbage_rarely
 from commands.lag_board import LagBoard
 from commands.lease import LayoutLeft, Lease, leased
 from commands.logs import PROFILES, log_identities
+from commands.recently import Recently
 from commands.release import VERSION, code_version
+from commands.rights_keys import keys_refusal
 from commands.sealing import sealing_of
 from commands.settings import HISTORY, KEYS_FILE, Keyring, Settings, keyring_of, settings_of
 from consent.accesses import AccessLog
@@ -78,7 +78,6 @@ LAG_MAX: Final = 10_000
 """Records a partition may be behind before what is read is too old to rely on."""
 LAG_FRESH_MS: Final = 10_000
 MODEL_EVERY_S: Final = 1.0
-PROBE_FRESH_S: Final = 5.0
 
 
 def api(
@@ -156,12 +155,13 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Services, Lease]]:
         stack.push_async_callback(store.close)
         lease = await stack.enter_async_context(leased(settings, store, name="api"))
         logs = await log_identities(settings, keyring=keyring, store=store)
+        sealing = sealing_of(settings, keyring)
         log = KafkaLog(
             brokers=settings.kafka,
             topic=settings.events_topic,
             epoch=logs[settings.events_topic].epoch,
             timeout_s=LOG_TIMEOUT_S,
-            sealing=sealing_of(settings, keyring),
+            sealing=sealing,
         )
         await log.start()
         stack.push_async_callback(log.stop)
@@ -172,7 +172,8 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Services, Lease]]:
         async def held() -> str | None:
             return lease.refusal()
 
-        yield dataclass_replace(services, probes={**services.probes, "lease": held}), lease
+        keys = Recently(partial(keys_refusal, sealing.keys, services.rights))
+        yield dataclass_replace(services, probes={**services.probes, "lease": held, "keys": keys}), lease
 
 
 def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log: KafkaLog, topic_id: str) -> Services:
@@ -236,22 +237,6 @@ def receipts_of(settings: Settings, keyring: Keyring) -> Receipts:
         key=keyring.decision_key,
         experiment=None if settings.experiment is None else load_experiment(settings.experiment),
     )
-
-
-@dataclass
-class Recently:
-    """A probe that is dear, asked at most every few seconds."""
-
-    probe: Callable[[], Awaitable[str | None]]
-    _answer: str | None = field(default=None, init=False)
-    _asked_at: float = field(default=float("-inf"), init=False)
-
-    async def __call__(self) -> str | None:
-        """See `api.services.Probe`."""
-        if time.monotonic() - self._asked_at > PROBE_FRESH_S:
-            self._answer = await self.probe()
-            self._asked_at = time.monotonic()
-        return self._answer
 
 
 async def _store(store: RedisStore, topic: str) -> None:

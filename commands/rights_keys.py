@@ -1,13 +1,14 @@
 """The keys of the erased: destroyed with the erasure; those of the evidence are kept for a named time, out of use."""
 
-from collections.abc import Collection, Mapping
+import asyncio
+from collections.abc import Mapping
 
 from consent.ledger import Ledger
 from consent.retention import Retention
 from consent.rights import Erasure, Waiting, suppression
-from consent.rights_requests import RightsRequests
+from consent.rights_requests import RightsRequests, RightsUnavailable
 from consent.vault import Vault
-from events.body_keys import EVIDENCE, BodyKeys, KeyName, period_of
+from events.body_keys import EVIDENCE, BodyKeys, BodyKeysUnavailable, KeyName, period_of
 from events.sealing import Sealing
 
 
@@ -42,27 +43,29 @@ def put_evidence_away(vault: Vault, ledger: Ledger, sealing: Sealing, erasure: E
     return 0
 
 
+async def keys_refusal(keys: BodyKeys, requests: RightsRequests) -> str | None:
+    """Why the keys are not to be served from now; None where nothing speaks against it."""
+    try:
+        went_back = await asyncio.to_thread(lambda: requests.certified_after(keys.reached()))
+    except (BodyKeysUnavailable, RightsUnavailable) as error:
+        return str(error)
+    return "the keys were put back from a copy: those of the erased are being destroyed again" if went_back else None
+
+
 def erase_again(keys: BodyKeys, requests: RightsRequests, retention: Retention, *, key: bytes) -> int:
     """Destroy or retire the keys of everybody who was erased since these were copied; how many identities.
 
-    `key` keys the hashes of the erased. Blocks. BodyKeysUnavailable, RightsUnavailable.
+    An erasure that still goes on does so by its own steps. `key` keys the hashes of the erased. Blocks.
+    BodyKeysUnavailable, RightsUnavailable.
     """
-    latest = requests.latest()
-    if keys.reached() >= latest:
+    erased = requests.certified_after(keys.reached())
+    if not erased:
         return 0
-    erased = requests.erased_after(keys.reached())
-    again = _known(keys.identities(), erased, key=key)
-    for identity, (request, asked_at) in again.items():
+    hashes = {identity: suppression(identity, key=key) for identity in sorted(keys.identities())}
+    again = {identity: erased[each] for identity, each in hashes.items() if each in erased}
+    for identity, done in again.items():
         keys.destroy([identity], spared=[EVIDENCE])
-        keys.retire([identity], because=request, until=retention.evidence_until(asked_at))
+        keys.retire([identity], because=done.id, until=retention.evidence_until(done.asked_at))
     if keys.wipe() is None:
-        keys.reach(latest)
+        keys.reach(max(done.number for done in erased.values()))
     return len(again)
-
-
-def _known(
-    identities: Collection[str], erased: Mapping[bytes, tuple[str, int]], *, key: bytes
-) -> dict[str, tuple[str, int]]:
-    """Those that were erased, with the request and when it was asked for."""
-    hashes = {identity: suppression(identity, key=key) for identity in sorted(identities)}
-    return {identity: erased[each] for identity, each in hashes.items() if each in erased}

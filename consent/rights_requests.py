@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from consent.rights import Done, Erasure, StepName, kinds_of
 from consent.sqlite_files import empty_log, primary_file, transaction
@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS erased (
     hash BLOB NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (hash, number)
 ) WITHOUT ROWID;
 """
-_IN_STORE: Final = "FROM erased JOIN step USING (number) JOIN erasure USING (number) WHERE step.name = 'store'"
+_IN_STORE: Final = "FROM erased JOIN step USING (number) WHERE step.name = 'store'"
 _SELECT: Final = "SELECT number, id, asked_at, asked_by, identities, kinds, left, certificate FROM erasure"
 
 
@@ -44,6 +44,14 @@ class Asked:
     hashes: Collection[bytes]
     at: int
     by: str
+
+
+class Certified(NamedTuple):
+    """An erasure that is done: its number, its id, when it was asked for (ms)."""
+
+    number: int
+    id: str
+    asked_at: int
 
 
 class RightsUnavailable(Exception):
@@ -113,16 +121,17 @@ class RightsRequests:
             found = db.execute(f"SELECT hash {_IN_STORE} AND number > ?", (number,))
             return frozenset(each for (each,) in found)
 
-    def erased_after(self, number: int) -> dict[bytes, tuple[str, int]]:
-        """The same hashes, with the id of the last request about each and when it was asked for (ms)."""
+    def certified_after(self, number: int) -> dict[bytes, Certified]:
+        """Hash of an identity -> the last request about it, of those after this one that are certified."""
         if not self.path.exists():
             return {}
         with self._connected() as db:
             found = db.execute(
-                f"SELECT hash, id, asked_at {_IN_STORE} AND number > ? ORDER BY number",
+                "SELECT hash, number, id, asked_at FROM erased JOIN erasure USING (number)"
+                " WHERE certificate IS NOT NULL AND number > ? ORDER BY number",
                 (number,),
             )
-            return {each: (request, asked_at) for each, request, asked_at in found}
+            return {each: Certified(*rest) for each, *rest in found}
 
     def _listed(self, which: str, *values: str) -> list[Erasure]:
         if not self.path.exists():

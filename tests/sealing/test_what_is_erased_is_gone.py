@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.rights_keys import erase_again
+from commands.rights_keys import erase_again, keys_refusal
 from consent.retention import load_retention
 from events.body_keys import EVIDENCE, BodyGone, BodyKeys, KeyName, period_of
 from events.fact import Fact, FactUndecodable
@@ -137,13 +137,31 @@ async def test_keys_put_back_from_a_copy_are_destroyed_again_before_they_open_an
 
     restored = SqliteBodyKeys(home.folder / "copy" / "bodies.sqlite")
 
+    assert "put back" in (await keys_refusal(restored, home.requests) or "")
+    assert await keys_refusal(home.keys, home.requests) is None
     assert pseudonym(ME) in restored.identities()
     assert erase_again(restored, home.requests, load_retention(), key=KEY) == 2
     assert {who for who, found in opened(sealing_over(restored), records) if found is not None} == {pseudonym(OTHER)}
     assert {each.because for each in restored.retired()} == {"request-1"}
     assert erase_again(restored, home.requests, load_retention(), key=KEY) == 0
+    assert await keys_refusal(restored, home.requests) is None
     restored.close()
     assert holding(home.folder / "copy", pseudonym(ME).encode()) == []
+
+
+async def test_an_erasure_that_goes_on_keeps_what_opens_acts_until_the_ledger_has_them(home: Installation) -> None:
+    home.ask(ME, CARD)
+    await home.carry_out()
+    await home.world.fold()
+    await home.carry_out()
+    [pending] = home.requests.pending()
+    assert pending.done.keys() >= {"keys", "store"}
+
+    assert erase_again(home.keys, home.requests, load_retention(), key=KEY) == 0
+
+    kinds = {kind for kind, _ in home.keys.tally()}
+    assert pseudonym(ME) in home.keys.identities()
+    assert EVIDENCE in kinds
 
 
 async def test_evidence_is_kept_out_of_use_until_the_day_the_certificate_names(home: Installation) -> None:
