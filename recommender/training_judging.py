@@ -6,7 +6,6 @@ one reaches an earlier one, and everybody is asked as they were known when the s
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -14,16 +13,11 @@ from recommender.artifact import BLEND, POPULARITY
 from recommender.blend import Blend, Part, Recipe
 from recommender.calibration import (
     Calibration,
-    Pairs,
-    brier_skill,
-    calibrate,
-    expected_calibration_error,
-    with_answers,
 )
 from recommender.catalogue import Catalogue
-from recommender.choices import History, Takings, interactions_at, presented_between, taken_between
+from recommender.choices import History, Takings, interactions_at, taken_between
 from recommender.evaluation import Served, cases_between, evaluate, gate
-from recommender.interactions import Interactions, Numbers
+from recommender.interactions import Interactions
 from recommender.manifest import Calibrated, Measured, Metrics, Task
 from recommender.rankers.protocol import Unsuitable
 from recommender.rankers.registry import RANKERS
@@ -32,29 +26,7 @@ from recommender.tournament_judging import Score
 from recommender.tournament_split import Exam, Split
 from recommender.training_counts import counted
 from recommender.training_making import Plan, Progress, made
-from recommender.training_pairs import answer_pairs, choice_pairs
-
-PATIENCE_MS: Final = 7 * 24 * 3600 * 1000
-"""A suggestion that was not answered so long after it was presented was not accepted."""
-ANSWERS_MIN: Final = 200
-YESES_MIN: Final = 20
-"""Answers, and yeses among them, from which probabilities are learnt by answers."""
-
-
-class Moments(NamedTuple):
-    """When choosing begins, when judging begins, and when it ends (ms); known at each is what lies before it."""
-
-    choose: int
-    judge: int
-    end: int
-
-    @property
-    def horizon(self) -> int:
-        """The time both stretches have."""
-        return min(self.judge - self.choose, self.end - self.judge)
-
-
-NOTHING: Final = Calibrated(on="nothing")
+from recommender.training_probabilities import NOTHING, Asked, Learnt, Moments
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -110,7 +82,7 @@ def judge(
         early, late = (_candidates(outcome.recipe, known[at]) for at in moments[:2])
     except Unsuitable as error:
         return Judged(gate=f"popularity: {error}", cut_off=moments.judge, metrics=metrics, left_out=left_out)
-    asked = _Asked(history, told, catalogue, moments, plan, known)
+    asked = Asked(history, told, catalogue, moments, plan, known)
     learnt = {label: asked.learnt(ranker) for label, ranker in early.items()}
     if any(calibration is None for calibration, _ in learnt.values()):
         return Judged(
@@ -121,23 +93,22 @@ def judge(
     for label, found in served.items():
         metrics.setdefault(label, {})["served"] = found.metrics()
     calibration, on = learnt[chosen]
+    told_later = asked.judged(late[chosen], calibration, on)
+    calibration, on = asked.learnt(early[chosen], late[chosen])
     return Judged(
         recipe=None if chosen == POPULARITY else _recipe(outcome.recipe, chosen),
         ranker=chosen,
         gate="; ".join((why, *outcome.reasons)),
         calibration=calibration,
-        calibrated=asked.judged(late[chosen], calibration, on),
+        calibrated=told_later.model_copy(update={"pairs": on.pairs, "positives": on.positives}),
         metrics=metrics,
         left_out=left_out,
         cut_off=moments.judge,
     )
 
 
-Learnt = tuple[Calibration | None, Calibrated]
-
-
 def _served(
-    late: Mapping[str, Blend], learnt: Mapping[str, Learnt], asked: "_Asked", *, progress: Progress
+    late: Mapping[str, Blend], learnt: Mapping[str, Learnt], asked: Asked, *, progress: Progress
 ) -> dict[str, Served]:
     """What each candidate reaches after the cut-off, by the function that serves."""
     at, known = asked.moments.judge, asked.known[asked.moments.judge]
@@ -162,77 +133,6 @@ def _served(
         )
         found[label] = evaluate(artifact, catalogue=asked.catalogue, cases=cases, at=at)
     return found
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _Asked:
-    """What probabilities are learnt from and judged by."""
-
-    history: History
-    told: Takings
-    catalogue: Catalogue
-    moments: Moments
-    plan: Plan
-    known: Mapping[int, Interactions]
-
-    def learnt(self, ranker: Blend) -> "Learnt":
-        """The calibration of a ranker fitted before the choosing, and what it was learnt from."""
-        at, horizon = self.moments.choose, self.moments.horizon
-        known = self.known[at]
-        answers = self._answers(ranker, known, since=at, until=self.moments.judge)
-        choices = self._choices(ranker, known, at)
-        by_answers = len(answers) >= ANSWERS_MIN and YESES_MIN <= answers.yes.sum() <= len(answers) - YESES_MIN
-        pairs = answers if by_answers else choices
-        said = Calibrated(
-            on="answers" if by_answers else "choices",
-            horizon=0 if by_answers else horizon,
-            pairs=len(pairs),
-            positives=int(pairs.yes.sum()),
-        )
-        if not 0 < pairs.yes.sum() < len(pairs):
-            return None, NOTHING
-        found = calibrate(pairs, shares=_shares(known, self.catalogue))
-        if by_answers:
-            evidence = np.array([max(self.catalogue.by_id[each].prior, 1) for each in known.items], np.float64)
-            found = with_answers(found, pairs, evidence=evidence)
-        return found, said
-
-    def judged(self, ranker: Blend, calibration: Calibration | None, said: Calibrated) -> Calibrated:
-        """What was learnt, with how well it tells what came after the cut-off."""
-        at, until = self.moments.judge, self.moments.end
-        known = self.known[at]
-        if calibration is None:
-            return said
-        if said.on == "answers":
-            pairs = self._answers(ranker, known, since=at, until=until)
-        else:
-            pairs = self._choices(ranker, known, at)
-        if not 0 < pairs.yes.sum() < len(pairs):
-            return said
-        told = calibration.of_pairs(pairs)
-        return said.model_copy(
-            update={
-                "judged_pairs": len(pairs),
-                "ece": round(expected_calibration_error(told, pairs.yes), 6),
-                "brier_skill": round(brier_skill(told, pairs.yes), 6),
-            }
-        )
-
-    def _choices(self, ranker: Blend, known: Interactions, at: int) -> Pairs:
-        return choice_pairs(
-            ranker,
-            known,
-            self.history,
-            self.told,
-            catalogue=self.catalogue,
-            at=at,
-            until=at + self.moments.horizon,
-            people_max=self.plan.judged_people_max,
-        )
-
-    def _answers(self, ranker: Blend, known: Interactions, *, since: int, until: int) -> Pairs:
-        presented = list(presented_between(self.history, since=since, until=until, patience=PATIENCE_MS))
-        return answer_pairs(ranker, known, self.history, catalogue=self.catalogue, presented=presented)
 
 
 def _exam(told: Takings, known: Interactions, catalogue: Catalogue, since: int, until: int) -> Exam:
@@ -267,13 +167,6 @@ def _recipe(recipe: Recipe, label: str) -> Recipe:
     if label == BLEND:
         return recipe
     return Recipe(parts=[each for each in recipe.parts if each.label == label], repeat={label: 1.0}, new={label: 1.0})
-
-
-def _shares(known: Interactions, catalogue: Catalogue) -> Numbers:
-    """Shares of all takings with the starting evidence, as they are served by."""
-    people = np.bincount(known.taken.indices, minlength=len(known.items))
-    counts = people + np.array([catalogue.by_id[service].prior for service in known.items], np.float64)
-    return np.asarray(counts / (counts.sum() or 1.0))
 
 
 def _told(outcome: Outcome) -> dict[str, dict[Task, Metrics]]:
