@@ -148,6 +148,13 @@ def _suggestions() -> dict[str, Any]:
     }
     named = [{"name": "ref", "in": "path", "required": True, "schema": _TEXT}]
     named += [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in query.items()]
+    named += [
+        {"name": name, "in": "header", "required": False, "schema": _TEXT, "description": description}
+        for name, description in (
+            ("Rapport-Purpose", "what you look at the person for"),
+            ("Rapport-Reason", "why you look all the same; percent-encoded"),
+        )
+    ]
     return {
         "tags": ["suggestions"],
         "summary": "Ask what to offer next, and why",

@@ -25,6 +25,7 @@ from events.shape import Shape, format_time
 from profiles.at_time import members_at
 from profiles.links import READ_MAX
 from recommender.decisions import Decision, Look
+from recommender.suggestion import DECISION_ID
 
 RECEIPTS_MAX: Final = 500
 
@@ -94,7 +95,7 @@ class ReceiptRoutes:
         self, decision: DecisionId, request: Request, *, purpose: Purpose = None, reason: Reason = None
     ) -> ReceiptCard:
         """The receipt of a decision, with everybody who was shown it."""
-        found = await self.services.decisions.get(decision) if decision.isascii() and decision.isalnum() else None
+        found = await self.services.decisions.get(decision) if DECISION_ID.fullmatch(decision) else None
         what, identity = "receipt", None if found is None else found.identity
         await note_look(
             self.services, request, what=what, identity=identity, purpose=purpose, reason=reason, must_declare=True

@@ -26,6 +26,7 @@ from recommender.explain import Archive, Explained
 from recommender.explain import explain as made_again
 from recommender.model_store import ModelStore
 from recommender.redis_decisions import RedisDecisions
+from recommender.suggestion import DECISION_ID
 
 _WORDS: Final = {
     "same": "[bold green]the same bytes[/]: made again from its receipt, the decision is what was answered then",
@@ -76,8 +77,7 @@ def archive_of(settings: Settings) -> Archive:
 async def _receipt(settings: Settings, decision: str) -> Decision:
     store = await RedisStore.connect(settings.redis, cluster=settings.redis_cluster, partitions=settings.partitions)
     try:
-        is_one = decision.isascii() and decision.isalnum()
-        found = await RedisDecisions(store.client).get(decision) if is_one else None
+        found = await RedisDecisions(store.client).get(decision) if DECISION_ID.fullmatch(decision) else None
     finally:
         await store.close()
     if found is None:

@@ -22,9 +22,8 @@ Arm = Literal["full", "model", "general"]
 ARMS: Final[tuple[Arm, ...]] = ("full", "model", "general")
 
 _FILE_BYTES_MAX: Final = 64 * 1024
-_NAME_DIGITS: Final = 24
 _MARK_DIGITS: Final = 8
-"""Hex digits of a decision's id that tell decisions apart, and that tell the group."""
+"""Hex digits at the end of a decision's id that tell the group; those before them tell decisions apart."""
 
 Share = Annotated[float, Field(ge=0, le=0.5)]
 
@@ -80,7 +79,7 @@ def arm_of(suggestions: Mapping[str, Suggestion], *, canonical: str, experiment:
         for record_id, record in suggestions.items()
         if record.presented is not None
         and record.presented.at >= experiment.since
-        and (arm := arm_in(record_id, experiment=experiment.name, key=key)) is not None
+        and (arm := arm_in(record_id.partition(" ")[0], experiment=experiment.name, key=key)) is not None
     )
     if (first := min(exposed, default=None)) is not None:
         return first[2]
@@ -91,14 +90,14 @@ def arm_of(suggestions: Mapping[str, Suggestion], *, canonical: str, experiment:
 
 
 def marked(decision: str, group: str, *, key: bytes) -> str:
-    """The id of a decision (32 hex digits) with a group (`experiment/arm`) in it."""
-    name = decision[:_NAME_DIGITS]
+    """The id of a decision with a group (`experiment/arm`) in its last digits."""
+    name = decision[:-_MARK_DIGITS]
     return name + _mark(name, group, key)
 
 
 def arm_in(decision: str, *, experiment: str, key: bytes) -> Arm | None:
-    """The group that was marked in an id, or in what begins with one; None where none of the experiment was."""
-    name, mark = decision[:_NAME_DIGITS], decision[_NAME_DIGITS : _NAME_DIGITS + _MARK_DIGITS]
+    """The group that was marked in an id; None where none of the experiment was."""
+    name, mark = decision[:-_MARK_DIGITS], decision[-_MARK_DIGITS:]
     return next((arm for arm in ARMS if _mark(name, f"{experiment}/{arm}", key) == mark), None)
 
 

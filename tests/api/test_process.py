@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -140,6 +141,26 @@ def test_a_decision_is_remembered_and_its_outcome_counts(installation: Installat
     after = installation.ask("GET", f"/v1/customers/{ref}/suggestions", params=params).json()
 
     assert {entry["service"]: entry["because"] for entry in after["withheld"]}[chosen] == "declined lately"
+
+
+def test_an_answer_of_the_running_service_is_made_again_to_the_byte(installation: Installation) -> None:
+    person = installation.ref("app:explained")
+    answer = installation.ask("GET", f"/v1/customers/{person}/suggestions", params={"k": 2, "channel": "desk"}).json()
+    argv = [sys.executable, "-c", "import cli; cli.main()", "explain", answer["decision"], "--json"]
+
+    done = subprocess.run(
+        argv,
+        env=dict(environment(installation.settings)),
+        cwd=servers.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=HANGS_S,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    assert (told["verdict"], told["findings"], told["answer"]) == ("same", [], answer)
 
 
 def test_the_lag_of_the_worker_can_be_watched(installation: Installation) -> None:

@@ -17,7 +17,7 @@ from recommender.catalogue_store import CatalogueStore
 from recommender.explain import explain
 from recommender.model_store import ModelStore
 from recommender.receipts import InstallationSealing, Made, Question, Receipts
-from recommender.suggestion import SuggestionInput
+from recommender.suggestion import DECISION_ID, SuggestionInput
 from recommender.uplift import Arm, Experiment, ExperimentInvalid, arm_in, arm_of, load_experiment, marked, model_only
 from recommender.uplift_report import LEAST, UpliftReport, newcombe, uplift, wilson
 from tests.builders import DAY, HOUR, NOW, fact, pseudonym
@@ -134,8 +134,9 @@ def test_each_group_is_served_what_it_is_for_and_made_again_so(tmp_path: Path) -
     assert {each.receipt.arm for each in made.values()} == {"spring/full", "spring/model", "spring/general"}
     in_full = asked(who, canonical=in_arm("full")).answer
     assert in_full.suggestions == plain.suggestions
-    assert in_full.decision[:24] == plain.decision[:24]
+    assert in_full.decision[:-8] == plain.decision[:-8]
     for each in made.values():
+        assert DECISION_ID.fullmatch(each.answer.decision)
         found = explain(each.receipt, receipts=receipts(None), archive=archived(tmp_path))
         assert (found.verdict, found.findings) == ("same", ())
 
