@@ -14,7 +14,7 @@ from scipy import sparse
 
 from recommender.interactions import Interactions, Numbers, PersonRow, Sparse
 from recommender.rankers.protocol import Arrays, Plan, Progress, RankerKind, Unsuitable
-from recommender.rankers.situations import situations
+from recommender.rankers.situations import greatest, situations
 
 NORM_MAX: Final = 100.0
 """A representation longer than this did not converge."""
@@ -37,7 +37,8 @@ class ModelDiverged(Unsuitable):
 class LightFmHybrid:
     """`items` (m x d) with `biases` (m); what a person has is `having` (m x d), what they are `features` (f x d).
 
-    `nobody` (d) stands for each person before anything is known of them.
+    `nobody` (d) stands for each person before anything is known of them; the weights of features are taken as shares
+    of `greatest` (f).
     """
 
     items: Matrix
@@ -45,12 +46,14 @@ class LightFmHybrid:
     having: Matrix
     features: Matrix
     nobody: Matrix
+    greatest: Matrix
     name: str = "lightfm"
 
     def scores(self, person: PersonRow) -> Numbers:
         vector = self.nobody + self.having.take(person.items, axis=0).sum(axis=0)
-        vector = vector + np.einsum("i,ij->j", person.weights, self.features.take(person.features, axis=0))
-        vector /= 1.0 + len(person.items) + float(person.weights.sum())
+        weights = np.abs(person.weights) / self.greatest.take(person.features)
+        vector = vector + np.einsum("i,ij->j", weights, self.features.take(person.features, axis=0))
+        vector /= 1.0 + len(person.items) + float(weights.sum())
         # Not by BLAS, whose threads would wait for cores that other requests use.
         found: Numbers = np.einsum("ij,j->i", self.items, vector.astype(np.float32)).astype(np.float64)
         found += self.biases
@@ -60,7 +63,8 @@ class LightFmHybrid:
         return {name: getattr(self, name) for name in _ARRAYS}
 
 
-_ARRAYS: Final = ("items", "biases", "having", "features", "nobody")
+_ARRAYS: Final = ("items", "biases", "having", "features", "nobody", "greatest")
+_LEARNT: Final = _ARRAYS[:-1]
 
 
 def fit(data: Interactions, *, plan: Plan, progress: Progress) -> LightFmHybrid:
@@ -72,7 +76,8 @@ def fit(data: Interactions, *, plan: Plan, progress: Progress) -> LightFmHybrid:
     if not len(found.person):
         raise Unsuitable("nobody took anything")
     everyone = np.ones((len(found.person), 1), np.float32)
-    about = abs(data.features)[found.person]
+    scale = greatest(data)
+    about = (abs(data.features) @ sparse.diags(1 / scale)).tocsr()[found.person]
     people = normalised(sparse.hstack([everyone, found.had, about], format="csr"))
     items = item_rows(data, identity_weight=plan.get("identity_weight", _IDENTITY))
     # What they have is no answer that was passed over: marked so, it is not drawn as one.
@@ -85,6 +90,7 @@ def fit(data: Interactions, *, plan: Plan, progress: Progress) -> LightFmHybrid:
         having=having,
         features=features,
         nobody=nobody[0],
+        greatest=scale.astype(np.float32),
     )
     return _checked(made)
 
@@ -126,7 +132,8 @@ def normalised(rows: Sparse) -> Sparse:
 
 
 def _checked(made: LightFmHybrid) -> LightFmHybrid:
-    for name, array in made.arrays().items():
+    for name in _LEARNT:
+        array: Matrix = getattr(made, name)
         if not np.isfinite(array).all():
             raise ModelDiverged(f"{name} are not finite")
         norms = np.linalg.norm(np.atleast_2d(array.astype(np.float64)), axis=1) if name != "biases" else abs(array)
@@ -136,8 +143,8 @@ def _checked(made: LightFmHybrid) -> LightFmHybrid:
 
 
 def _from_arrays(arrays: Arrays) -> LightFmHybrid:
-    items, biases, having, features, nobody = (np.asarray(arrays[name], np.float32) for name in _ARRAYS)
-    return LightFmHybrid(items, biases, having, features, nobody)
+    items, biases, having, features, nobody, scale = (np.asarray(arrays[name], np.float32) for name in _ARRAYS)
+    return LightFmHybrid(items, biases, having, features, nobody, scale)
 
 
 KIND: Final = RankerKind(name="lightfm", fit=fit, from_arrays=_from_arrays, plans=({}, {"epochs": 5.0}))

@@ -14,6 +14,7 @@ from scipy import sparse
 from recommender.interactions import IntArray, Interactions, Numbers
 from recommender.rankers.lightfm_hybrid import item_rows, normalised, warp
 from recommender.rankers.protocol import Plan, Progress, quiet
+from recommender.rankers.situations import greatest
 
 LABEL: Final = "lightfm, a row for each person"
 _PLAN: Final[Plan] = {"dimensions": 16.0, "epochs": 30.0}
@@ -27,7 +28,7 @@ def fit(data: Interactions, *, plan: Plan = _PLAN, progress: Progress = quiet) -
     taken = data.taken.copy()
     taken.data = np.ones_like(taken.data)
     identity = sparse.identity(len(data.people), dtype=np.float32)
-    people = normalised(sparse.hstack([identity, abs(data.features)], format="csr"))
+    people = normalised(sparse.hstack([identity, abs(data.features) @ sparse.diags(1 / greatest(data))], format="csr"))
     items = item_rows(data, identity_weight=plan.get("identity_weight", 3.0))
     model = warp(taken.astype(np.float32), people=people, items=items, plan=plan, progress=progress)
     vectors: npt.NDArray[Any] = people @ model.user_embeddings

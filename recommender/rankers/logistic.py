@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 
 from recommender.interactions import Interactions, LongArray, Numbers, PersonRow, Sparse
 from recommender.rankers.protocol import Arrays, Plan, Progress, RankerKind, Unsuitable
-from recommender.rankers.situations import situations
+from recommender.rankers.situations import greatest, situations
 
 ITEMS_MAX: Final = 2000
 """Beyond that a vector of weights per item takes too long to fit."""
@@ -55,9 +55,8 @@ def fit(data: Interactions, *, plan: Plan, progress: Progress) -> Logistic:
     found = situations(data, most=min(_SITUATIONS_MAX, _CELLS_MAX // max(items, 1)), had_most=_HAD_MAX)
     if not len(found.person):
         raise Unsuitable("nobody took anything")
-    # Of numbers of any size, shares of the greatest: one that is large would rule the fit.
-    greatest = np.maximum(np.asarray(abs(data.features).max(axis=0).todense()).ravel(), 1.0)
-    about = (data.features @ sparse.diags(1 / greatest)).tocsr()[found.person]
+    scale = greatest(data)
+    about = (data.features @ sparse.diags(1 / scale)).tocsr()[found.person]
     bands = _bands(np.diff(found.had.indptr))
     amount = sparse.csr_matrix(
         (np.ones(len(bands)), (np.arange(len(bands)), bands)), shape=(len(bands), _BANDS.size + 1)
@@ -65,7 +64,7 @@ def fit(data: Interactions, *, plan: Plan, progress: Progress) -> Logistic:
     inputs = sparse.hstack([found.had, amount, about], format="csr", dtype=np.float32)
     weights = _fitted(inputs, found.took, closed=_closed(data, found.person, found.had), plan=plan, progress=progress)
     having, of_amount, features = np.split(weights, [items, items + _BANDS.size + 1])
-    return Logistic(having, of_amount, (features / greatest[:, None]).astype(np.float32))
+    return Logistic(having, of_amount, (features / scale[:, None]).astype(np.float32))
 
 
 def _bands(sizes: npt.NDArray[Any]) -> LongArray:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from scipy import sparse
 
-from recommender.interactions import IntArray, Interactions, LongArray, Sparse
+from recommender.interactions import IntArray, Interactions, LongArray, Numbers, Sparse
 
 _SEED: Final = 11
 
@@ -49,6 +49,12 @@ def situations(data: Interactions, *, most: int, had_most: int) -> Situations:
         had=sparse.csr_matrix((np.ones(len(had), np.float32), (of, item[had])), shape=shape),
         took=sparse.csr_matrix((np.ones(len(took), np.float32), (by, item[took])), shape=shape),
     )
+
+
+def greatest(data: Interactions) -> Numbers:
+    """The greatest weight of each feature of people, at least one: numbers of any size are taken as shares of it."""
+    found: Numbers = np.maximum(np.asarray(abs(data.features).max(axis=0).todense()).ravel(), 1.0)
+    return found
 
 
 def _first_takings(data: Interactions) -> tuple[IntArray, IntArray, LongArray]:

@@ -1,5 +1,7 @@
 """Rankers in worlds whose right answer is known."""
 
+import random
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,22 @@ def test_lightfm_ranks_services_nobody_took_by_their_features() -> None:
     assert float(np.mean(areas)) >= 0.9
 
 
+def test_what_everybody_has_already_is_not_learnt_to_be_unwanted() -> None:
+    #   everybody takes the three a early, among twenty of sixty b; thirty people still lack one of the three
+    chance = random.Random(1)
+    rows: Rows = []
+    for n in range(120):
+        own = [f"b{k:02d}" for k in chance.sample(range(60), 20)]
+        for k in range(3):
+            if n >= 30 or k != n % 3:
+                own.insert(chance.randrange(8), f"a{k}")
+        rows += [(f"p{n:03d}", service, NOW - DAY * (30 - place), 1.0) for place, service in enumerate(own)]
+    data = interactions(rows)
+    ranker = fitted("lightfm", data, epochs=40.0)
+
+    assert [data.items[first_new(ranker, data.row(n, NOW))] for n in range(30)] == [f"a{n % 3}" for n in range(30)]
+
+
 def test_a_person_counts_once_for_popularity() -> None:
     often: Rows = [("p0", "s0", NOW - DAY * day, 5.0) for day in range(1, 20)]
     data = interactions([*often, ("p1", "s1", NOW - DAY, 1.0), ("p2", "s1", NOW - DAY, 1.0)])
@@ -106,18 +124,16 @@ def test_the_logistic_models_choose_among_what_a_person_may_still_take() -> None
     assert fitted("logistic", interactions(rows)).scores(NOBODY).argmax() == 0
 
 
-def test_a_feature_with_huge_numbers_rules_no_fit() -> None:
-    rows: Rows = [(f"p{n:02d}", f"s{n % 2}", NOW - DAY, 1.0) for n in range(40)]
-    features = {f"p{n:02d}": {"income": 50_000.0 + n, f"plan={n % 2}": 1.0} for n in range(40)}
+@pytest.mark.parametrize("name", ["logistic", "lightfm"])
+def test_a_feature_with_huge_numbers_drowns_no_other(name: str) -> None:
+    rows: Rows = [(f"p{n:03d}", f"s{n % 4}", NOW - DAY, 1.0) for n in range(160)]
+    features = {f"p{n:03d}": {"income": 50_000.0 + n, f"plan={n % 4}": 1.0} for n in range(160)}
     data = interactions(rows, features=features)
+    ranker = fitted(name, data)
+    found = [ranker.scores(described(data, **features[f"p{n:03d}"])) for n in range(160)]
 
-    for name in ("logistic", "lightfm"):
-        found = [fitted(name, data).scores(described(data, **features[f"p{n:02d}"])) for n in (0, 1)]
-        assert all(np.abs(scores).max() < 100 for scores in found)
-    assert [fitted("logistic", data).scores(described(data, **features[f"p{n:02d}"])).argmax() for n in (0, 1)] == [
-        0,
-        1,
-    ]
+    assert [int(scores.argmax()) for scores in found] == [n % 4 for n in range(160)]
+    assert all(np.abs(scores).max() < 100 for scores in found)
 
 
 def test_a_fit_that_does_not_converge_is_no_ranker() -> None:

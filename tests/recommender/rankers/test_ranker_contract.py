@@ -18,7 +18,7 @@ from tests.builders import DAY, NOW
 
 PEOPLE, ITEMS = 40, 12
 ROWS = [
-    (f"p{person}", f"i{item}", NOW - DAY * (person + 3 * item), 1.0 + (person + item) % 3)
+    (f"p{person}", f"i{item}", NOW - DAY * ((person + 3 * item) // 4), 1.0 + (person + item) % 3)
     for person in range(PEOPLE)
     for item in range(ITEMS)
     if (person * 7 + item * item) % 5 < 2
@@ -124,9 +124,17 @@ def test_two_processes_with_other_hashing_and_threads_make_the_same_bytes() -> N
         for seed, threads in (("1", "1"), ("2", "2"))
     ]
 
-    assert set(json.loads(told[0])) == set(RANKERS)
+    assert set(json.loads(told[0])) == {*RANKERS, "large ease"}
     assert told[0] == told[1]
 
 
+def large() -> Interactions:
+    """So many items that linear algebra would use every core there is."""
+    chance = random.Random(8)
+    rows = [(f"p{n}", f"i{item:03d}", NOW, 1.0) for n in range(600) for item in chance.sample(range(500), 12)]
+    return interactions(rows)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps({name: digest(fitted(name, world(ROWS)).arrays()) for name in RANKERS}))
+    digests = {name: digest(fitted(name, world(ROWS)).arrays()) for name in RANKERS}
+    sys.stdout.write(json.dumps({**digests, "large ease": digest(fitted("ease", large()).arrays())}))
