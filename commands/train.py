@@ -24,6 +24,7 @@ from consent.redis_holds import RedisHolds
 from events.history import History
 from profiles.redis_store import RedisStore
 from recommender.catalogue import load_catalogue
+from recommender.catalogue_store import CatalogueStore
 from recommender.model_store import ModelStore
 from recommender.training import Trained
 from recommender.training import train as train_on_history
@@ -87,13 +88,14 @@ def train_once(settings: Settings, told: Told) -> Trained:
     history = history_of(settings)
     trained = train_on_history(
         history.facts,
-        catalogue=load_catalogue(settings.catalogue),
+        catalogue=catalogue,
         at=now_ms(),
         code=VERSION,
         rules=settings.rules(),
         held=asyncio.run(held_now(settings, history, name="train")),
         progress=told,
     )
+    CatalogueStore(settings.models).keep(catalogue)
     ModelStore(settings.models).publish(trained.artifact, record=_witnessed(settings, trained.record))
     return trained
 
