@@ -85,7 +85,7 @@ def _train_shown(settings: Settings) -> None:
 
 def train_once(settings: Settings, told: Told) -> Trained:
     """Make a model from history as it is now, keep it with its signed record, and serve what passes the gate."""
-    history = history_of(settings)
+    history, catalogue = history_of(settings), load_catalogue(settings.catalogue)
     trained = train_on_history(
         history.facts,
         catalogue=catalogue,
