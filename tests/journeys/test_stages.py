@@ -33,7 +33,7 @@ def shown(who: str, times: int) -> list[dict[str, Any]]:
 
 
 def test_a_new_customer_is_shown_around(desk: Desk) -> None:
-    who = "app:vera"
+    who = "app:nora"
     desk.say(who, "given", PROFILE, SUGGEST)
 
     answer = desk.next_for(who, after=desk.send(*ordered(who, 2)))
@@ -43,7 +43,7 @@ def test_a_new_customer_is_shown_around(desk: Desk) -> None:
 
 
 def test_a_lapsing_customer_is_won_back(desk: Desk) -> None:
-    who = "app:wim"
+    who = "app:simon"
     desk.say(who, "given", PROFILE, SUGGEST)
 
     answer = desk.next_for(who, after=desk.send(*ordered(who, 300, 250, 200), *shown(who, CAP.at_most - 1)))
@@ -55,7 +55,7 @@ def test_a_lapsing_customer_is_won_back(desk: Desk) -> None:
 
 
 def test_whoever_heard_enough_offers_is_not_won_back_by_another(desk: Desk) -> None:
-    who = "app:xaver"
+    who = "app:ruben"
     desk.say(who, "given", PROFILE, SUGGEST)
 
     answer = desk.next_for(who, k=20, after=desk.send(*ordered(who, 300, 250, 200), *shown(who, CAP.at_most)))
@@ -66,9 +66,9 @@ def test_whoever_heard_enough_offers_is_not_won_back_by_another(desk: Desk) -> N
 
 
 def test_a_loyal_promoter_is_asked_to_bring_a_friend(desk: Desk) -> None:
-    who = "app:yara"
+    who = "app:tilda"
     desk.say(who, "given", PROFILE, SUGGEST)
-    praise = happened("feedback.survey_answered", who, ago=DAY, survey_id="yara-1", kind="nps", score=10)
+    praise = happened("feedback.survey_answered", who, ago=DAY, survey_id="tilda-1", kind="nps", score=10)
 
     answer = desk.next_for(who, after=desk.send(*ordered(who, 200, 120, 40), praise))
 
