@@ -9,7 +9,7 @@ import yaml
 from embedded.store import store_service
 from tests.house.tree import ROOMS, ROOT
 
-SERVERS = {"kafka", "redis"}
+SERVERS = {"kafka", "redis", "keys"}
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,8 @@ def test_the_store_is_as_durable_as_the_embedded_one(services: dict[str, Any], s
 
     embedded = store_service(port=6379, folder=tmp_path)
 
-    assert value(services["redis"]["command"]) == value(list(embedded.argv))
+    for name in ("redis", "keys"):
+        assert value(services[name]["command"]) == value(list(embedded.argv)), name
 
 
 def test_only_this_machine_reaches_the_ports(services: dict[str, Any]) -> None:
