@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final
 
 import msgspec
 import typer
-from rich.table import Column
 
 from commands.api import receipts_of
 from commands.declaring import note_at_the_machine
@@ -22,7 +21,7 @@ from recommender.artifact import Artifact, untrained
 from recommender.catalogue import Catalogue
 from recommender.catalogue_store import CatalogueStore
 from recommender.decisions import Decision
-from recommender.explain import Archive, Explained
+from recommender.explain import SUGGESTED, Archive, Explained
 from recommender.explain import explain as made_again
 from recommender.model_store import ModelStore
 from recommender.redis_decisions import RedisDecisions
@@ -127,12 +126,16 @@ def _show(receipt: Decision, found: Explained, opened: Mapping[str, tuple[Positi
         console.print(f"{ground.purpose} by {ground.basis}: {' '.join(ground.evidence) or '-'}", soft_wrap=True)
     if not found.funnel:
         return
-    table = plain_table("place", "service", "stage", "figures", Column("why", overflow="fold"))
+    table = plain_table("place", "service", "stage", "figures", "why not")
     for fate in found.funnel:
-        figures, why = _figures(fate.suggestion or {}), [fate.because, *_reasons(fate.suggestion or {}, opened)]
         place = "" if fate.place is None else str(fate.place)
-        table.add_row(place, fate.service, fate.stage, figures, "\n".join(filter(None, why)))
+        table.add_row(place, fate.service, fate.stage, _figures(fate.suggestion or {}), fate.because)
     console.print(table)
+    for fate in found.funnel:
+        if fate.stage == SUGGESTED:
+            console.print(f"\n[bold]{fate.service}[/], because", soft_wrap=True)
+            for line in _reasons(fate.suggestion or {}, opened):
+                console.print(line, soft_wrap=True, markup=False)
 
 
 def _figures(suggestion: Mapping[str, Any]) -> str:
@@ -143,8 +146,8 @@ def _figures(suggestion: Mapping[str, Any]) -> str:
 
 def _reasons(suggestion: Mapping[str, Any], opened: Mapping[str, tuple[Position, Fact]]) -> Iterator[str]:
     for reason in suggestion.get("reasons", ()):
-        yield f"{reason['code']}: {reason['text']['en']}"
-        yield from (f"  {_named(key, opened)}" for key in reason["evidence"])
+        yield f"  {reason['code']}: {reason['text']['en']}"
+        yield from (f"    {_named(key, opened)}" for key in reason["evidence"])
 
 
 def _named(key: str, opened: Mapping[str, tuple[Position, Fact]]) -> str:

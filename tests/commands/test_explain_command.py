@@ -15,6 +15,8 @@ from commands.explain import DecisionUnknown
 from commands.release import VERSION
 from commands.settings import KEY_FILE, Settings, make_keyring, settings_of
 from consent.accesses import AccessLog
+from events.fact import Fact, encode_fact
+from events.history import History
 from profiles.redis_store import redis_client
 from recommender.artifact import untrained
 from recommender.canonical import content_hash
@@ -22,7 +24,8 @@ from recommender.catalogue_store import CatalogueStore
 from recommender.decisions import Decision
 from recommender.receipts import Question
 from recommender.redis_decisions import RedisDecisions
-from tests.builders import NOW, pseudonym, shown
+from streams.frame import Record
+from tests.builders import DAY, NOW, admitted, pseudonym, purchased, shown
 from tests.installation import SPREADING
 from tests.noninterference.crowd import CATALOGUE
 from tests.recommender.worlds import agreed, person, subscribed
@@ -48,10 +51,10 @@ def keep(settings: Settings, decision: Decision) -> None:
     asyncio.run(write())
 
 
-def decided(settings: Settings) -> Decision:
-    """A decision before the first training, and all that is kept of it."""
+def decided(settings: Settings, *facts: Fact) -> Decision:
+    """A decision before the first training, about somebody with these facts, and all that is kept of it."""
     CatalogueStore(settings.models).keep(CATALOGUE)
-    who = person(*agreed("suggest.personal", "profile.build"), subscribed("auto-repayment"))
+    who = person(*agreed("suggest.personal", "profile.build"), subscribed("auto-repayment"), *facts)
     made = receipts_of(settings, make_keyring(settings)).answer(
         who,
         Question(channel="desk", k=2, now=NOW),
@@ -85,6 +88,27 @@ def test_a_decision_is_told_with_its_funnel_and_that_it_was_looked_at_is_noted(s
     shown_to_people = explain(settings, receipt.id)
     assert "the same bytes" in shown_to_people.stdout
     assert "already taken" in shown_to_people.stdout
+
+
+def test_the_facts_that_reasons_rest_on_are_opened_in_history(settings: Settings) -> None:
+    line = {"item": "formula-1", "category": "baby", "quantity": 1, "amount": 2990}
+    bought = [purchased(f"formula-{days}", at=NOW - days * DAY, lines=[line]) for days in range(1, 4)]
+    receipt = decided(settings, *agreed("data.sensitive"), *bought)
+    records = [Record(at, NOW, each.identity.encode(), encode_fact(each)) for at, each in enumerate(bought)]
+    History(settings.history).append(1, admitted(bought[0]).partition, 0, len(bought), records)
+
+    told = json.loads(explain(settings, receipt.id, "--facts", "--json").stdout)
+    shown_to_people = explain(settings, receipt.id, "--facts").stdout
+
+    [diapers] = [each for each in told["funnel"] if each["service"] == "diapers"]
+    evidence = {key for reason in diapers["suggestion"]["reasons"] for key in reason["evidence"]}
+    assert {each.event_key.hex() for each in bought} <= evidence
+    opened = {key: told["facts"][key] for key in (each.event_key.hex() for each in bought)}
+    assert {each["type"] for each in opened.values()} == {"transaction.purchased"}
+    assert {each["position"] for each in opened.values()} == {
+        f"1.{admitted(bought[0]).partition}.{offset}" for offset in range(3)
+    }
+    assert "transaction.purchased of" in shown_to_people
 
 
 def test_what_cannot_be_made_again_ends_with_status_one_and_says_why(settings: Settings) -> None:
