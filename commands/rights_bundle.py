@@ -109,6 +109,10 @@ def _suggestion(decision: Suggestion) -> Json:
         "mode": decision.mode,
         "model": decision.model,
         "catalogue": decision.catalogue,
+        "purpose": decision.purpose,
+        "relied_on": [
+            {"purpose": each.purpose, "basis": each.basis, "events": list(each.evidence)} for each in decision.grounds
+        ],
         "valid_until": format_time(decision.valid_until),
     }
 
