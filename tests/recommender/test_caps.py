@@ -65,7 +65,7 @@ def test_what_was_heard_before_the_window_is_forgotten() -> None:
 
 
 def test_what_helps_neither_counts_nor_is_held_back() -> None:
-    told = [presented("help", ago=2 * DAY, decision=f"p{number}") for number in range(9)]
+    told = [presented("help", ago=2 * DAY + number * HOUR, decision=f"p{number}") for number in range(9)]
 
     assert not capped(asked(*CONSENT, *told, of=catalogue()))
 
