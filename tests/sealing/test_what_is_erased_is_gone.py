@@ -57,6 +57,8 @@ async def test_a_value_of_a_sealed_fact_stands_neither_on_the_log_nor_in_history
     assert [found.body for _, found in home.history.facts() if found.type == SPOKEN.type] == [SPOKEN.body]
     assert all(CANARY.encode() not in (record.value or b"") for record in on_the_log(home))
     assert holding(home.folder / "history", CANARY.encode()) == []
+    # Nor the digest of what was sent, by which a guess at it could be tried.
+    assert all(SPOKEN.digest not in (record.value or b"") for record in on_the_log(home))
 
 
 async def test_after_an_erasure_the_log_itself_tells_nothing_more_of_the_person(home: Installation) -> None:
