@@ -60,20 +60,26 @@ class Counts:
     """Counts by row and column of which most are too small to be kept: those are 0."""
 
     def __init__(self, *, starts: npt.NDArray[Any], columns: npt.NDArray[Any], counts: npt.NDArray[Any]) -> None:
-        self._starts, self._columns, self._counts = starts, columns, counts
+        of_row = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+        self._width = int(columns.max(initial=-1)) + 1
+        # One number for row and column, ascending; and a last one that nobody asks for.
+        self._places = np.append(of_row * self._width + columns, np.iinfo(np.int64).max)
+        self._counts = np.append(counts, 0)
 
     def item(self, row: int, column: int) -> int:
         """The count."""
-        return int(self.of(row, np.array([column]))[0])
+        if column >= self._width:
+            return 0
+        wanted = row * self._width + column
+        found = int(self._places.searchsorted(wanted))
+        return int(self._counts[found]) if self._places[found] == wanted else 0
 
-    def of(self, row: int, columns: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The counts of a row in some columns."""
-        here = slice(self._starts.item(row), self._starts.item(row + 1))
-        known, counts = self._columns[here], self._counts[here]
-        if not len(known):
-            return np.zeros(len(columns), np.int32)
-        places = np.minimum(known.searchsorted(columns), len(known) - 1)
-        return np.where(known[places] == columns, counts[places], 0)
+    def of(self, rows: npt.NDArray[Any], columns: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The counts of these rows in these columns (rows x columns)."""
+        wanted = rows[:, None] * self._width + np.minimum(columns, self._width)
+        wanted[:, columns >= self._width] = -1
+        found = self._places.searchsorted(wanted)
+        return np.where(self._places[found] == wanted, self._counts[found], 0)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -74,8 +74,10 @@ class Curve:
     def _bent(self, line: Numbers) -> Numbers:
         if not len(self.at):
             return line
-        beyond = np.maximum(line - self.at[-1], 0) + np.minimum(line - self.at[0], 0)
-        bent: Numbers = np.interp(line, self.at, self.log_odds) + beyond
+        bent: Numbers = np.interp(line, self.at, self.log_odds)
+        low, high = self.at.item(0), self.at.item(-1)
+        bent += line
+        bent -= line.clip(low, high)
         return bent
 
 
@@ -256,4 +258,6 @@ def _with_bends(line: Curve, pairs: Pairs) -> Curve:
 
 
 def _sigmoid(log_odds: Numbers) -> Numbers:
-    return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -_LOG_ODDS_MAX, _LOG_ODDS_MAX))))
+    odds = np.exp(log_odds.clip(-_LOG_ODDS_MAX, _LOG_ODDS_MAX))
+    odds /= 1 + odds
+    return odds

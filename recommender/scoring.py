@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from recommender.artifact import Artifact
+from recommender.artifact import Artifact, Counts
 from recommender.features import Feature, own_takings, person_features
 from recommender.personal import PersonalFacts, Taking
 from recommender.reasons import COMPANIONS_MIN
@@ -69,8 +69,10 @@ def personal_shares(shelf: Shelf, facts: PersonalFacts, *, held: Mapping[str, Ta
         return Shares(values=shelf.propensity, features=features)
     found = calibration.personal(ranker.scores(row), had=row.items, takings=float(row.counts.sum()))
     modelled = shelf.modelled[facts.has_sensitive]
-    values = shelf.propensity.copy()
-    values[modelled.places] = found[modelled.rows]
+    values = found.take(modelled.rows)
+    if len(values) < len(shelf.services):
+        values, of_those = shelf.propensity.copy(), values
+        values[modelled.places] = of_those
     return Shares(values=values, features=features, own=sorted(held), artifact=artifact, modelled=modelled)
 
 
@@ -79,15 +81,23 @@ def _lifts(
 ) -> tuple[list[str], Numbers]:
     """By how many times more often than all people those who have the same take the columns; 0 for too few to tell."""
     services, known = artifact.service_index, artifact.feature_index
+    had, are = [each for each in own if each in services], [each for each in features if each in known]
     took, having = artifact.popularity, artifact.arrays["having"]
-    had = [(f"with:{each}", artifact.companions, services[each], took) for each in own if each in services]
-    are = [(f"segment:{each}", artifact.traits, known[each], having) for each in features if each in known]
-    lifts = np.zeros((len(had) + len(are), len(columns)))
     expected = np.maximum(took[columns].astype(np.float64), 1.0) / max(artifact.manifest.people, 1)
-    for place, (_, counts, row, people) in enumerate([*had, *are]):
-        both = counts.of(row, columns)
-        lifts[place] = np.where(both >= COMPANIONS_MIN, both / (expected * max(people.item(row), 1)), 0.0)
-    return [name for name, *_ in (*had, *are)], lifts.round(6)
+    lifts = [
+        _lift(artifact.companions, np.array([services[each] for each in had], np.int64), took, columns) / expected,
+        _lift(artifact.traits, np.array([known[each] for each in are], np.int64), having, columns) / expected,
+    ]
+    names = [*(f"with:{each}" for each in had), *(f"segment:{each}" for each in are)]
+    return names, np.concatenate(lifts).round(6)
+
+
+def _lift(
+    counts: Counts, rows: npt.NDArray[np.int64], people: npt.NDArray[np.int64], columns: npt.NDArray[np.intp]
+) -> Numbers:
+    """Which share of the people of each row took the columns; 0 for too few to tell."""
+    both = counts.of(rows, columns)
+    return np.where(both >= COMPANIONS_MIN, both / np.maximum(people[rows, None], 1), 0.0)
 
 
 def _strongest(names: Sequence[str], lifts: Sequence[float]) -> tuple[str, ...]:
