@@ -48,19 +48,23 @@ def _gain_on_others(said: Said, cases: Cases, *, single: str) -> Numbers:
 
 
 def _ensemble(said: Said, cases: Cases) -> Weights:
-    chosen: Counter[str] = Counter()
+    """The best of the ensembles of one part, two, and so on, each with the addition that helps most or harms least.
+
+    A part that is added again leaves the others less weight; so small weights are found though large ones harm.
+    """
+    chosen: list[str] = []
     total: Scores = np.zeros_like(next(iter(said.values())))
-    reached = 0.0
+    reached: list[float] = []
     for _ in range(ROUNDS):
         with_each = {label: float(_ndcg(total + scores, cases).mean()) for label, scores in said.items()}
-        label = max(with_each, key=lambda each: with_each[each])
-        if with_each[label] < reached + _GAIN_MIN:
-            break
-        reached = with_each[label]
-        chosen[label] += 1
+        label = max(with_each, key=lambda each: round(with_each[each], 9))
+        chosen.append(label)
+        reached.append(with_each[label])
         total = total + said[label]
-    rounds = max(chosen.total(), 1)
-    return {label: round(count / rounds, 6) for label, count in sorted(chosen.items())}
+    most = max(reached)
+    size = next(size for size, ndcg in enumerate(reached, start=1) if ndcg > most - _GAIN_MIN)
+    counts = Counter(chosen[:size])
+    return {label: round(count / size, 6) for label, count in sorted(counts.items())}
 
 
 def _sum(said: Said, weights: Weights) -> Scores:

@@ -9,6 +9,8 @@ from recommender.blend import Blend, Part, Recipe, from_arrays, placed, standard
 from recommender.bootstrap import figure
 from recommender.interactions import NOBODY
 from recommender.rankers.protocol import Unsuitable
+from recommender.tournament_judging import Cases
+from recommender.tournament_weights import weights_found
 from tests.builders import NOW
 from tests.recommender.rankers.worlds import checkerboard, fitted
 
@@ -118,3 +120,34 @@ def test_an_interval_of_95_percent_misses_the_truth_about_once_in_twenty_times()
     held = [found.low <= 0.5 <= found.high for found in (figure(random.random(80)) for _ in range(100))]
 
     assert 0.87 <= np.mean(held) <= 0.99
+
+
+def asked(right: np.ndarray) -> Cases:
+    people, items = right.shape
+    numbers = np.arange(people, dtype=np.int32)
+    return Cases(people=[NOBODY] * people, numbers=numbers, open=np.ones((people, items), np.bool_), right=right)
+
+
+def test_a_small_weight_is_found_where_a_large_one_harms() -> None:
+    #   one part knows the kind but not which of it, the other knows which but prefers the wrong kind
+    random = np.random.default_rng(2)
+    kind = np.tile(np.arange(8) < 4, (60, 1))
+    which = random.random((60, 8))
+    right = kind & (which > 0.5)
+    right[:, 0] |= ~right.any(axis=1)
+    weights, why = weights_found({"kind": kind.astype(np.float64), "which": which + 3.0 * ~kind}, asked(right))
+
+    assert 0 < weights["which"] < 0.3
+    assert "better than kind alone" in why
+
+
+def test_parts_that_helped_by_chance_get_no_weight() -> None:
+    random = np.random.default_rng(5)
+    right = random.random((40, 12)) < 0.2
+    right[:, 0] |= ~right.any(axis=1)
+    good = right + random.normal(0, 0.7, right.shape)
+    noise = {f"noise{n}": random.normal(0, 0.5, right.shape) for n in range(8)}
+    weights, why = weights_found({"good": good, **noise}, asked(right))
+
+    assert dict(weights) == {"good": 1.0}
+    assert "not clearly better" in why
