@@ -44,8 +44,8 @@ class Tally:
     """Counts of one side.
 
     Of people: `modes`, `first` and `shown` by service, `first_issues`, `left` (without anything that fits, by the stage
-    that took the last), `vague` (nothing specific to them), `removed_people` by rule. Of pairs of person and service:
-    `removed` by (stage, reason), `removed_of` by (service, stage). `propensity` adds up that of the first suggestions.
+    that took the last), `vague` (nothing specific to them), `refused` by rule (stage, reason), `removed` by service and
+    rule. `propensity` adds up that of the first suggestions.
     """
 
     side: Side
@@ -56,9 +56,8 @@ class Tally:
     first_issues: Counter[str] = field(default_factory=Counter)
     left: Counter[str] = field(default_factory=Counter)
     vague: int = 0
-    removed: Counter[tuple[str, str]] = field(default_factory=Counter)
-    removed_people: Counter[tuple[str, str]] = field(default_factory=Counter)
-    removed_of: Counter[tuple[str, str]] = field(default_factory=Counter)
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    removed: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     propensity: float = 0.0
     _general: dict[Restraints, Answer] = field(default_factory=dict)
 
@@ -84,10 +83,9 @@ class Tally:
         self.first_issues[issue] += 1
         self.propensity += best.factors.propensity
         self.shown.update(suggestion.service for suggestion in answer.suggestions)
-        rules = [(each.stage, each.because) for each in answer.withheld]
-        self.removed.update(rules)
-        self.removed_people.update(set(rules))
-        self.removed_of.update((each.service, each.stage) for each in answer.withheld)
+        removed = [(each.service, each.stage, each.because) for each in answer.withheld]
+        self.removed.update(removed)
+        self.refused.update({(stage, because) for _, stage, because in removed})
         outcomes = [f"{answer.mode} answer", f"{issue} first"]
         if catalogue.by_id[best.service].fallback:
             self.left[_last_stage(answer)] += 1

@@ -166,8 +166,8 @@ def _side(tally: Tally, teller: _Teller) -> SideReport:
 
 def _services(tally: Tally, teller: _Teller) -> Iterator[Served]:
     dropped: dict[str, Counter[str]] = {}
-    for (name, stage), people in tally.removed_of.items():
-        dropped.setdefault(name, Counter())[stage] = people
+    for (name, stage, _), people in tally.removed.items():
+        dropped.setdefault(name, Counter())[stage] += people
     order = sorted(
         tally.side.catalogue.services, key=lambda each: (-tally.first[each.id], -tally.shown[each.id], each.id)
     )
@@ -185,7 +185,7 @@ def _services(tally: Tally, teller: _Teller) -> Iterator[Served]:
 
 def _levels(tally: Tally, catalogue: Catalogue, teller: _Teller) -> Iterator[Level]:
     by_stage: Counter[str] = Counter()
-    for (stage, _), removed in tally.removed.items():
+    for (_, stage, _), removed in tally.removed.items():
         by_stage[stage] += removed
     remaining = float(len(catalogue.services) * tally.people)
     people = max(tally.people, 1)
@@ -196,8 +196,11 @@ def _levels(tally: Tally, catalogue: Catalogue, teller: _Teller) -> Iterator[Lev
 
 
 def _rules(tally: Tally, teller: _Teller) -> Iterator[Rule]:
-    for (stage, because), removed in tally.removed.most_common():
-        people = teller.count(tally.removed_people[stage, because])
+    by_rule: Counter[tuple[str, str]] = Counter()
+    for (_, *rule), pairs in tally.removed.items():
+        by_rule[rule[0], rule[1]] += pairs
+    for (stage, because), removed in by_rule.most_common():
+        people = teller.count(tally.refused[stage, because])
         if people:
             yield Rule(
                 stage=stage,
