@@ -17,6 +17,7 @@ WORDS: Final = {
     "recovery": "from a kill to the next event applied",
     "suggestions": "the suggestion route against a bare route of the same server",
     "suggestion_stages": "what a suggestion costs, stage by stage",
+    "scoring": "a suggestion in process, by the size of the catalogue",
     "memory": "bytes of the store per person",
     "door": "one question to the door of consent",
     "officer": "the officer's questions over a million consent acts",

@@ -115,6 +115,7 @@ def _blend(rng: np.random.Generator, n: int, f: int, dimensions: int) -> Blend:
             "having": drawn(n, dimensions),
             "features": drawn(f, dimensions),
             "nobody": drawn(dimensions),
+            "greatest": np.ones(f, np.float32),
         },
     }
     worth = dict.fromkeys(arrays, 0.25)
