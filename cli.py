@@ -29,7 +29,7 @@ _GROUPS = {
     "consent": "commands.consent",
     "consents": "commands.consents_import",
     "dead-letters": "commands.dead_letters",
-    "models": "commands.models",
+    "models": "commands.train_models",
     "log": "commands.log",
     "keys": "commands.keys",
     "officer": "commands.officer",
