@@ -212,6 +212,20 @@ def test_weights_are_not_chosen_by_a_handful_of_people() -> None:
     assert outcome.verdicts["new"].people == 100
 
 
+def test_nothing_is_judged_by_a_handful_of_people() -> None:
+    rows: Rows = [
+        (f"p{n:02d}", f"s{n % 5}-{k}", NOW - (60 - 10 * k) * DAY, 1.0)
+        for n in range(100)
+        for k in range(6)
+        if n < 5 or k < 4
+    ]
+    split = split_by_time(interactions(rows), validate_from=NOW - 30 * DAY, test_from=NOW - 20 * DAY)
+    outcome = tournament(split, kinds=QUICK)
+
+    assert dict(outcome.recipe.new) == {"popularity": 1.0}
+    assert any("only 5 people are there to judge by" in reason for reason in outcome.reasons)
+
+
 @pytest.mark.parametrize("services", [2, 3])
 def test_a_tiny_catalogue_is_no_failure(services: int) -> None:
     rows: Rows = [(f"p{n:02d}", f"s{n % services}", NOW - n * DAY, 1.0) for n in range(90)]

@@ -40,6 +40,15 @@ def test_a_person_is_what_they_took_before(
         assert row.last.tolist() == [max(at for item, at in earlier if item == name) for name in names]
 
 
+@given(ROWS, st.randoms(use_true_random=False))
+def test_the_order_in_which_rows_come_makes_no_difference(
+    rows: list[tuple[str, str, int, float]], chance: random.Random
+) -> None:
+    made = [interactions(some) for some in (rows, chance.sample(rows, len(rows)))]
+
+    assert len({(data.person.tobytes(), data.item.tobytes(), data.at.tobytes()) for data in made}) == 1
+
+
 def test_a_row_carries_the_features_of_its_person() -> None:
     data = interactions(
         [("a", "x", NOW, 1.0), ("b", "x", NOW, 1.0)], features={"b": {"plan=gold": 1.0, "age": 2.0}, "c": {"age": 1.0}}
