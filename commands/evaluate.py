@@ -42,7 +42,7 @@ def evaluate(
     person: Annotated[str | None, typer.Option(help="column of people (name, or number without a header)")] = None,
     item: Annotated[str | None, typer.Option(help="column of services")] = None,
     time: Annotated[str | None, typer.Option(help="column of times")] = None,
-    quantity: Annotated[str | None, typer.Option(help="column of how many were taken")] = None,
+    quantity: Annotated[str | None, typer.Option(help="column of how many were taken, to count by it")] = None,
     attributes: Annotated[Path | None, typer.Option(help="CSV: person, then what is known of them")] = None,
     services: Annotated[Path | None, typer.Option(help="CSV: service, then what is known of it")] = None,
     eligible: Annotated[Path | None, typer.Option(help="CSV of person and service: who may have what")] = None,
@@ -92,7 +92,8 @@ def _data(
         raise TableUnusable(
             f"{takings.table.path.name}: {len(data):,} rows of {len(data.items)} services: nothing to rank"
         )
-    return data
+    # How much was taken at once says little of how often; unless it is asked for, a basket is one purchase.
+    return data.once() if takings.time is not None and columns.quantity is None else data
 
 
 def _moment(text: str | None) -> int | None:

@@ -101,6 +101,14 @@ class Interactions:
         """The rows that the mask keeps; people, items and features stay the same."""
         return replace(self, person=self.person[kept], item=self.item[kept], at=self.at[kept], weight=self.weight[kept])
 
+    def once(self) -> "Interactions":
+        """What a person took of an item at one moment as one row of weight one: ten cans are one purchase."""
+        rows = np.stack([self.person.astype(np.int64), self.at, self.item.astype(np.int64)])
+        first = np.ones(len(self), np.bool_)
+        first[1:] = (np.diff(rows, axis=1) != 0).any(axis=0)
+        kept = self.only(first)
+        return replace(kept, weight=np.ones(len(kept)))
+
     def row(self, person: int, at: int) -> PersonRow:
         """The person as they were just before `at` (ms)."""
         first, end = self.starts[person], self.starts[person + 1]

@@ -227,7 +227,7 @@ def test_people_are_told_what_was_found_and_why(tmp_path: Path) -> None:
 
     assert result.exit_code == 0, result.output
     for said in (
-        "720 rows of 90 people and 12 services",
+        "719 rows of 90 people and 12 services",
         "Anything, repeats allowed",
         "served",
         "popularity",

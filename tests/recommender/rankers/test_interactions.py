@@ -69,3 +69,22 @@ def test_everybody_may_have_what_they_took_and_who_is_not_listed_everything() ->
 
     assert data.eligible is not None
     assert data.eligible.toarray().tolist() == [[True, True, False], [True, True, True]]
+
+
+def test_what_was_taken_at_one_moment_is_one_purchase() -> None:
+    cans = [
+        ("a", "x", NOW, 10.0),
+        ("a", "x", NOW, 1.0),
+        ("a", "y", NOW, 1.0),
+        ("a", "x", NOW + 1, 3.0),
+        ("b", "x", NOW, 1.0),
+    ]
+    data = interactions(cans).once()
+
+    assert [(data.items[item], int(at) - NOW) for item, at in zip(data.item, data.at, strict=True)] == [
+        ("x", 0),
+        ("y", 0),
+        ("x", 1),
+        ("x", 0),
+    ]
+    assert data.row(0, NOW + DAY).counts.tolist() == [2.0, 1.0]
