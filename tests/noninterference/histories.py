@@ -238,11 +238,25 @@ def _promoter(chance: Random, identity: str) -> list[Fact]:
     return [*_bought("coffee", 3, days_ago=60)(chance, identity), answer]
 
 
+def _unreached(chance: Random, identity: str) -> list[Fact]:
+    at = NOW - HOUR - chance.randrange(DAY)
+    return [fact("service.contact_ended", identity=identity, at=at, contact_id="planted-missed", reached=False)]
+
+
+def _displeased(chance: Random, identity: str) -> list[Fact]:
+    # Still to come, so that no answer that was drawn is a later one.
+    score, at = chance.choice([1, 2]), NOW + 366 * DAY
+    return [fact("feedback.survey_answered", identity=identity, at=at, survey_id="planted", kind="csat", score=score)]
+
+
 PLANTS: Final[Mapping[str, Callable[[Random, str], list[Fact]]]] = {
     "waits-for-loan": _contacts("loan", 2),
     "repayment-trouble": _contacts("repayment", 3),
     "wants-to-leave": _contacts("cancel-card", 1),
     "fee-questions": _contacts("fees", 2),
+    "deposit-questions": _contacts("deposit", 2),
+    "missed-each-other": _unreached,
+    "was-not-satisfied": _displeased,
     "runs-hot": _alerts,
     "baby-at-home": _bought("baby", 3, days_ago=1),
     "just-arrived": _bought("coffee", 1, days_ago=2),
