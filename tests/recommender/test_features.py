@@ -1,0 +1,124 @@
+"""What the rankers see of a person: what they said and how it went, and nothing that is closed."""
+
+from typing import Any
+
+import pytest
+
+from consent.purposes import PROFILE, SENSITIVE, SUGGEST, TRAIN
+from consent.rules import shipped_rules
+from events.fact import Fact
+from recommender.choices import presented_between
+from recommender.features import own_takings, person_features
+from recommender.training import train
+from tests.builders import DAY, HOUR, NOW, complaint, fact
+from tests.recommender.worlds import (
+    CHECKERBOARD,
+    CODE,
+    SMALL,
+    agreed,
+    catalogue_of,
+    log_of,
+    person,
+    subscribed,
+    taken_by,
+)
+
+CONSENT = agreed(SUGGEST, PROFILE)
+MARKED = catalogue_of("plain", "secret", secret={"sensitive": True})
+
+
+def features(*facts: Fact, catalogue: Any = CHECKERBOARD, more: tuple[str, ...] = ()) -> set[str]:
+    who = person(*CONSENT, *agreed(*more), *facts, catalogue=catalogue)
+    assert who.personal is not None
+    return set(person_features(who.personal, catalogue=catalogue, at=NOW))
+
+
+def answered(service: str, answer: str, *, at: int = NOW - DAY, identity: str = "app:42") -> Fact:
+    decision = f"d-{service}"
+    return fact(
+        "feedback.suggestion_answered", at=at, identity=identity, decision=decision, service=service, answer=answer
+    )
+
+
+def test_a_complaint_is_seen_as_long_as_it_is_open_and_after_it_was_solved() -> None:
+    solved = fact("service.case_resolved", at=NOW - DAY, case_id="case-1", resolution="sent-anew")
+
+    assert "complaint:open" in features(complaint(at=NOW - 2 * DAY))
+    assert "complaint:solved" in features(complaint(at=NOW - 2 * DAY), solved)
+    assert not any(name.startswith("complaint") for name in features(complaint(at=NOW - 400 * DAY)))
+
+
+@pytest.mark.parametrize(("kind", "score", "word"), [("nps", 9, "high"), ("csat", 3, "middle"), ("ces", 1, "low")])
+def test_the_latest_score_is_seen_as_a_word(kind: str, score: int, word: str) -> None:
+    earlier = fact("feedback.survey_answered", at=NOW - 9 * DAY, survey_id="s-0", kind="csat", score=5)
+    latest = fact("feedback.survey_answered", at=NOW - DAY, survey_id="s-1", kind=kind, score=score)
+
+    assert {name for name in features(earlier, latest) if name.startswith("satisfaction")} == {f"satisfaction:{word}"}
+
+
+def test_what_was_declined_is_seen_and_what_was_accepted_is_a_taking() -> None:
+    who = person(*CONSENT, answered("s1", "declined"), answered("s2", "accepted"), catalogue=CHECKERBOARD)
+    assert who.personal is not None
+
+    assert "declined:s1" in person_features(who.personal, catalogue=CHECKERBOARD, at=NOW)
+    assert list(own_takings(who.personal, CHECKERBOARD)) == ["s2"]
+
+
+def test_what_tells_of_a_sensitive_service_is_seen_only_where_that_is_open() -> None:
+    facts = (answered("secret", "declined"), subscribed("secret"))
+    who = person(*CONSENT, *facts, catalogue=MARKED)
+    assert who.personal is not None
+
+    assert "declined:secret" not in features(*facts, catalogue=MARKED)
+    assert "declined:secret" in features(*facts, catalogue=MARKED, more=(SENSITIVE,))
+    assert not own_takings(who.personal, MARKED)
+
+
+def test_every_taking_that_stands_counts_and_one_that_was_ended_does_not() -> None:
+    lines = [{"item": "i-1", "amount": 100}]
+    catalogue = catalogue_of("milk", "club", milk={"counts": {"items": ["i-1"]}})
+    orders = [
+        fact(
+            "transaction.purchased",
+            at=NOW - day * DAY,
+            order_id=f"o-{day}",
+            total={"amount": 100, "currency": "EUR"},
+            lines=lines,
+        )
+        for day in (1, 2, 3)
+    ]
+    ended = fact("transaction.cancelled", at=NOW - HOUR, subscription_id="sub-club")
+    who = person(*CONSENT, *orders, subscribed("club"), ended, catalogue=catalogue)
+    assert who.personal is not None
+
+    assert {name: len(found) for name, found in own_takings(who.personal, catalogue).items()} == {"milk": 3}
+
+
+def test_a_presentation_counts_as_a_no_once_it_was_not_answered_for_long() -> None:
+    def shown(service: str, *, at: int) -> Fact:
+        return fact("feedback.suggestion_presented", at=at, decision=f"d-{service}", service=service)
+
+    told = [
+        shown("s1", at=NOW - 9 * DAY),
+        shown("s2", at=NOW - DAY),
+        shown("s3", at=NOW - DAY),
+        answered("s3", "accepted"),
+    ]
+
+    found = presented_between({"p": told}, since=NOW - 10 * DAY, until=NOW, patience=7 * DAY)
+
+    assert {each.service: each.accepted for each in found} == {"s1": False, "s3": True}
+
+
+def test_a_sensitive_service_that_was_declined_leaves_no_trace_in_a_model_where_that_is_closed() -> None:
+    marked = catalogue_of(*(f"s{number}" for number in range(10)), "secret", secret={"sensitive": True})
+    people = [some for customer in range(20) for some in taken_by(customer)]
+    declined = [answered("secret", "declined", at=NOW - 90 * DAY, identity=f"app:{each}") for each in range(20)]
+
+    def name(*facts: Fact) -> str:
+        made = train(log_of(facts), catalogue=marked, at=NOW, code=CODE, plan=SMALL, rules=shipped_rules())
+        return made.artifact.name
+
+    assert name(*people, *declined) == name(*people)
+    open_to_it = [some for each in range(20) for some in agreed(TRAIN, SENSITIVE, identity=f"app:{each}")]
+    assert name(*people, *open_to_it, *declined) != name(*people, *open_to_it)
