@@ -37,7 +37,7 @@ from api.services import Services
 from consent.accesses import Access
 from consent.answer_figures import DAY_MS
 from consent.evidence import Evidence
-from consent.evidence_index import EvidenceReading
+from consent.evidence_reading import EvidenceReading
 from consent.purposes import PURPOSES
 from events.partitioning import partition_of
 from events.position import Position

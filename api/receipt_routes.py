@@ -19,7 +19,7 @@ from api.outcomes import DecisionId
 from api.refs import Refs
 from api.refusal import Refusal
 from api.services import Services
-from consent.evidence_index import EvidenceReading
+from consent.evidence_reading import EvidenceReading
 from events.identity import Linked
 from events.shape import Shape, format_time
 from profiles.at_time import members_at

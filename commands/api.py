@@ -45,6 +45,7 @@ from events.admission import Admission
 from events.log import KafkaLog
 from events.position import Stream
 from events.pseudonyms import Pseudonyms
+from events.sealing import Sealing
 from outreach.addressing import Addressing
 from outreach.assessment import Assessment
 from outreach.claiming import Claims
@@ -166,7 +167,12 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Services, Lease]]:
         await log.start()
         stack.push_async_callback(log.stop)
         services = services_of(
-            settings, keyring=keyring, store=store, log=log, topic_id=logs[settings.events_topic].topic_id
+            settings,
+            keyring=keyring,
+            store=store,
+            log=log,
+            sealing=sealing,
+            topic_id=logs[settings.events_topic].topic_id,
         )
 
         async def held() -> str | None:
@@ -176,7 +182,9 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Services, Lease]]:
         yield dataclass_replace(services, probes={**services.probes, "lease": held, "keys": keys}), lease
 
 
-def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log: KafkaLog, topic_id: str) -> Services:
+def services_of(
+    settings: Settings, *, keyring: Keyring, store: RedisStore, log: KafkaLog, sealing: Sealing, topic_id: str
+) -> Services:
     """The services of the routes over a store and a log that are connected; `topic_id` is that of the facts' topic."""
     partitions = settings.partitions
     holds = RedisHolds(store.client, partitions=partitions)
@@ -210,7 +218,7 @@ def services_of(settings: Settings, *, keyring: Keyring, store: RedisStore, log:
         catalogue=catalogue,
         keys=KeyFile(settings.data / KEYS_FILE),
         refs=Refs(keyring.ref_key),
-        evidence=EvidenceIndex(settings.evidence),
+        evidence=EvidenceIndex(settings.evidence, sealing),
         accesses=AccessLog(settings.accesses),
         rights=RightsRequests(settings.rights),
         confirmations=Confirmations(path=settings.confirmations, recipients=settings.consent_recipients),

@@ -28,7 +28,7 @@ from consent.ledger_rules import put_rules_down
 from consent.versioned_data import DataInvalid
 from events.following import Follower, follow
 from events.history import History
-from events.sealing import IN_CLEAR, Opens
+from events.sealing import IN_CLEAR, Seals
 from events.segments import HistoryDamaged
 
 _log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class Keeping:
     _signed_at: int | None = field(default=None, init=False)
     _aged_at: int | None = field(default=None, init=False)
     _ledger: Ledger | None = field(default=None, init=False)
-    _opening: Opens = field(default=IN_CLEAR, init=False)
+    _opening: Seals = field(default=IN_CLEAR, init=False)
     _erasures: ErasureSweep = field(init=False)
     _said: dict[str, str] = field(default_factory=dict, init=False)
 
@@ -95,7 +95,7 @@ class Keeping:
         """Take what was archived since, then sign and publish; False where something could not go on."""
         history = self._history()
         done = [
-            self._tried("evidence", lambda: _taken(history, EvidenceIndex(self.settings.evidence), EVIDENCE_TYPES)),
+            self._tried("evidence", lambda: self._evidence_taken(history)),
             self._tried("accesses", self._accesses_put_down),
             self._tried("ledger", lambda: self._taken_and_signed(history)),
             self._tried("erasures", self._erasures.round),
@@ -117,6 +117,9 @@ class Keeping:
             if any(gone.values()):
                 _log.info("aged out: %d keys of facts, %d of evidence", gone["keys"], gone["evidence"])
             self._aged_at = now
+
+    def _evidence_taken(self, history: History) -> None:
+        _taken(history, EvidenceIndex(self.settings.evidence, self._opening), EVIDENCE_TYPES)
 
     def _accesses_put_down(self) -> None:
         accesses = AccessLog(self.settings.accesses)

@@ -15,6 +15,7 @@ from commands.clock import now_ms
 from commands.declaring import note_at_the_machine, pseudonym_of
 from commands.ledger import pinned_of, signers_of, verifier_of
 from commands.output import JsonOption, console, emit
+from commands.sealing import opening_of
 from commands.settings import Settings, settings_of
 from consent.consent_record import Controller
 from consent.dossier import About, Prove, faults_of, write_dossier
@@ -53,7 +54,7 @@ def export(
     signers, now = signers_of(settings), now_ms()
     who = None if identity is None else pseudonym_of(settings, identity)
     note_at_the_machine(settings, who, what="export", what_for=what_for)
-    with EvidenceIndex(settings.evidence).reading() as evidence:
+    with EvidenceIndex(settings.evidence, opening_of(settings)).reading() as evidence:
         members = None if who is None else members_at(who, evidence.of, at=now)
         about = About(
             subject="everybody" if members is None else f"one person, {len(members)} identities",

@@ -12,7 +12,7 @@ from commands.clock import now_ms
 from commands.declaring import note_at_the_machine, pseudonym_of
 from commands.output import JsonOption, console, emit
 from commands.rights_bundle import Held, bundle_of, write_bundle
-from commands.sealing import history_of
+from commands.sealing import history_of, opening_of
 from commands.settings import Settings, settings_of
 from consent.accesses import AccessLog
 from consent.evidence_index import EvidenceIndex
@@ -60,7 +60,7 @@ async def _held(settings: Settings, who: str) -> Held:
         view = await persons.read(who, now=now)
         history = history_of(settings)
         homes = {partition_of(member.encode(), partitions) for member in view.members}
-        with EvidenceIndex(settings.evidence).reading() as evidence:
+        with EvidenceIndex(settings.evidence, opening_of(settings)).reading() as evidence:
             pieces = [piece for found in evidence.of(view.members).values() for piece in found]
         return Held(
             view=view,

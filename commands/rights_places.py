@@ -172,10 +172,10 @@ class ErasureSweep:
     @asynccontextmanager
     async def _places_beside(self, store: RedisStore) -> AsyncIterator[Places]:
         settings, keyring = self.settings, keyring_of(self.settings)
-        ledger, evidence = Ledger(settings.ledger), EvidenceIndex(settings.evidence)
+        sealing = sealing_of(settings, keyring)
+        ledger, evidence = Ledger(settings.ledger), EvidenceIndex(settings.evidence, sealing)
         try:
             epoch = max((each.epoch for each in await known_epochs(store)), default=1)
-            sealing = sealing_of(settings, keyring)
             log = KafkaLog(brokers=settings.kafka, topic=settings.events_topic, epoch=epoch, sealing=sealing)
             await log.start()
             try:

@@ -5,7 +5,7 @@ from consent.retention import kind_of
 from events.body_keys import BodyKeys, KeyMaker
 from events.history import History
 from events.redis_body_keys import RedisBodyKeys
-from events.sealing import IN_CLEAR, Opens, Sealing
+from events.sealing import IN_CLEAR, Sealing, Seals
 from events.sqlite_body_keys import SqliteBodyKeys
 
 
@@ -21,7 +21,7 @@ def sealing_of(settings: Settings, keyring: Keyring) -> Sealing:
     )
 
 
-def opening_of(settings: Settings) -> Opens:
+def opening_of(settings: Settings) -> Seals:
     """What opens facts. Without the secret of the installation that is only what is in clear."""
     try:
         return sealing_of(settings, keyring_of(settings))

@@ -5,19 +5,22 @@ stand or fall together; a file of another format is made anew.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from consent.evidence import Evidence, EvidenceUnavailable, evidence_of
+from consent.evidence import EvidenceUnavailable, evidence_of
+from consent.evidence_reading import EvidenceReading
 from consent.sqlite_files import BUSY_S, empty_log
 from events.acts import ConsentAct, Granting
-from events.fact import Fact, FactUndecodable, decode_fact, encode_fact
+from events.body_keys import BodyKeysUnavailable
+from events.fact import Fact
 from events.following import Stretch
 from events.identity import Linked, Unlinked
 from events.position import Position
+from events.sealing import IN_CLEAR, Seals
 
 FORMAT: Final = 1
 
@@ -47,9 +50,12 @@ class EvidenceIndex:
 
     A *household* is all identities that any link ever named together. It is larger than any person among them, so
     counting households never counts a person twice.
+
+    What a fact says is kept sealed, as on the log; who it is about, and of an act what it was, stands beside it.
     """
 
     path: Path
+    sealing: Seals = IN_CLEAR
     _writer: sqlite3.Connection | None = field(default=None, init=False, repr=False, compare=False)
 
     def __del__(self) -> None:
@@ -77,10 +83,13 @@ class EvidenceIndex:
             if stretch.end <= place:
                 return
             intake = _Intake(connection)
-            for position, fact in stretch.facts:
-                kept = evidence_of(fact)
-                if kept is not None and position.offset >= place:
-                    intake.add(position, kept)
+            fresh = [
+                (position, kept)
+                for position, fact in stretch.facts
+                if position.offset >= place and (kept := evidence_of(fact)) is not None
+            ]
+            for (position, kept), value in zip(fresh, self._sealed([fact for _, fact in fresh]), strict=True):
+                intake.add(position, kept, value)
             connection.execute(
                 "INSERT INTO place VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET next_offset = excluded.next_offset",
                 (stretch.epoch, stretch.partition, stretch.end),
@@ -111,13 +120,19 @@ class EvidenceIndex:
         return gone
 
     @contextmanager
-    def reading(self) -> Iterator["EvidenceReading"]:
+    def reading(self) -> Iterator[EvidenceReading]:
         """One state of the index, to be asked as often as needed. EvidenceUnavailable."""
         with self._connected() as connection:
             if _format(connection) != FORMAT:
                 raise EvidenceUnavailable(f"{self.path.name} is of another format; it is made anew when followed")
             connection.execute("BEGIN")
-            yield EvidenceReading(connection)
+            yield EvidenceReading(connection, self.sealing)
+
+    def _sealed(self, facts: Sequence[Fact]) -> list[bytes]:
+        try:
+            return self.sealing.seal(facts)
+        except BodyKeysUnavailable as error:
+            raise EvidenceUnavailable(str(error)) from error
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -156,51 +171,6 @@ class EvidenceIndex:
             raise EvidenceUnavailable(f"{self.path.name} cannot be used: {type(error).__name__}") from error
 
 
-class EvidenceReading:
-    """The index at one moment. It is of use only within `EvidenceIndex.reading`, and in one thread."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-        self._known: dict[str, list[Evidence]] = {}
-
-    def of(self, identities: Collection[str]) -> dict[str, list[Evidence]]:
-        """The evidence about each of the identities (pseudonyms), in the order of the log."""
-        return {identity: self._of(identity) for identity in identities}
-
-    def ends(self) -> dict[tuple[int, int], int]:
-        """(Epoch, partition) -> the offset after the last one taken."""
-        rows = self.connection.execute("SELECT epoch, partition, next_offset FROM place")
-        return {(epoch, partition): offset for epoch, partition, offset in rows}
-
-    def agreed_once(self, purpose: str, *, after: str, limit: int) -> list[str]:
-        """The next identities, by name, that ever agreed to the purpose."""
-        rows = self.connection.execute(
-            "SELECT name FROM identity WHERE name > ? AND EXISTS"
-            " (SELECT 1 FROM act WHERE purpose = ? AND act.identity = identity.id AND grants)"
-            " ORDER BY name LIMIT ?",
-            (after, purpose, limit),
-        )
-        return [name for (name,) in rows]
-
-    def everything(self) -> Iterator[Evidence]:
-        """All evidence there is, one identity after the other."""
-        rows = self.connection.execute(
-            "SELECT epoch, partition, offset, fact FROM evidence ORDER BY identity, epoch, offset"
-        )
-        yield from (_evidence(*row) for row in rows)
-
-    def _of(self, identity: str) -> list[Evidence]:
-        found = self._known.get(identity)
-        if found is None:
-            rows = self.connection.execute(
-                "SELECT epoch, partition, offset, fact FROM evidence"
-                " WHERE identity = (SELECT id FROM identity WHERE name = ?) ORDER BY epoch, offset",
-                (identity,),
-            )
-            found = self._known[identity] = [_evidence(*row) for row in rows]
-        return found
-
-
 class _Intake:
     """Adds facts within one transaction, and remembers the numbers of identities meanwhile."""
 
@@ -208,13 +178,13 @@ class _Intake:
         self._connection = connection
         self._numbers: dict[str, int] = {}
 
-    def add(self, position: Position, fact: Fact) -> None:
-        """Add one fact."""
+    def add(self, position: Position, fact: Fact, value: bytes) -> None:
+        """Add one fact, kept as `value`."""
         number = self._number(fact.identity)
         place = (number, position.epoch, position.offset)
         self._connection.execute(
             "INSERT INTO evidence (identity, epoch, offset, partition, fact) VALUES (?, ?, ?, ?, ?)",
-            (*place, position.partition, encode_fact(fact)),
+            (*place, position.partition, value),
         )
         if isinstance(fact.body, Linked | Unlinked):
             self._join(number, self._number(fact.body.other))
@@ -271,10 +241,3 @@ def _place(connection: sqlite3.Connection, epoch: int, partition: int) -> int:
         "SELECT next_offset FROM place WHERE epoch = ? AND partition = ?", (epoch, partition)
     ).fetchone()
     return 0 if row is None else int(row[0])
-
-
-def _evidence(epoch: int, partition: int, offset: int, fact: bytes) -> Evidence:
-    try:
-        return Evidence(Position(epoch, partition, offset), decode_fact(fact))
-    except FactUndecodable as error:
-        raise EvidenceUnavailable(f"the evidence at {epoch}.{partition}.{offset} cannot be read") from error

@@ -18,7 +18,7 @@ from consent.evidence_index import EvidenceIndex
 from consent.holds import HoldName, hold_of
 from consent.purposes import PURPOSES
 from consent.sqlite_files import primary_file, transaction
-from events.fact import decode_fact
+from events.fact import Fact
 
 IDS_MAX: Final = 1000
 """Ids that are confirmed at a time."""
@@ -31,10 +31,6 @@ CREATE TABLE IF NOT EXISTS confirmed (
     recipient TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (recipient, id)
 ) WITHOUT ROWID;
 """
-_NOES: Final = (
-    "SELECT evidence.fact FROM act JOIN evidence USING (identity, epoch, offset)"
-    " WHERE NOT act.grants AND act.received_at >= ? ORDER BY act.received_at"
-)
 
 
 class TellingUnavailable(Exception):
@@ -85,7 +81,7 @@ class Confirmations:
     def unconfirmed(self, index: EvidenceIndex, *, since: int) -> Mapping[str, Unconfirmed]:
         """By recipient, the noes received since then (ms) that it has not confirmed. EvidenceUnavailable."""
         with index.reading() as reading:
-            noes = list(_noes(fact for (fact,) in reading.connection.execute(_NOES, (since,))))
+            noes = list(_noes(reading.noes(since=since)))
         with self._connected() as connection:
             rows = connection.execute("SELECT recipient, id FROM confirmed").fetchall()
         confirmed = set(rows)
@@ -95,9 +91,9 @@ class Confirmations:
         return primary_file(self.path, schema=_SCHEMA, unusable=TellingUnavailable)
 
 
-def _noes(values: Iterable[bytes]) -> Iterator[tuple[str, int]]:
+def _noes(facts: Iterable[Fact]) -> Iterator[tuple[str, int]]:
     """The id of each no and when it was received, in that order."""
-    for fact in map(decode_fact, values):
+    for fact in facts:
         if (hold := hold_of(fact)) is not None:
             yield telling_id(hold.name), fact.received_at
 

@@ -147,7 +147,7 @@ class Installation:
     def open(self) -> None:
         """Begin anew with what is on disk, as a process does that was started again."""
         self.history = History(self.folder / "history", self.sealing)
-        self.evidence = EvidenceIndex(self.folder / "world" / "evidence.sqlite")
+        self.evidence = EvidenceIndex(self.folder / "world" / "evidence.sqlite", self.sealing)
         self.accesses = AccessLog(self.folder / "world" / "accesses.sqlite")
         self.vault = Vault(self.folder / "vault.sqlite")
         self.requests = RightsRequests(self.folder / "world" / "rights.sqlite")

@@ -72,6 +72,16 @@ async def test_after_an_erasure_the_log_itself_tells_nothing_more_of_the_person(
     assert {who for who, found in told if found is not None} == {pseudonym(OTHER)}
 
 
+async def test_what_was_told_cannot_be_opened_before_anything_else_of_an_erasure_is_done(home: Installation) -> None:
+    home.ask(ME, CARD)
+
+    await home.carry_out()
+
+    told = [(who, found.type) for who, found in opened(sealing_over(home.keys), on_the_log(home)) if found is not None]
+    mine = {name for who, name in told if who == pseudonym(ME)}
+    assert mine == {"consent.given", "identity.linked", "rights.erased"}
+
+
 async def test_the_file_of_the_keys_holds_neither_name_nor_key_of_the_erased(home: Installation) -> None:
     period = period_of(NOW)
     names = [KeyName(pseudonym(who), "service.fulfil", period) for who in (ME, OTHER)]
