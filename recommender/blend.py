@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from recommender.interactions import Interactions, Mask, Numbers, PersonRow
+from recommender.interactions import IntArray, Interactions, Numbers, PersonRow
 from recommender.rankers.protocol import Arrays, Plan, Progress, Ranker, quiet
 from recommender.rankers.registry import RANKERS
 
@@ -19,6 +19,8 @@ Weights = Mapping[str, float]
 """Label of a part -> what it is worth; parts worth nothing are left out."""
 _REPEAT: Final = "weights_repeat"
 _NEW: Final = "weights_new"
+_LEAST: Final = 1e-12
+"""Below that, sums of scores differ by rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,7 @@ class Blend:
         found = weighed(said, self.repeat)
         if self.new == self.repeat:
             return found
-        fresh = np.ones(len(found), np.bool_)
-        fresh[person.items] = False
-        return placed(found, weighed(said, self.new), fresh=fresh)
+        return placed(found, weighed(said, self.new), owned=person.items)
 
     def arrays(self) -> Arrays:
         labels = sorted(self.parts)
@@ -124,11 +124,23 @@ def weighed(said: Mapping[str, Numbers], weights: Weights) -> Numbers:
     return found
 
 
-def placed(scores: Numbers, new: Numbers, *, fresh: Mask) -> Numbers:
-    """The scores, but those of what is `fresh` in the order of `new`: mapped so that mean and greatest stay."""
-    old, other = scores[fresh], new[fresh]
-    if not len(old):
+def placed(scores: Numbers, new: Numbers, *, owned: IntArray) -> Numbers:
+    """The scores, but those of what is not `owned` in the order of `new`: mapped so that mean and greatest stay."""
+    count = len(scores) - len(owned)
+    if not count:
         return scores
-    reach, target = other.max() - other.mean(), old.max() - old.mean()
-    scores[fresh] = old.mean() + (other - other.mean()) * ((target or 1e-9) / (reach or 1.0))
-    return scores
+    kept = scores[owned]
+    middle, other = ((each.sum() - each[owned].sum()) / count for each in (scores, new))
+    top, other_top = (_greatest(each, owned) for each in (scores, new))
+    reach = other_top - other
+    factor = max(top - middle, _LEAST) / (reach if reach > _LEAST else 1.0)
+    found: Numbers = (new - other) * factor
+    found += middle
+    found[owned] = kept
+    return found
+
+
+def _greatest(scores: Numbers, owned: IntArray) -> float:
+    open_ones = scores.copy()
+    open_ones[owned] = -np.inf
+    return float(open_ones.max())

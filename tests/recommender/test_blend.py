@@ -90,7 +90,7 @@ def test_placing_keeps_the_order_of_the_new_ones_and_the_scores_of_the_others(
 ) -> None:
     random = np.random.default_rng(len(scores))
     new, fresh = random.normal(size=len(scores)), random.random(len(scores)) < 0.6
-    found = placed(scores.copy(), new, fresh=fresh)
+    found = placed(scores.copy(), new, owned=np.flatnonzero(~fresh).astype(np.int32))
 
     assert (found[~fresh] == scores[~fresh]).all()
     assert np.isfinite(found).all()
