@@ -57,6 +57,21 @@ def test_who_withdrew_or_was_erased_has_left(said: Fact) -> None:
     assert str(left(said)) == "1 of those it was trained on have left since"
 
 
+def test_an_erasure_counts_though_what_was_allowed_is_not_in_history_any_more() -> None:
+    erased = fact("rights.erased", identity="app:3", at=NOW + DAY, request_id="r")
+    rows = [
+        (position, some)
+        for position, some in log_of([*PEOPLE, erased])()
+        if some.identity != pseudonym("app:3") or some is erased
+    ]
+
+    found = left_since(
+        lambda: iter(rows), MADE.record, policy=POLICY, policy_now=POLICY, at=LATER, rules=RULES, held={}
+    )
+
+    assert found == Left(1)
+
+
 def test_a_purpose_that_was_closed_in_between_counts_though_it_is_open_again() -> None:
     no = consent("withdrawn", PROFILE, identity="app:3", at=NOW + DAY)
     yes = consent("given", PROFILE, identity="app:3", at=NOW + 2 * DAY, event_id="again")
