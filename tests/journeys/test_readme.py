@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from recommender.catalogue import DEFAULT_CATALOGUE
 from tests.builders import event, money
 from tests.journeys.desks import Desk, until_answers_hold_for_a_minute
 from tests.servers import ROOT
@@ -52,6 +53,9 @@ def test_the_readme_names_these_commands_and_no_others() -> None:
         ".venv/bin/rapport officer permitted app:jon",
         ".venv/bin/rapport ledger publish DIR",
         ".venv/bin/rapport ledger verify rapport-data/ledger --key KEY --checkpoint DIR/checkpoint",
+        ".venv/bin/rapport explain DECISION",
+        ".venv/bin/rapport simulate --against FILE",
+        ".venv/bin/rapport evaluate FILE.csv",
         ".venv/bin/rapport replay FILE.jsonl",
         ".venv/bin/rapport replay olist DIR --grant profile.build,suggest.personal",
     ]
@@ -87,6 +91,34 @@ def test_the_ledger_is_published_and_verified(data: Path, tmp_path: Path) -> Non
 
     assert published.returncode == 0, published.stderr
     assert (verified.returncode, json.loads(verified.stdout)["holds"]) == (0, True), verified.stderr
+
+
+def test_a_decision_is_explained(data: Path) -> None:
+    asked = run(".venv/bin/rapport suggest app:anna --json", data)
+    assert asked.returncode == 0, asked.stderr
+
+    answer = run(f".venv/bin/rapport explain {json.loads(asked.stdout)['decision']}", data)
+
+    assert answer.returncode == 0, answer.stderr
+    assert "the same bytes" in answer.stdout
+
+
+def test_another_catalogue_is_simulated(data: Path) -> None:
+    answer = run(f".venv/bin/rapport simulate --against {DEFAULT_CATALOGUE} --json", data)
+
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)
+
+
+def test_rankers_are_evaluated_on_a_table_of_ones_own(data: Path, tmp_path: Path) -> None:
+    table = tmp_path / "taken.csv"
+    rows = [f"p{person},s{(person + taken) % 5},2026-01-{1 + taken:02d}" for person in range(40) for taken in range(4)]
+    table.write_text("\n".join(["person,service,date", *rows]))
+
+    answer = run(f".venv/bin/rapport evaluate {table}", data)
+
+    assert answer.returncode == 0, answer.stderr
+    assert "served" in answer.stdout
 
 
 def test_a_file_of_events_is_replayed(data: Path, tmp_path: Path) -> None:
