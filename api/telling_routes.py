@@ -1,6 +1,7 @@
 """Other systems confirm what they were told of a no, and the privacy officer sees which of them did not."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from api.documents import CONFIRM_EXAMPLES, examples
 from api.gate import Gate, asked
 from api.refusal import Refusal
 from api.services import Services
-from consent.telling import IDS_MAX, TOLD_FOR_MS
+from consent.telling import IDS_MAX, TOLD_FOR_MS, Unconfirmed
 from events.shape import Shape, format_time
 
 TellingId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
@@ -79,11 +80,8 @@ class TellingRoutes:
         return Confirmed(recipient=key.source, confirmed=len(set(heard.ids)))
 
     async def recipients(self) -> Recipients:
-        """The noes of the last 90 days, as far as the evidence has come."""
-        since = self.services.clock() - TOLD_FOR_MS
-        found = await asyncio.to_thread(
-            self.services.confirmations.unconfirmed, self.services.evidence, since=max(since, 0)
-        )
+        """The noes of the last 90 days, as far as the evidence has come, and the erasures."""
+        found = await asyncio.to_thread(self._unconfirmed, since=max(self.services.clock() - TOLD_FOR_MS, 0))
         return Recipients(
             recipients={
                 name: RecipientCard(
@@ -94,6 +92,10 @@ class TellingRoutes:
                 for name, left in found.items()
             }
         )
+
+    def _unconfirmed(self, *, since: int) -> Mapping[str, Unconfirmed]:
+        services = self.services
+        return services.confirmations.unconfirmed(services.evidence, services.rights.listed(), since=since)
 
 
 def build(services: Services, gate: Gate) -> APIRouter:

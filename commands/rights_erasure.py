@@ -20,6 +20,7 @@ from consent.retention import Retention
 from consent.rights import Done, Erasure, StepName, Waiting, next_steps, suppression
 from consent.rights_certificate import Survivor, certificate_of, hash_of
 from consent.rights_requests import RightsRequests
+from consent.telling import telling_of_erasure
 from consent.vault import Vault
 from events.admission import Admitted
 from events.body_keys import BodyKeys
@@ -54,7 +55,7 @@ class Places:
     """Everywhere a person's data is, and what is needed to take it away.
 
     `retrain` makes a model from history as it is now, and says why it could not. `survivors` says what is beyond our
-    reach. `key` keys the hashes of the erased; `clock` gives ms.
+    reach. `consent_topic` is where other systems are told. `key` keys the hashes of the erased; `clock` gives ms.
     """
 
     requests: RightsRequests
@@ -75,6 +76,7 @@ class Places:
     retrain: Callable[[], str | None]
     survivors: Callable[[int], Sequence[Survivor]]
     partitions: int
+    consent_topic: str
     clock: Callable[[], int]
     key: bytes = field(repr=False)
 
@@ -129,6 +131,18 @@ async def _told(erasure: Erasure, places: Places, _done: Steps) -> Outcome:
     # Appended twice after a crash, the last one has to be waited for as well.
     ends = {f"{each.epoch}.{each.partition}": each.offset for each in sorted(positions)}
     return {"identities": len(admitted), **ends}
+
+
+async def _recipients(erasure: Erasure, places: Places, _done: Steps) -> Outcome:
+    for number, identity in enumerate(erasure.identities):
+        key = identity.encode()
+        await places.log.publish(
+            topic=places.consent_topic,
+            key=key,
+            value=telling_of_erasure(erasure.id, number),
+            partition=partition_of(key, places.partitions),
+        )
+    return {"told": len(erasure.identities)}
 
 
 async def _folded(erasure: Erasure, places: Places, _done: Steps) -> Outcome:
@@ -236,6 +250,7 @@ _DOES: Final[Mapping[StepName, Callable[[Erasure, Places, Steps], Awaitable[Outc
     "announced": _announced,
     "keys": _keys,
     "log": _told,
+    "recipients": _recipients,
     "profiles": _folded,
     "store": _store,
     "store_files": _store_files,

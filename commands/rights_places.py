@@ -200,6 +200,7 @@ class ErasureSweep:
                     retrain=self._retrain,
                     survivors=lambda _at: SURVIVORS,
                     partitions=settings.partitions,
+                    consent_topic=settings.consent_topic,
                     clock=now_ms,
                     key=keyring.suppression_key,
                 )

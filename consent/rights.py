@@ -15,6 +15,7 @@ StepName = Literal[
     "announced",
     "keys",
     "log",
+    "recipients",
     "profiles",
     "store",
     "store_files",
@@ -43,6 +44,7 @@ STEPS: Final[Mapping[StepName, Step]] = {
     "announced": _step("the request is put down in the ledger, without a name"),
     "keys": _step("the keys of what was told are destroyed: nobody opens it any more, on the log either", "announced"),
     "log": _step("a fact says of each identity that what came before it is forgotten", "announced"),
+    "recipients": _step("other systems are told to stop, on the keys of their messages", "log"),
     "profiles": _step("the owners of the profiles fold that fact: a tombstone is left, by its place on the log", "log"),
     "store": _step("suggestions, messages, caps, timers, holds, acts and dead letters go", "profiles"),
     "store_files": _step("the files of the store are written anew", "store"),
@@ -56,8 +58,8 @@ STEPS: Final[Mapping[StepName, Step]] = {
     "models": _step("models from before go, once one is served that was made without the person", "history"),
     "certified": _step(
         "the certificate is signed, and put down in the ledger",
-        *("keys", "profiles", "store", "store_files", "history", "evidence", "accesses", "ledger", "evidence_keys"),
-        "models",
+        *("keys", "recipients", "profiles", "store", "store_files", "history", "evidence", "accesses", "ledger"),
+        *("evidence_keys", "models"),
     ),
 }
 """Every step of an erasure, in the order in which they are tried."""

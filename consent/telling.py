@@ -1,4 +1,4 @@
-"""What other systems are told of a no, and which of them confirmed that they heard it.
+"""What other systems are told of a no or an erasure, and which of them confirmed that they heard it.
 
 Whoever sends, profiles or passes on outside this installation has to stop too. A no is told by the identity it is
 about, as messages are, so that one cancels the other on the same key; and by an id that stays, so that being told
@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from consent.evidence_index import EvidenceIndex
 from consent.holds import HoldName, hold_of
 from consent.purposes import PURPOSES
+from consent.rights import Erasure
 from consent.sqlite_files import primary_file, transaction
 from events.fact import Fact
 
@@ -49,6 +50,27 @@ def telling_id(no: HoldName) -> str:
     return hashlib.blake2b(said, digest_size=16).hexdigest()
 
 
+def telling_of_erasure(request: str, number: int) -> bytes:
+    """That nothing may be done any more with what is known of an identity: the `number`th of a request, from 0 on."""
+    told = {"erased": True, "id": erasure_telling_id(request, number), "stops": sorted(PURPOSES)}
+    return json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
+
+
+def erasure_telling_id(request: str, number: int) -> str:
+    """Names what is told of one identity of a request. It is known still when the identities are not any more."""
+    return hashlib.blake2b(f"erased\x00{request}\x00{number}".encode(), digest_size=16).hexdigest()
+
+
+def erasures_told(erasures: Iterable[Erasure], *, since: int) -> list[tuple[str, int]]:
+    """The id of what was told of each identity of what was asked for since then (ms), and when it was told."""
+    return [
+        (erasure_telling_id(erasure.id, number), erasure.done["recipients"].at)
+        for erasure in erasures
+        if erasure.asked_at >= since and "recipients" in erasure.done
+        for number in range(len(erasure.kinds))
+    ]
+
+
 def stopped_by(purpose: str) -> tuple[str, ...]:
     """Every purpose that a no to this one closes: itself, and whatever needs it."""
     found = {purpose}
@@ -58,7 +80,7 @@ def stopped_by(purpose: str) -> tuple[str, ...]:
 
 
 class Unconfirmed(NamedTuple):
-    """What a recipient has not confirmed: how many, since when (ms), and the first ids."""
+    """What a recipient has not confirmed: how many noes, erasures among them, since when (ms), and the first ids."""
 
     noes: int
     oldest_at: int | None
@@ -78,10 +100,12 @@ class Confirmations:
         with self._connected() as connection, transaction(connection):
             connection.executemany("INSERT OR IGNORE INTO confirmed VALUES (?, ?, ?)", rows)
 
-    def unconfirmed(self, index: EvidenceIndex, *, since: int) -> Mapping[str, Unconfirmed]:
-        """By recipient, the noes received since then (ms) that it has not confirmed. EvidenceUnavailable."""
+    def unconfirmed(
+        self, index: EvidenceIndex, erasures: Iterable[Erasure] = (), *, since: int
+    ) -> Mapping[str, Unconfirmed]:
+        """By recipient, the noes and erasures since then (ms) that it has not confirmed. EvidenceUnavailable."""
         with index.reading() as reading:
-            noes = list(_noes(reading.noes(since=since)))
+            noes = [*_noes(reading.noes(since=since)), *erasures_told(erasures, since=since)]
         with self._connected() as connection:
             rows = connection.execute("SELECT recipient, id FROM confirmed").fetchall()
         confirmed = set(rows)

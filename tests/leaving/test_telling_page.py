@@ -9,7 +9,7 @@ import pytest
 
 from consent.holds import hold_of
 from consent.purposes import PURPOSES
-from consent.telling import stopped_by, telling_id, telling_of
+from consent.telling import stopped_by, telling_id, telling_of, telling_of_erasure
 from tests.builders import consent
 from tests.leaving.served import served
 from tests.officer.desk import Desk
@@ -29,13 +29,14 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 def test_a_record_of_the_page_is_one_of_ours() -> None:
-    [block] = re.findall(r"^```json\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    block, erased = re.findall(r"^```json\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     assert NO is not None
     shown, told = json.loads(block), json.loads(telling_of(NO.name))
 
     assert shown.keys() == told.keys()
     assert set(shown["stops"]) <= set(stopped_by(shown["no_to"]))
     assert set(told["stops"]) <= set(PURPOSES)
+    assert json.loads(erased).keys() == json.loads(telling_of_erasure("request-1", 0)).keys()
 
 
 async def test_every_step_of_the_page_works_in_its_order(desk: Desk, tmp_path: Path) -> None:

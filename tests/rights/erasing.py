@@ -35,6 +35,7 @@ from tests.ledger.ledgers import SIGNER, open_ledger
 from tests.sealing.keys import sealing_over
 
 KEY: Final = b"s" * 32
+CONSENT_TOPIC: Final = "rapport.consent"
 LOOKED: Final = Access(NOW, "0" * 8, "agent", "card", pseudonym("app:42"), "answer", "", broke_glass=False)
 
 
@@ -100,7 +101,7 @@ class Mortal:
     """Passes calls on to what it stands before; `dies` is told of each that changes something, before and after."""
 
     CHANGES: Final = {
-        *("append", "forget", "remove", "reach", "rewrite_files", "done", "certify"),
+        *("append", "forget", "remove", "reach", "rewrite_files", "done", "certify", "publish"),
         *("destroy", "retire", "wipe", "put_away"),
     }
 
@@ -178,6 +179,7 @@ class Installation:
             retrain=self.retrain,
             survivors=lambda _at: [Survivor("the log", "facts", "its retention")],
             partitions=PARTITIONS,
+            consent_topic=CONSENT_TOPIC,
             clock=self.world.clock,
             key=KEY,
         )

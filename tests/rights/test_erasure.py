@@ -1,5 +1,6 @@
 """Erasing a person: every place is emptied, whatever dies on the way, and nothing that is replayed brings them back."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,15 +8,16 @@ import pytest
 from consent.ledger_entry import EntryUnknown
 from consent.ledger_follower import fact_id
 from consent.ledger_note import NoteInvalid
-from consent.purposes import SUGGEST
+from consent.purposes import PURPOSES, SUGGEST
 from consent.rights import STEPS, NotErasable, kinds_of, next_steps, suppression
 from consent.rights_certificate import hash_of, read_certificate
+from consent.telling import Confirmations, erasures_told
 from profiles.facet import Facet
 from profiles.rights import erased_at, tombstone
-from tests.builders import HOUR, NOW, consent, pseudonym, purchased
+from tests.builders import HOUR, NOW, PARTITIONS, consent, pseudonym, purchased
 from tests.ledger.ledgers import KEY as LEDGER_KEY
 from tests.ledger.ledgers import THIEF
-from tests.rights.erasing import CARD, KEY, ME, OTHER, SAID, Installation, Killed, lived_in, replayed
+from tests.rights.erasing import CARD, CONSENT_TOPIC, KEY, ME, OTHER, SAID, Installation, Killed, lived_in, replayed
 
 
 async def test_every_place_is_emptied_and_others_are_left_alone(home: Installation) -> None:
@@ -49,6 +51,26 @@ async def test_of_a_pseudonym_only_the_tombstones_in_history_are_left_on_disk(ho
     # Told to whoever asked, by the certificate.
     assert {name.partition("/")[0] for name in home.naming(ME)} == {"history"}
     assert home.naming(OTHER) != []
+
+
+async def test_other_systems_are_told_of_every_identity_and_have_to_confirm_it(home: Installation) -> None:
+    home.ask(ME, CARD)
+    done = await home.until_done()
+
+    told = {
+        record.key: json.loads(record.value or b"")
+        for partition in range(PARTITIONS)
+        for record in home.world.log.records(CONSENT_TOPIC, partition)
+    }
+    assert told.keys() == {pseudonym(ME).encode(), pseudonym(CARD).encode()}
+    assert all(each["stops"] == sorted(PURPOSES) for each in told.values())
+
+    told_ids = {each["id"] for each in told.values()}
+    assert {name for name, _ in erasures_told([done], since=0)} == told_ids
+    confirmations = Confirmations(path=home.folder / "confirmations.sqlite", recipients=("crm",))
+    assert confirmations.unconfirmed(home.evidence, home.requests.listed(), since=0)["crm"].noes == 2
+    confirmations.confirm("crm", told_ids, at=NOW)
+    assert confirmations.unconfirmed(home.evidence, home.requests.listed(), since=0)["crm"].noes == 0
 
 
 async def test_nothing_is_destroyed_before_the_request_is_on_the_ledger(home: Installation) -> None:
