@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from commands.clock import now_ms
 from commands.lease import leased
@@ -34,7 +34,7 @@ from recommender.training_record import signed
 
 DataOption = Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")]
 
-_JUDGED = {"repeat": "own order, anything", "new": "own order, what is new", "served": "what is served"}
+_JUDGED = {"repeat": "anything", "new": "new only", "served": "as served"}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 
 
@@ -72,11 +72,11 @@ def _train_shown(settings: Settings) -> None:
 
         said = _said(train_once(settings, told))
     console.print(f"model [bold]{said['model']}[/] by {said['ranker']}: {said['gate']}")
-    table = Table("ranker", "judged by", "NDCG@10", "95 %", "HR@3", "people")
+    table = Table(Column("ranker", overflow="fold"), "judged by", "NDCG@10", "95 %", "HR@3", "people")
     for ranker, tasks in said["metrics"].items():
         for task, metrics in tasks.items():
             ndcg, hits = metrics["ndcg_at_10"], metrics["hit_rate_at_3"]
-            interval = f"{ndcg['low']:.3f} to {ndcg['high']:.3f}"
+            interval = f"{ndcg['low']:.3f}-{ndcg['high']:.3f}"
             figures = (f"{ndcg['value']:.3f}", interval, f"{hits['value']:.3f}", str(metrics["people"]))
             table.add_row(ranker, _JUDGED[task], *figures)
     console.print(table)
