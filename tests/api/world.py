@@ -126,7 +126,7 @@ class World:
             catalogue=CATALOGUE,
             keys=self.keys,
             refs=Refs(b"r" * 32),
-            evidence=EvidenceIndex(folder / "evidence.sqlite"),
+            evidence=EvidenceIndex(folder / "evidence.sqlite", sealing),
             accesses=AccessLog(folder / "accesses.sqlite"),
             rights=RightsRequests(folder / "rights.sqlite"),
             confirmations=Confirmations(path=folder / "confirmed.sqlite", recipients=("crm",)),
