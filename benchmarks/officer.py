@@ -24,6 +24,7 @@ from benchmarks.tables import machine_line
 from consent.answer_figures import last_answers, report_of
 from consent.evidence_index import EvidenceIndex
 from consent.purposes import FEEDBACK, PROFILE, SUGGEST, TRAIN
+from consent.rules import shipped_rules
 from events.acts import ConsentAct, ConsentGiven, ConsentRefused, ConsentWithdrawn
 from events.fact import Fact
 from events.following import Stretch
@@ -125,7 +126,11 @@ def _fact(rng: random.Random, identity: str, body: Body, *, at: int, key: bytes)
 
 def _asked(index: EvidenceIndex, people: int, times: int) -> list[dict[str, Any]]:
     services: Any = SimpleNamespace(
-        evidence=index, refs=Refs(bytes(32)), clock=lambda: NOW, admission=SimpleNamespace(partitions=PARTITIONS)
+        evidence=index,
+        refs=Refs(bytes(32)),
+        clock=lambda: NOW,
+        admission=SimpleNamespace(partitions=PARTITIONS),
+        persons=SimpleNamespace(rules=shipped_rules()),
     )
     routes, rng = OfficerRoutes(services), random.Random(7)
 
