@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from commands.rights_facts import erasure_fact
 from commands.rights_keys import destroy_profile_keys, put_evidence_away, retire_evidence_keys
 from consent.accesses import AccessLog
 from consent.evidence_index import EvidenceIndex
@@ -24,22 +25,18 @@ from consent.telling import telling_of_erasure
 from consent.vault import Vault
 from events.admission import Admitted
 from events.body_keys import BodyKeys
-from events.fact import Fact, encode_fact
+from events.fact import encode_fact
 from events.history import History
 from events.log import EventLog
-from events.own_facts import own_fact
 from events.partitioning import partition_of
 from events.position import Position
 from events.sealing import Sealing
-from events.shape import Body, format_time
-from profiles.rights import erased_at, erasure
+from events.shape import format_time
+from profiles.rights import erased_at
 from profiles.store import ProfileStore
 from recommender.model_store import ModelStore
 
 _log = logging.getLogger(__name__)
-
-OWN_SOURCE: Final = "rapport.rights"
-"""The source of these facts; no door admits it from outside."""
 
 
 class Letters(Protocol):
@@ -262,17 +259,6 @@ _DOES: Final[Mapping[StepName, Callable[[Erasure, Places, Steps], Awaitable[Outc
     "models": _models,
     "certified": _certified,
 }
-
-
-def erasure_fact(request: Erasure, identity: str) -> Fact:
-    """The fact that leaves a tombstone of an identity: the same one, however often the request is carried out."""
-    return right_fact(erasure(request.id), request=request.id, identity=identity, now=request.asked_at)
-
-
-def right_fact(body: Body, *, request: str, identity: str, now: int) -> Fact:
-    """The fact that a request was carried out for an identity (a pseudonym), as of now (ms)."""
-    said = [body.event_type, request]
-    return own_fact(body, identity=identity, source=OWN_SOURCE, event_id=request, said=said, at=now, now=now)
 
 
 def _entry_id(erasure: Erasure) -> str:

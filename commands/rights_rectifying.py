@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from commands.rights_erasure import right_fact
+from commands.rights_facts import right_fact
 from events.acts import FACET_CHARACTERS_MAX, Refolded
 from events.admission import Admitted
 from events.fact import Fact

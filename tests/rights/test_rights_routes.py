@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from commands.rights_erasure import erasure_fact
+from commands.rights_facts import erasure_fact
 from consent.purposes import PROFILE, SUGGEST
 from consent.rights import STEPS
 from events.fact import decode_fact
