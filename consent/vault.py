@@ -4,7 +4,6 @@ What lies here is opened by two persons together, so that a claim can be answere
 come. An opening fits the leaf that the ledger still has, so it proves what it says.
 """
 
-import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -13,12 +12,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
-from cryptography.exceptions import InvalidTag
 
 from consent.ledger_entry import Opening
 from consent.sqlite_files import empty_log, primary_file, transaction
 from events.body_keys import Retired
-from events.fact import NONCE_BYTES, BodyKey
+from events.fact import BodyKey
+from events.sealed_bytes import open_bytes, seal_bytes
 
 APPROVED_WITHIN_MS: Final = 24 * 3600 * 1000
 """How long a question waits for the second person."""
@@ -65,8 +64,7 @@ class Vault:
     def put_away(self, request: str, openings: Sequence[Opening], *, key: BodyKey) -> None:
         """Keep the openings about the persons of an erasure, durably. Done again it keeps them twice, to no harm."""
         plain = msgspec.msgpack.encode([_Kept(each.index, each.salt, each.payload) for each in openings])
-        nonce = os.urandom(NONCE_BYTES)
-        sealed = nonce + key.cipher.encrypt(nonce, plain, _bound(request, key.id))
+        sealed = seal_bytes(key.cipher, plain, bound=_bound(request, key.id))
         with self._writing() as db:
             db.execute("INSERT INTO kept (request, key, sealed) VALUES (?, ?, ?)", (request, key.id, sealed))
 
@@ -124,9 +122,9 @@ class Vault:
 
 def _unsealed(sealed: bytes, key: BodyKey, request: str) -> list[_Kept]:
     try:
-        plain = key.cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _bound(request, key.id))
+        plain = open_bytes(key.cipher, sealed, bound=_bound(request, key.id))
         return msgspec.msgpack.decode(plain, type=list[_Kept])
-    except (InvalidTag, ValueError) as error:
+    except ValueError as error:
         raise NotOpened("what was put away was altered, and does not open") from error
 
 

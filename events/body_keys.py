@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, Protocol
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from events.fact import NONCE_BYTES, BodyKey
+from events.fact import BodyKey
+from events.sealed_bytes import NONCE_BYTES, SealBroken, open_bytes, seal_bytes
 
 EVIDENCE: Final = "legal.records"
 """The kind of facts that prove what was allowed: it outlives an erasure, for a named time and under two persons."""
@@ -142,14 +142,13 @@ class KeyMaker:
         chance = self.random(_CHANCE_BYTES)
         key_id = self._id(chance)
         nonce = self.random(NONCE_BYTES)
-        return StoredKey(key_id, nonce + self._wraps.encrypt(nonce, self.random(32), key_id.encode()))
+        return StoredKey(key_id, seal_bytes(self._wraps, self.random(32), bound=key_id.encode(), nonce=nonce))
 
     def unwrap(self, stored: StoredKey) -> BodyKey:
         """The key in its wrap; BodyKeysUnavailable where it was wrapped by another installation, or damaged."""
-        nonce, wrapped = stored.wrapped[:NONCE_BYTES], stored.wrapped[NONCE_BYTES:]
         try:
-            secret = self._wraps.decrypt(nonce, wrapped, stored.id.encode())
-        except (InvalidTag, ValueError) as error:
+            secret = open_bytes(self._wraps, stored.wrapped, bound=stored.id.encode())
+        except SealBroken as error:
             raise BodyKeysUnavailable("a key was wrapped under another key of the installation, or damaged") from error
         return BodyKey(stored.id, AESGCM(secret))
 

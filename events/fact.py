@@ -5,18 +5,17 @@ it can be sealed as a whole; `key_id` is None while it is clear. A sealed one is
 AES-256-GCM, bound to the header; the digest of the header is zero then, since it tells of what was sent.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import ValidationError
 
 from events.acts import Erased
 from events.pseudonyms import PSEUDONYM
+from events.sealed_bytes import SealBroken, open_bytes, seal_bytes
 from events.shape import FROM_LOG, TIME_MAX, Body, Shape
 from events.vocabulary import BODIES, TWO_SIDED
 
@@ -24,7 +23,6 @@ FORMAT: Final = 1
 
 Lift = Callable[[dict[str, Any]], dict[str, Any]]
 
-NONCE_BYTES: Final = 12
 _DIGEST_BYTES: Final = 4
 _NO_DIGEST: Final = bytes(_DIGEST_BYTES)
 
@@ -115,8 +113,7 @@ def encode_fact(fact: Fact, *, key: BodyKey | None = None) -> bytes:
     )
     if key is None:
         return _encoder.encode(wire)
-    nonce = os.urandom(NONCE_BYTES)
-    sealed = nonce + key.cipher.encrypt(nonce, fact.digest + body, _bound(wire))
+    sealed = seal_bytes(key.cipher, fact.digest + body, bound=_bound(wire))
     return _encoder.encode(msgspec.structs.replace(wire, body=sealed))
 
 
@@ -176,10 +173,9 @@ def _unsealed(wire: Wire, key: BodyKey | None) -> tuple[bytes, bytes]:
         raise FactUndecodable("the body is sealed and no key is at hand")
     if wire.digest != _NO_DIGEST:
         raise FactUndecodable("the header of a sealed body tells a digest")
-    nonce, sealed = wire.body[:NONCE_BYTES], wire.body[NONCE_BYTES:]
     try:
-        said = key.cipher.decrypt(nonce, sealed, _bound(wire))
-    except (InvalidTag, ValueError) as error:
+        said = open_bytes(key.cipher, wire.body, bound=_bound(wire))
+    except SealBroken as error:
         raise FactUndecodable("the body does not open: it, the header or the key was altered") from error
     return said[:_DIGEST_BYTES], said[_DIGEST_BYTES:]
 

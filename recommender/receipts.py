@@ -4,15 +4,14 @@ Beside names and versions a receipt holds the inputs themselves, sealed for the 
 person as the recommender saw them, and the question. Without those bytes a decision can be told, but not recomputed.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 import msgspec
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from events.sealed_bytes import SealBroken, open_bytes, seal_bytes
 from profiles.compression import NotCompressed, compress, decompress
 from recommender.artifact import Artifact
 from recommender.canonical import content_hash
@@ -21,8 +20,6 @@ from recommender.decisions import Decision
 from recommender.suggest import suggest
 from recommender.suggestion import Answer, SuggestionInput, bucket_start, render
 from recommender.uplift import Arm, Experiment, arm_of, marked, model_only
-
-NONCE_BYTES: Final = 12
 
 
 class InputsUnreadable(Exception):
@@ -57,14 +54,13 @@ class InstallationSealing:
 
     def seal(self, identity: str, content: bytes) -> bytes:
         """See `Sealing`: a nonce by chance, then the ciphertext with its tag."""
-        nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, content, identity.encode())
+        return seal_bytes(self._cipher, content, bound=identity.encode())
 
     def open(self, identity: str, sealed: bytes) -> bytes:
         """See `Sealing`."""
         try:
-            return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], identity.encode())
-        except (InvalidTag, ValueError) as error:
+            return open_bytes(self._cipher, sealed, bound=identity.encode())
+        except SealBroken as error:
             raise InputsUnreadable("the sealed inputs are damaged, or were sealed under another key") from error
 
 

@@ -5,7 +5,6 @@ after 14 days together with the letters.
 """
 
 import logging
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from events.admission import EVENT_BYTES_MAX
 from events.position import Position, Stream
+from events.sealed_bytes import open_bytes, seal_bytes
 from profiles.store import OutboxEntry
 from streams.frame import Record
 
@@ -27,7 +27,6 @@ FLOOD: Final = 1000
 """Records set aside by one worker within a minute that are worth an alarm."""
 _DAY_MS: Final = 24 * 3600 * 1000
 _MINUTE_MS: Final = 60_000
-_NONCE: Final = 12
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -135,7 +134,7 @@ class Undertaker:
             reason=reason,
             detail=detail,
             day=day,
-            sealed=seal(contents, key=key, nonce=os.urandom(_NONCE)) if is_kept else b"",
+            sealed=seal_bytes(AESGCM(key), contents, bound=None) if is_kept else b"",
         )
         return OutboxEntry(offset=record.offset, index=index, kind="dead_letter", payload=encode_letter(letter))
 
@@ -162,16 +161,11 @@ def is_letter_id(text: str) -> bool:
     return text.count("/") == 2
 
 
-def seal(contents: bytes, *, key: bytes, nonce: bytes) -> bytes:
-    """AES-256-GCM: the nonce followed by the ciphertext."""
-    return nonce + AESGCM(key).encrypt(nonce, contents, None)
-
-
 def unseal(letter: DeadLetter, keys: Mapping[int, bytes]) -> Contents:
     """The contents of a letter; ContentsNotKept, or KeyError when the key of its day is gone."""
     if not letter.sealed:
         raise ContentsNotKept(f"what {letter.id} held was too large to keep")
-    opened = AESGCM(keys[letter.day]).decrypt(letter.sealed[:_NONCE], letter.sealed[_NONCE:], None)
+    opened = open_bytes(AESGCM(keys[letter.day]), letter.sealed, bound=None)
     return msgspec.msgpack.decode(opened, type=Contents)
 
 
