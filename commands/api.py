@@ -39,6 +39,7 @@ from consent.recording import Recorder
 from consent.redis_act_records import RedisActRecords
 from consent.redis_holds import RedisHolds
 from consent.rights_requests import RightsRequests
+from consent.rules import Rules
 from consent.telling import Confirmations
 from consent.tokens import Links, Tokens
 from events.admission import Admission
@@ -189,12 +190,12 @@ def services_of(
     partitions = settings.partitions
     holds = RedisHolds(store.client, partitions=partitions)
     catalogue = load_catalogue(settings.catalogue)
-    receipts = receipts_of(settings, keyring)
+    rules = settings.rules()
+    receipts = receipts_of(settings, keyring, rules)
     CatalogueStore(settings.models).keep(catalogue)
     if receipts.experiment is not None:
         CatalogueStore(settings.models).keep(model_only(catalogue))
     triggers = load_triggers(catalogue, settings.triggers)
-    rules = settings.rules()
     persons = PersonReader(RedisFacets(store.client, holds, partitions=partitions), rules)
     outreach = RedisRecords(store.client, partitions=partitions)
     model = ServedModel(ModelStore(settings.models), fallback=untrained(catalogue, code=VERSION))
@@ -236,11 +237,11 @@ def services_of(
     )
 
 
-def receipts_of(settings: Settings, keyring: Keyring) -> Receipts:
+def receipts_of(settings: Settings, keyring: Keyring, rules: Rules) -> Receipts:
     """What makes answers and their receipts under the keys and rules of this installation."""
     return Receipts(
         sealing=InstallationSealing(keyring.receipt_key),
-        policy=settings.rules().hash,
+        policy=rules.hash,
         code=code_version(),
         key=keyring.decision_key,
         experiment=None if settings.experiment is None else load_experiment(settings.experiment),

@@ -51,7 +51,7 @@ def explain(
     settings = settings_of(redis=redis, data=data)
     receipt = asyncio.run(_receipt(settings, decision))
     note_at_the_machine(settings, receipt.identity, what="decision explained", what_for=what_for)
-    receipts = receipts_of(settings, keyring_of(settings))
+    receipts = receipts_of(settings, keyring_of(settings), settings.rules())
     found = made_again(receipt, receipts=receipts, archive=archive_of(settings))
     opened = _opened(settings, found) if facts else {}
     if json:

@@ -55,7 +55,7 @@ def decided(settings: Settings, *facts: Fact) -> Decision:
     """A decision before the first training, about somebody with these facts, and all that is kept of it."""
     CatalogueStore(settings.models).keep(CATALOGUE)
     who = person(*agreed("suggest.personal", "profile.build"), subscribed("auto-repayment"), *facts)
-    made = receipts_of(settings, make_keyring(settings)).answer(
+    made = receipts_of(settings, make_keyring(settings), settings.rules()).answer(
         who,
         Question(channel="desk", k=2, now=NOW),
         identity=WHO,
