@@ -15,7 +15,6 @@ from commands.train import held_now, train_once
 from recommender.artifact import Artifact, ArtifactInvalid
 from recommender.model_card import model_card
 from recommender.model_store import ModelStore
-from recommender.training import policy_of
 from recommender.training_making import quiet
 from recommender.training_record import SIGNATURE, Left, is_signed, left_since
 
@@ -86,7 +85,7 @@ def _left(settings: Settings, store: ModelStore, artifact: Artifact) -> Left:
         history.facts,
         store.record(artifact.name),
         policy=artifact.manifest.policy,
-        policy_now=policy_of(rules),
+        policy_now=rules.hash,
         at=now_ms(),
         rules=rules,
         held=asyncio.run(held_now(settings, history, name="models")),

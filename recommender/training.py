@@ -12,7 +12,6 @@ from consent.rules import Rules
 from profiles.permitted import Facts, permit_at, permitted_by
 from recommender.artifact import BLEND, POPULARITY, Artifact
 from recommender.blend import Blend
-from recommender.canonical import content_hash
 from recommender.catalogue import Catalogue
 from recommender.choices import History, histories, interactions_at, takings_told, without_sensitive
 from recommender.interactions import Interactions
@@ -56,7 +55,7 @@ def train(
     }
     progress("reading", 1, 1)
     artifact = train_on(
-        history, catalogue=catalogue, code=code, policy=policy_of(rules), plan=plan or Plan(), progress=progress
+        history, catalogue=catalogue, code=code, policy=rules.hash, plan=plan or Plan(), progress=progress
     )
     record: dict[str, object] = {
         "artifact": artifact.name,
@@ -112,12 +111,6 @@ def train_on(
         left_out=judged.left_out,
         calibrated=judged.calibrated,
     )
-
-
-def policy_of(rules: Rules) -> str:
-    """The hash of the consent rules: all versions of the matrix and of the notices."""
-    hashes = [*(each.hash for each in rules.matrix.versions), *(each.hash for each in rules.notices.versions)]
-    return content_hash(*(each.encode() for each in hashes))
 
 
 def _fitted(judged: Judged, data: Interactions, *, progress: Progress) -> tuple[Blend | None, str]:

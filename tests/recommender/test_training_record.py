@@ -13,13 +13,13 @@ from events.fact import Fact
 from events.position import Position
 from recommender.canonical import canonical_json
 from recommender.model_card import model_card
-from recommender.training import Trained, policy_of, train
+from recommender.training import Trained, train
 from recommender.training_record import Bounded, Left, is_signed, left_since, signed
 from tests.builders import DAY, NOW, consent, fact, pseudonym
 from tests.recommender.worlds import CHECKERBOARD, CODE, SMALL, agreed, log_of, subscribed, taken_by
 
 RULES = shipped_rules()
-POLICY = policy_of(RULES)
+POLICY = RULES.hash
 PEOPLE = [some for customer in range(20) for some in taken_by(customer)]
 PLAN = replace(SMALL, kinds=("popularity", "item_knn"))
 LATER = NOW + 10 * DAY
