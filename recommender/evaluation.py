@@ -6,7 +6,6 @@ The gate lets nothing be served that does worse there than another candidate, or
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
@@ -20,11 +19,8 @@ from recommender.manifest import Measured, Metrics
 from recommender.personal import PersonalFacts
 from recommender.suggest import suggest
 from recommender.suggestion import SuggestionInput
+from recommender.tournament_judging import HITS_IN, RANKS
 from recommender.training_pairs import spread
-
-RANKS: Final = 10
-"""Suggestions looked at per person."""
-HITS_IN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,12 @@ from events.feedback import SCORE_RANGE
 from profiles.cases import is_open_complaint
 from profiles.facet import Cell, ServiceSection
 from recommender.catalogue import Catalogue
-from recommender.personal import PersonalFacts, Taking, takings
+from recommender.personal import PersonalFacts, Taking, taken_in
 
 _WINDOW_MS: Final = 365 * 24 * 3600 * 1000
 _SATISFIED: Final = 0.75
 _DISSATISFIED: Final = 0.5
 """Of the range of a score, and of one to five stars."""
-_TAKING_KINDS: Final = ("orders", "subscriptions", "suggestions")
 
 Feature = tuple[float, tuple[Cell[Any], ...]]
 """Weight, and the cells the feature rests on."""
@@ -46,9 +45,8 @@ def person_features(facts: PersonalFacts, *, catalogue: Catalogue, at: int) -> d
 
 def own_takings(facts: PersonalFacts, catalogue: Catalogue) -> dict[str, list[Taking]]:
     """Service -> its takings that stand; of services that tell of children or health only where that is open."""
-    records = {kind: getattr(facts.service, kind) for kind in _TAKING_KINDS}
     found: dict[str, list[Taking]] = {}
-    for taking in takings(records, catalogue):
+    for taking in taken_in(facts.service, catalogue):
         if taking.stands and (facts.has_sensitive or not catalogue.by_id[taking.service].sensitive):
             found.setdefault(taking.service, []).append(taking)
     return found

@@ -12,6 +12,8 @@ from profiles.facet import AttributeSection, Cell, Order, Record, ServiceSection
 from recommender.canonical import content_hash
 from recommender.catalogue import Catalogue
 
+_TAKING_KINDS: Final = ("orders", "subscriptions", "suggestions")
+"""Kinds of records by which a service may be taken."""
 _encoder: Final = msgspec.msgpack.Encoder(order="deterministic")
 
 
@@ -76,24 +78,27 @@ class Taking(NamedTuple):
 
 def takings(records: Mapping[str, Mapping[str, Record]], catalogue: Catalogue) -> Iterator[Taking]:
     """Every taking in records by kind and id: of a whole section, or of the one record that a fact added."""
-    for kind, take in (("orders", _by_order), ("subscriptions", _by_subscription), ("suggestions", _by_answer)):
+    for kind, take in zip(_TAKING_KINDS, (_by_order, _by_subscription, _by_answer), strict=True):
         for record in records.get(kind, {}).values():
             yield from take(record, catalogue)
 
 
+def taken_in(section: ServiceSection, catalogue: Catalogue) -> Iterator[Taking]:
+    """Every taking in a section."""
+    return takings({kind: getattr(section, kind) for kind in _TAKING_KINDS}, catalogue)
+
+
 def times_taken(section: ServiceSection, service: str, catalogue: Catalogue) -> list[Taking]:
     """Every taking of one service that stands, the newest first."""
-    kinds = {kind: getattr(section, kind) for kind in ("orders", "subscriptions", "suggestions")}
     # An order with two lines of it is one taking.
-    taken = {each.key: each for each in takings(kinds, catalogue) if each.service == service and each.stands}
+    taken = {each.key: each for each in taken_in(section, catalogue) if each.service == service and each.stands}
     return sorted(taken.values(), key=lambda each: (each.at, each.key), reverse=True)
 
 
 def holdings(service: ServiceSection, catalogue: Catalogue) -> dict[str, Taking]:
     """Service -> its latest taking that stands."""
     latest: dict[str, Taking] = {}
-    kinds = {kind: getattr(service, kind) for kind in ("orders", "subscriptions", "suggestions")}
-    for taking in takings(kinds, catalogue):
+    for taking in taken_in(service, catalogue):
         known = latest.get(taking.service)
         if taking.stands and (known is None or (taking.at, taking.key) > (known.at, known.key)):
             latest[taking.service] = taking

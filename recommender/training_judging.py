@@ -11,9 +11,7 @@ import numpy as np
 
 from recommender.artifact import BLEND, POPULARITY
 from recommender.blend import Blend, Part, Recipe
-from recommender.calibration import (
-    Calibration,
-)
+from recommender.calibration import Calibration
 from recommender.catalogue import Catalogue
 from recommender.choices import History, Takings, interactions_at, taken_between
 from recommender.evaluation import Served, cases_between, evaluate, gate
