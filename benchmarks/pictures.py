@@ -13,6 +13,7 @@ INK: Final = "#3b4754"
 OURS: Final = "#1f6f5c"
 OTHERS: Final = "#9fb4c7"
 STORE: Final = "#d08c3f"
+ASKED: Final = {"repeat": "what they take next, repeats allowed", "new": "what they take that they never took"}
 
 
 class Bar(NamedTuple):
@@ -55,6 +56,19 @@ def draw_latency(results: Results, path: Path) -> None:
     _draw(rows, path, label=f"ms from due to readable at {results.settings['rate']:,} facts/s", form="{:.1f}")
 
 
+def draw_rankers(results: Results, path: Path) -> None:
+    """NDCG@10 of each ranker and of the blend that is served, with its interval: a part of the picture per task."""
+    by_task = {run["task"]: [other for other in results.runs if other["task"] == run["task"]] for run in results.runs}
+    figure, parts = _sheet([len(runs) for runs in by_task.values()], row_height=0.3)
+    for axes, (task, runs) in zip(parts, by_task.items(), strict=True):
+        for at, run in enumerate(runs):
+            axes.plot([run["ndcg_low"], run["ndcg_high"]], [at, at], color=OTHERS, linewidth=4)
+            axes.plot(run["ndcg"], at, "o", color=OURS if run["part"] == "served" else INK, markersize=6)
+            axes.text(run["ndcg_high"], at, f"  {run['ndcg']:.3f}", va="center", color=INK, fontsize=9)
+        _label(axes, [run["part"] for run in runs], label=f"NDCG@10 and its 95 % interval: {ASKED[task]}")
+    _save(figure, path)
+
+
 def _figure(results: Results, name: str, field: str) -> Spread:
     return spread([run[field] for run in results.runs if run["contender"] == name])
 
@@ -74,20 +88,33 @@ def _color(name: str) -> str:
 
 
 def _axes(rows: int) -> tuple[Any, Any]:
+    figure, (axes,) = _sheet([rows], row_height=0.4)
+    return figure, axes
+
+
+def _sheet(rows: Sequence[int], *, row_height: float) -> tuple[Any, Any]:
     # The same results give the same bytes.
     rcParams["svg.hashsalt"] = "rapport"
     rcParams["svg.fonttype"] = "none"
-    figure = Figure(figsize=(8, 0.9 + 0.4 * rows))
-    return figure, figure.subplots()
+    figure = Figure(figsize=(8, 0.9 * len(rows) + row_height * sum(rows)))
+    return figure, figure.subplots(nrows=len(rows), height_ratios=rows, squeeze=False)[:, 0]
 
 
 def _finish(figure: Any, axes: Any, names: Sequence[str], path: Path, *, label: str) -> None:
+    _label(axes, names, label=label)
+    _save(figure, path)
+
+
+def _label(axes: Any, names: Sequence[str], *, label: str) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_title(label, loc="left", color=INK, fontsize=10)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.tick_params(axis="both", length=0, labelcolor=INK)
     axes.xaxis.set_visible(False)
+
+
+def _save(figure: Any, path: Path) -> None:
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, format="svg", metadata={"Date": None})

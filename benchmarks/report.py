@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from benchmarks.ledger import ledger_page
-from benchmarks.pictures import draw_costs, draw_latency, draw_rates
+from benchmarks.pictures import draw_costs, draw_latency, draw_rankers, draw_rates
 from benchmarks.recommender_tables import recommender_page
 from benchmarks.results import RESULTS, Results
 from benchmarks.tables import (
@@ -42,6 +42,8 @@ PAGES: Final[dict[str, Callable[[Results], Page]]] = {
 DRAWINGS: Final[dict[str, dict[str, Callable[[Results, Path], None]]]] = {
     "pipeline-always": {"speed-rates.svg": draw_rates, "speed-costs.svg": draw_costs},
     "latency-always": {"speed-latency.svg": draw_latency},
+    "recommender-completejourney": {"rankers-completejourney.svg": draw_rankers},
+    "recommender-olist": {"rankers-olist.svg": draw_rankers},
 }
 """Result file -> its pictures."""
 

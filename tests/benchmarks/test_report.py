@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.pictures import draw_rankers
 from benchmarks.report import NothingMeasured, main, with_results
 from benchmarks.results import Results, keep, machine, open_results
 from benchmarks.tables import markdown, pipeline_page, ratio_to
@@ -54,6 +55,18 @@ def test_the_report_draws_what_it_tells(tmp_path: Path) -> None:
     assert b"raw loop" in first
     main(results=tmp_path, page=page, pictures=tmp_path)
     assert (tmp_path / "speed-rates.svg").read_bytes() == first
+
+
+def ranked(task: str, part: str, ndcg: float) -> dict[str, object]:
+    return {"task": task, "part": part, "ndcg": ndcg, "ndcg_low": ndcg - 0.01, "ndcg_high": ndcg + 0.01, "round": 1}
+
+
+def test_rankers_are_drawn_task_by_task(tmp_path: Path) -> None:
+    runs = [ranked(task, part, 0.5) for task in ("repeat", "new") for part in ("popularity", "served")]
+    told = Results(experiment="recommender", settings={"data": "olist"}, machine=machine(), runs=runs)
+    draw_rankers(told, tmp_path / "rankers.svg")
+    drawn = (tmp_path / "rankers.svg").read_text()
+    assert drawn.count("popularity") == drawn.count("served") == 2
 
 
 def test_a_report_of_nothing_is_refused(tmp_path: Path) -> None:
