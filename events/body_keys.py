@@ -101,6 +101,13 @@ class BodyKeys(Protocol):
         """
         ...
 
+    def destructions(self) -> int:
+        """A number that becomes another one with every key that is destroyed or taken out of use.
+
+        Whoever remembers keys by name asks it, to know whether what is remembered still stands.
+        """
+        ...
+
     def retired(self) -> list[Retired]:
         """The keys that are kept of the erased."""
         ...

@@ -14,6 +14,7 @@ class MemoryBodyKeys:
         self._wrapped: dict[str, bytes | None] = {}
         self._retired: dict[str, Retired] = {}
         self._reached = 0
+        self._destructions = 0
 
     def named(self, names: Collection[KeyName]) -> dict[KeyName, StoredKey]:
         """See `BodyKeys`."""
@@ -56,6 +57,10 @@ class MemoryBodyKeys:
             self._retired[key_id] = Retired(key_id, self._wrapped[key_id] or b"", because, until)
         return self._gone(names)
 
+    def destructions(self) -> int:
+        """See `BodyKeys`."""
+        return self._destructions
+
     def retired(self) -> list[Retired]:
         """See `BodyKeys`."""
         return sorted(self._retired.values(), key=lambda each: (each.because, each.id))
@@ -83,6 +88,7 @@ class MemoryBodyKeys:
         return None
 
     def _gone(self, names: Collection[KeyName]) -> int:
+        self._destructions += len(names)
         for name in names:
             self._wrapped[self._names.pop(name)] = None
         return len(names)

@@ -1,8 +1,8 @@
 """Keys in a Redis of their own, apart from the store of profiles.
 
 `rapport-keys:of:IDENTITY` is a hash from kind and period to the id of a key, `rapport-keys:id:ID` the wrapped secret:
-empty once it is gone. `rapport-keys:retired` holds the keys of the erased by id. The server has to write an append-only
-file, `appendfsync always`, and to evict nothing.
+empty once it is gone. `rapport-keys:retired` holds the keys of the erased by id, `rapport-keys:destructions` counts how
+often keys were taken away. The server has to write an append-only file, `appendfsync always`, and to evict nothing.
 """
 
 import time
@@ -23,6 +23,7 @@ _PAUSE_S: Final = 0.05
 _PREFIX: Final = "rapport-keys"
 _RETIRED: Final = f"{_PREFIX}:retired"
 _REACHED: Final = f"{_PREFIX}:reached"
+_DESTRUCTIONS: Final = f"{_PREFIX}:destructions"
 _GONE: Final = b""
 
 _retired = msgspec.msgpack.Decoder(Retired)
@@ -92,6 +93,11 @@ class RedisBodyKeys:
         """See `BodyKeys`."""
         return sum(self._retire(_of(each), because, until) for each in identities)
 
+    def destructions(self) -> int:
+        """See `BodyKeys`."""
+        with _faults():
+            return int(self._client.get(_DESTRUCTIONS) or 0)
+
     def retired(self) -> list[Retired]:
         """See `BodyKeys`."""
         with _faults():
@@ -150,6 +156,7 @@ class RedisBodyKeys:
         with self._piped() as pipe:
             for name in doomed.values():
                 pipe.set(_id(name.decode()), _GONE)
+            pipe.incr(_DESTRUCTIONS)
             pipe.hdel(key, *doomed)
             return int(pipe.execute()[-1])
 
@@ -164,6 +171,7 @@ class RedisBodyKeys:
                     kept = Retired(name, standing.get(name) or b"", because, until)
                     pipe.hset(_RETIRED, name, msgspec.msgpack.encode(kept))
                     pipe.set(_id(name), _GONE)
+                pipe.incr(_DESTRUCTIONS)
                 pipe.hdel(key, *ids)
                 return int(pipe.execute()[-1])
 

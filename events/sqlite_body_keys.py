@@ -20,6 +20,10 @@ CREATE TABLE IF NOT EXISTS body_key (
 CREATE UNIQUE INDEX IF NOT EXISTS body_key_name ON body_key (identity, kind, period) WHERE identity IS NOT NULL;
 CREATE INDEX IF NOT EXISTS body_key_retired ON body_key (because) WHERE because IS NOT NULL;
 CREATE TABLE IF NOT EXISTS reached (number INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS destroyed (number INTEGER NOT NULL);
+INSERT INTO destroyed SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM destroyed);
+CREATE TRIGGER IF NOT EXISTS body_key_destroyed AFTER UPDATE OF identity ON body_key
+    WHEN old.identity IS NOT NULL AND new.identity IS NULL BEGIN UPDATE destroyed SET number = number + 1; END;
 COMMIT;
 """
 _FIND: Final = "SELECT id, CASE WHEN identity IS NULL THEN NULL ELSE wrapped END FROM body_key WHERE id IN"
@@ -102,6 +106,11 @@ class SqliteBodyKeys:
                 ).rowcount
                 for each in identities
             )
+
+    def destructions(self) -> int:
+        """See `BodyKeys`."""
+        with self._connected() as db:
+            return int(db.execute("SELECT number FROM destroyed").fetchone()[0])
 
     def retired(self) -> list[Retired]:
         """See `BodyKeys`."""

@@ -69,6 +69,22 @@ def test_whoever_comes_back_gets_a_new_key(keys: BodyKeys) -> None:
     assert keys.find([old[NAMES[0]]]) == {old[NAMES[0]]: None}
 
 
+def test_whatever_takes_keys_away_shows_in_the_number_of_destructions(keys: BodyKeys) -> None:
+    made(keys)
+    numbers = [keys.destructions()]
+    assert keys.destroy([ANNA], spared=[EVIDENCE]) == 1
+    numbers.append(keys.destructions())
+    assert keys.age_out("service.fulfil", "2026-1") == 1
+    numbers.append(keys.destructions())
+    assert keys.retire([ANNA], because="request-1", until=NOW) == 1
+    numbers.append(keys.destructions())
+    assert len(set(numbers)) == len(numbers)
+    keys.end([each.id for each in keys.retired()])
+    made(keys)
+    keys.destroy([pseudonym("app:nobody")])
+    assert keys.destructions() == numbers[-1]
+
+
 def test_a_retired_key_opens_nothing_and_is_kept_under_its_reason(keys: BodyKeys) -> None:
     ids = made(keys)
     wrapped = keys.named(NAMES)[NAMES[1]].wrapped
