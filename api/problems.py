@@ -23,6 +23,7 @@ from consent.holds import ConsentStoreUnavailable
 from consent.rights_requests import RightsUnavailable
 from consent.telling import TellingUnavailable
 from consent.tokens import LinkExpired, LinkUnknown
+from events.body_keys import BodyKeysUnavailable
 from events.log import LogRefused, LogUnavailable
 from events.pseudonyms import IdentityInvalid
 from events.tokens import TokenInvalid
@@ -116,6 +117,7 @@ BY_EXCEPTION: Final[Mapping[type[Exception], str]] = {
     ProfileStoreUnfit: "store-unfit",
     ConsentStoreUnavailable: "store-unavailable",
     DecisionsUnavailable: "store-unavailable",
+    BodyKeysUnavailable: "store-unavailable",
     OutreachUnavailable: "store-unavailable",
     EvidenceUnavailable: "evidence-unavailable",
     AccessesUnavailable: "not-noted",

@@ -43,6 +43,7 @@ class SuggestionRoute:
         channel = _word("channel", query.get("channel"), such_as="branch or app")
         intent = _word("intent", query.get("intent"), such_as="cancel or fees")
         view = await person(self.services, ref, after=query.get("after"))
+        await self.services.receipts.sealing.ready(view.identity)
         made = self.services.receipts.answer(
             input_of(view, catalogue=self.services.catalogue, ref=ref, now=view.read_at),
             Question(channel=channel, intent=intent, k=k, now=view.read_at),

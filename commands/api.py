@@ -31,7 +31,7 @@ from commands.logs import PROFILES, log_identities
 from commands.recently import Recently
 from commands.release import VERSION, code_version
 from commands.rights_keys import keys_refusal
-from commands.sealing import sealing_of
+from commands.sealing import receipt_sealing_of, sealing_of
 from commands.settings import HISTORY, KEYS_FILE, Keyring, Settings, keyring_of, settings_of
 from consent.accesses import AccessLog
 from consent.evidence_index import EvidenceIndex
@@ -59,7 +59,7 @@ from recommender.artifact import untrained
 from recommender.catalogue import load_catalogue
 from recommender.catalogue_store import CatalogueStore
 from recommender.model_store import ModelStore, ServedModel
-from recommender.receipts import InstallationSealing, Receipts
+from recommender.receipts import Receipts
 from recommender.redis_decisions import RedisDecisions
 from recommender.uplift import load_experiment, model_only
 from streams.admin import ensure_topics, topic_ids, wait_for_broker
@@ -240,7 +240,7 @@ def services_of(
 def receipts_of(settings: Settings, keyring: Keyring, rules: Rules) -> Receipts:
     """What makes answers and their receipts under the keys and rules of this installation."""
     return Receipts(
-        sealing=InstallationSealing(keyring.receipt_key),
+        sealing=receipt_sealing_of(settings, keyring),
         policy=rules.hash,
         code=code_version(),
         key=keyring.decision_key,

@@ -1,5 +1,6 @@
 """The sealing of one installation: where its keys are, and history as it is read with them."""
 
+from commands.clock import now_ms
 from commands.settings import Keyring, Settings, SettingsInvalid, keyring_of
 from consent.retention import kind_of
 from events.body_keys import BodyKeys, KeyMaker
@@ -7,6 +8,9 @@ from events.history import History
 from events.redis_body_keys import RedisBodyKeys
 from events.sealing import IN_CLEAR, Sealing, Seals
 from events.sqlite_body_keys import SqliteBodyKeys
+from recommender.receipt_keys import IdentitySealing
+from recommender.receipts import InstallationSealing
+from recommender.receipts import Sealing as ReceiptSealing
 
 
 def body_keys_of(settings: Settings) -> BodyKeys:
@@ -18,6 +22,17 @@ def sealing_of(settings: Settings, keyring: Keyring) -> Sealing:
     """What seals and opens facts; switched off it opens what was sealed, and seals nothing new."""
     return Sealing(
         keys=body_keys_of(settings), maker=KeyMaker(keyring.body_key_wrap), kind=kind_of, is_on=settings.sealing
+    )
+
+
+def receipt_sealing_of(settings: Settings, keyring: Keyring) -> ReceiptSealing:
+    """What seals the inputs of receipts, under keys of identities; switched off, under the one of the installation."""
+    return IdentitySealing(
+        keys=body_keys_of(settings),
+        maker=KeyMaker(keyring.body_key_wrap),
+        earlier=InstallationSealing(keyring.receipt_key),
+        now=now_ms,
+        is_on=settings.sealing,
     )
 
 

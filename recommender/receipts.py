@@ -31,10 +31,14 @@ class KeyGone(InputsUnreadable):
 
 
 class Sealing(Protocol):
-    """Seals bytes for one identity (a pseudonym). Neither call waits for anything."""
+    """Seals bytes for one identity (a pseudonym)."""
+
+    async def ready(self, identity: str) -> None:
+        """See to it that sealing for the identity now need not wait for a key; BodyKeysUnavailable."""
+        ...
 
     def seal(self, identity: str, content: bytes) -> bytes:
-        """The content under a key of the identity."""
+        """The content under a key of the identity. Blocks where that is not at hand; BodyKeysUnavailable."""
         ...
 
     def open(self, identity: str, sealed: bytes) -> bytes:
@@ -51,6 +55,9 @@ class InstallationSealing:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_cipher", AESGCM(self.key))
+
+    async def ready(self, _identity: str) -> None:
+        """See `Sealing`: there is nothing to wait for."""
 
     def seal(self, identity: str, content: bytes) -> bytes:
         """See `Sealing`: a nonce by chance, then the ciphertext with its tag."""

@@ -110,6 +110,9 @@ def test_a_receipt_that_tells_of_another_answer_is_found_out(receipts: list[Deci
 class Erased:
     """Keys of people who were erased."""
 
+    async def ready(self, _identity: str) -> None:
+        raise NotImplementedError
+
     def seal(self, _identity: str, _content: bytes) -> bytes:
         raise NotImplementedError
 
