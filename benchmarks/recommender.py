@@ -116,7 +116,7 @@ def _olist(folder: Path) -> Split:
             for item in order.items
             if item["product_id"] in found.categories
         ]
-    return split_for(interactions(rows, features=features_of(states)), timed=True, seed=1)
+    return split_for(interactions(rows, features=features_of(states)), order="time", seed=1)
 
 
 def _runs(split: Split, outcome: Outcome) -> Iterator[dict[str, Any]]:

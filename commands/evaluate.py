@@ -10,26 +10,28 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from commands.evaluate_attributes import features_of
+from commands.evaluate_columns import ITEM, PERSON
 from commands.evaluate_input import (
-    ITEM,
-    PERSON,
     Columns,
     Left,
-    TableUnusable,
     Takings,
     read_described,
     read_pairs,
     read_takings,
+    table_of,
     takings_of,
 )
-from commands.evaluate_report import TITLES, earned_of, said, table_of
+from commands.evaluate_page import page_of
+from commands.evaluate_report import TITLES, against, earned_of, notes_of, said, verdict_table
+from commands.evaluate_table import TableUnusable
 from commands.evaluate_times import moment_like
+from commands.evaluate_wide import Wide, newly_had, read_wide, wide_of
 from commands.output import JsonOption, console, emit
-from recommender.interactions import Interactions, interactions
+from recommender.interactions import Interactions, interactions, with_features
 from recommender.rankers import lightfm_identity
 from recommender.tournament import Outcome, tournament
 from recommender.tournament import Progress as Told
-from recommender.tournament_split import split_for
+from recommender.tournament_split import Order, split_for
 
 _ITEMS_MIN: Final = 2
 COMPARED: Final = {lightfm_identity.LABEL: lightfm_identity.fit}
@@ -50,29 +52,37 @@ def evaluate(
     test_from: Annotated[str | None, typer.Option(help="judge by what came from this time on")] = None,
     seed: Annotated[int, typer.Option(help="of what is left to chance")] = 1,
     people_max: Annotated[int, typer.Option(min=1, help="ask so many people at most")] = 5000,
+    report: Annotated[Path | None, typer.Option(help="write the tables with plots here, as one HTML page")] = None,
     json: JsonOption = False,
 ) -> None:
     """Let all rankers compete on your data, blend and gate them as training does, and say which is worth serving."""
     columns = Columns(person=person, item=item, time=time, quantity=quantity)
-    takings, left = takings_of(file, columns), Left()
-    data = _data(takings, left, columns=columns, attributes=attributes, services=services, eligible=eligible)
-    split = split_for(
-        data,
-        timed=takings.time is not None,
-        seed=seed,
-        validate_from=_moment(validate_from),
-        test_from=_moment(test_from),
-    )
+    table, left = table_of(file, columns), Left()
+    source = wide_of(table, columns) or takings_of(table, columns)
     with _progress() as told:
+        told("reading", 0, 1)
+        data = _data(source, left, columns=columns, attributes=attributes, services=services, eligible=eligible)
+        split = split_for(
+            data,
+            order=_order(source, data),
+            seed=seed,
+            validate_from=_moment(validate_from),
+            test_from=_moment(test_from),
+        )
         outcome = tournament(split, reported=COMPARED, people_max=people_max, progress=told)
+    lines = _read(source, data=data, left=left)
+    if report is not None:
+        report.write_text(page_of(outcome, title=file.name, read=lines), encoding="utf-8")
     if json:
         emit(said(outcome, data=data, left=left))
         return
-    _show(outcome, data=data, takings=takings, left=left)
+    _show(outcome, lines)
+    if report is not None:
+        console.print(f"with plots: {report}", soft_wrap=True)
 
 
 def _data(
-    takings: Takings,
+    source: Takings | Wide,
     left: Left,
     *,
     columns: Columns,
@@ -82,18 +92,27 @@ def _data(
 ) -> Interactions:
     people = read_described(attributes, given=columns.person, names=PERSON, option="--person") if attributes else {}
     items = read_described(services, given=columns.item, names=ITEM, option="--item") if services else {}
-    data = interactions(
-        read_takings(takings, left),
-        features=features_of(people),
-        item_features=features_of(items),
-        eligible=read_pairs(eligible, columns) if eligible else None,
-    )
-    if len(data.items) < _ITEMS_MIN or not len(data):
+    pairs = read_pairs(eligible, columns) if eligible else None
+    told: dict[str, dict[str, str]] = {}
+    rows = read_wide(source, left, told) if isinstance(source, Wide) else read_takings(source, left)
+    made = interactions(rows, item_features=features_of(items), eligible=pairs, features=features_of(people))
+    if told and not people:
+        made = with_features(made, features_of(told))
+    if len(made.items) < _ITEMS_MIN or not len(made):
         raise TableUnusable(
-            f"{takings.table.path.name}: {len(data):,} rows of {len(data.items)} services: nothing to rank"
+            f"{source.table.path.name}: {len(made):,} rows of {len(made.items)} services: nothing to rank"
         )
+    if isinstance(source, Wide):
+        return newly_had(made)
     # How much was taken at once says little of how often; unless it is asked for, a basket is one purchase.
-    return data.once() if takings.time is not None and columns.quantity is None else data
+    return made.once() if source.time is not None and columns.quantity is None else made
+
+
+def _order(source: Takings | Wide, data: Interactions) -> Order:
+    """What tells which rows came first."""
+    if source.time is None or data.newest == int(data.at.min()):
+        return "none"
+    return "own" if isinstance(source, Takings) and source.is_numbered else "time"
 
 
 def _moment(text: str | None) -> int | None:
@@ -113,23 +132,32 @@ def _progress() -> Iterator[Told]:
         yield lambda step, done, total: progress.update(task, description=step, completed=done, total=total)
 
 
-def _show(outcome: Outcome, *, data: Interactions, takings: Takings, left: Left) -> None:
-    header = takings.table.header
-    places = {"person": takings.person, "service": takings.item, "time": takings.time, "quantity": takings.quantity}
-    named = ", ".join(f"{what} from {header[place]!r}" for what, place in places.items() if place is not None)
-    console.print(f"{len(data):,} rows of {len(data.people):,} people and {len(data.items):,} services ({named})")
+def _read(source: Takings | Wide, *, data: Interactions, left: Left) -> list[str]:
+    """What was read, from which columns, and what was left out."""
+    header = source.table.header
+    named = ", ".join(f"{what} from {header[place]!r}" for what, place in source.places().items())
+    if isinstance(source, Wide):
+        named += f", services from {header[source.items[0]]!r} to {header[source.items[-1]]!r}"
+        named += f", {len(source.others)} more columns tell of people" if source.others else ""
+    if not source.table.has_header:
+        named += "; columns are numbered, as there is no header"
+    lines = [f"{len(data):,} rows of {len(data.people):,} people and {len(data.items):,} services ({named})"]
     for reason, count in left.reasons.items():
-        lines = ", ".join(str(line) for line, why in left.lines if why == reason)
-        console.print(f"left out: {count:,} rows, {reason}" + (f" (first on lines {lines})" if lines else ""))
-    console.print(f"judged on {outcome.how}\n")
+        first = ", ".join(str(line) for line, why in left.lines if why == reason)
+        lines.append(f"left out: {count:,} rows, {reason}" + (f" (first on lines {first})" if first else ""))
+    return lines
+
+
+def _show(outcome: Outcome, lines: list[str]) -> None:
+    for line in lines:
+        console.print(line, soft_wrap=True)
+    console.print(f"judged on {outcome.how}\n", soft_wrap=True)
     for task, verdict in outcome.verdicts.items():
         console.print(f"[bold]{TITLES[task]}[/]: {verdict.people:,} people, {verdict.answers:,} answers")
-        console.print(table_of(verdict))
-        weights = outcome.recipe.repeat if task == "repeat" else outcome.recipe.new
-        console.print(f"served: {earned_of(verdict, weights)}")
-        if verdict.best is not None and verdict.difference is not None:
-            console.print(f"against the best part, {verdict.best}: NDCG@10 {verdict.difference}\n")
-    for reason in outcome.reasons:
-        console.print(f"- {reason}")
-    for label, why in outcome.unsuitable.items():
-        console.print(f"- {label} did not take part: {why}")
+        console.print(verdict_table(verdict))
+        console.print(f"served: {earned_of(task, outcome)}", soft_wrap=True)
+        for line in against(verdict):
+            console.print(line, soft_wrap=True)
+        console.print()
+    for reason in notes_of(outcome):
+        console.print(f"- {reason}", soft_wrap=True)

@@ -3,53 +3,21 @@
 Columns are found by the names they usually have, or named by the caller; a file without a header by their numbers.
 """
 
-import csv
-import gzip
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from re import sub
 from typing import Final
 
+from commands.evaluate_columns import ITEM, NUMBERED, PERSON, QUANTITY, TIME, place_of
+from commands.evaluate_table import Table, TableUnusable, is_number
 from commands.evaluate_times import Moment, iso, moment_like
 
 BAD_SHARE_MAX: Final = 0.05
+TAKEN_BACK: Final = "the quantity is not above nought"
 _SHOWN_MAX: Final = 5
-_SAMPLE: Final = 2000
-
-PERSON: Final = (
-    *("person", "user", "customer", "client", "household", "member", "account", "buyer", "shopper", "visitor"),
-    *("subscriber", "uid", "cust", "household_key"),
-)
-ITEM: Final = (
-    *("item", "service", "product", "sku", "article", "stock", "stockcode", "movie", "category", "policy", "book"),
-    *("isbn", "track", "song", "artist", "film", "offer", "good"),
-)
-TIME: Final = (
-    *("time", "timestamp", "datetime", "date", "ts", "at", "invoicedate", "orderdate", "day", "week", "month"),
-)
-QUANTITY: Final = ("quantity", "qty", "count", "units", "times")
-_AROUND: Final = {
-    "id",
-    "key",
-    "no",
-    "nr",
-    "number",
-    "code",
-    "name",
-    "event",
-    "order",
-    "purchase",
-    "transaction",
-    "created",
-}
-
-
-class TableUnusable(Exception):
-    """A file that cannot be evaluated; the text says what is wrong with it and what to do."""
+_SECONDS_MIN: Final = 1e8
+"""Numbers from here on are moments (1973 in seconds), smaller ones may be anything."""
 
 
 @dataclass(slots=True)
@@ -74,9 +42,6 @@ class Left:
             raise TableUnusable(f"{path.name}: {bad:,} of {self.read:,} rows are bad ({said})")
 
 
-TAKEN_BACK: Final = "the quantity is not above nought"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
     """Names (or numbers from 1) of columns as the caller gave them; None is to be found."""
@@ -87,52 +52,6 @@ class Columns:
     quantity: str | None = None
 
 
-class Table:
-    """A delimited file, gzipped or not, with or without a header."""
-
-    def __init__(self, path: Path, *, numbered: bool = False) -> None:
-        self.path = path
-        sample = list(islice(_lines(path), _SAMPLE))
-        if not sample:
-            raise TableUnusable(f"{path.name} is empty")
-        self._delimiter = _delimiter(sample)
-        first = next(csv.reader(sample[:1], delimiter=self._delimiter))
-        self.header = [str(place + 1) for place in range(len(first))] if numbered else [name.strip() for name in first]
-        self._skipped = 0 if numbered else 1
-
-    def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Line number and cells of each row that is not blank."""
-        reader = csv.reader(_lines(self.path), delimiter=self._delimiter)
-        for row in islice(reader, self._skipped, None):
-            if row:
-                yield reader.line_num, row
-
-    def column(self, given: str | None, names: Sequence[str], *, option: str) -> int:
-        """The place of the column that is asked for, or that has such a name; TableUnusable."""
-        found = self.find(given, names, option=option)
-        if found is None:
-            wanted = f"name it with {option}" if option else "the first line must name it"
-            raise TableUnusable(f"{self.path.name} has no column of {names[0]}s ({', '.join(self.header)}): {wanted}")
-        return found
-
-    def find(self, given: str | None, names: Sequence[str], *, option: str) -> int | None:
-        """The same, but None where no name is like that."""
-        if given is not None:
-            if given not in self.header:
-                raise TableUnusable(f"{self.path.name} has no column {given!r} for {option}: {', '.join(self.header)}")
-            return self.header.index(given)
-        words = [sub(r"[^a-z0-9]+", "_", name.lower()).strip("_").split("_") for name in self.header]
-        for name in names:
-            for place, own in enumerate(words):
-                if [name] == own or "".join(own) in {name, f"{name}id", f"{name}key", f"{name}no", f"{name}s"}:
-                    return place
-        for name in names:
-            for place, own in enumerate(words):
-                if name in own and set(own) <= {*names, *_AROUND}:
-                    return place
-        return None
-
-
 def table_of(path: Path, columns: Columns = Columns()) -> Table:
     """The table; without a header where the columns are given by number. TableUnusable."""
     return Table(path, numbered=any((given or "").isdigit() for given in (columns.person, columns.item)))
@@ -140,7 +59,10 @@ def table_of(path: Path, columns: Columns = Columns()) -> Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Takings:
-    """Where the columns of a table of takings are, and how its times are written."""
+    """Where the columns of a table of takings are, and how its times are written.
+
+    `is_numbered` where times only number what one person did, one after the other.
+    """
 
     table: Table
     person: int
@@ -148,20 +70,45 @@ class Takings:
     quantity: int | None
     time: int | None
     moment: Moment
+    is_numbered: bool = False
+
+    def places(self) -> dict[str, int]:
+        """What was found in which column."""
+        found = {"person": self.person, "service": self.item, "time": self.time, "quantity": self.quantity}
+        return {what: place for what, place in found.items() if place is not None}
 
 
-def takings_of(path: Path, columns: Columns) -> Takings:
+def takings_of(table: Table, columns: Columns) -> Takings:
     """The columns of the table; TableUnusable where person or item is not there, or no time can be read."""
-    table = table_of(path, columns)
+    if not table.has_header and columns.person is None and columns.item is None:
+        return _by_place(table)
     time = table.find(columns.time, TIME, option="--time")
+    numbered = place_of(table.header, NUMBERED) if time is None else None
+    time = numbered if time is None else time
     return Takings(
         table=table,
         person=table.column(columns.person, PERSON, option="--person"),
         item=table.column(columns.item, ITEM, option="--item"),
         quantity=table.find(columns.quantity, QUANTITY, option="--quantity"),
         time=time,
-        moment=_moment_in(table, time),
+        moment=moment_in(table, time),
+        is_numbered=numbered is not None,
     )
+
+
+def _by_place(table: Table) -> Takings:
+    """Without a header: person, item, and the last column that holds moments, which no count of things looks like."""
+    if len(table.header) < 2:
+        raise TableUnusable(f"{table.path.name} has one column; at least a person and an item are needed")
+    time = next((place for place in reversed(range(2, len(table.header))) if _is_time(table, place)), None)
+    return Takings(table=table, person=0, item=1, quantity=None, time=time, moment=moment_in(table, time))
+
+
+def _is_time(table: Table, place: int) -> bool:
+    cells = [row[place].strip() for row in table.sample if len(row) > place and row[place].strip()]
+    if all(is_number(cell) for cell in cells):
+        return bool(cells) and min(map(float, cells)) >= _SECONDS_MIN
+    return moment_like(cells) is not None
 
 
 def read_takings(takings: Takings, left: Left) -> Iterator[tuple[str, str, int, float]]:
@@ -189,12 +136,11 @@ def read_takings(takings: Takings, left: Left) -> Iterator[tuple[str, str, int, 
     left.check(takings.table.path)
 
 
-def _moment_in(table: Table, column: int | None) -> Moment:
-    """How times are written in the column: as most of its first rows can be read."""
+def moment_in(table: Table, column: int | None) -> Moment:
+    """How times are written in the column: as most of its first rows can be read. TableUnusable."""
     if column is None:
         return iso
-    rows = (row for _, row in islice(table.rows(), _SAMPLE))
-    sample = [row[column].strip() for row in rows if len(row) > column and row[column].strip()]
+    sample = [row[column].strip() for row in table.sample if len(row) > column and row[column].strip()]
     found = moment_like(sample)
     if found is None:
         raise TableUnusable(
@@ -202,27 +148,6 @@ def _moment_in(table: Table, column: int | None) -> Moment:
             f"{table.header[column]!r} cannot be read: ISO 8601, a date, or s or ms since 1970 can"
         )
     return found
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        opened = gzip.open if packed else open
-        with opened(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as lines:
-            yield from (line.replace("\0", "") for line in lines)
-    except (OSError, EOFError, zlib.error) as error:
-        raise TableUnusable(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-
-
-def _delimiter(sample: Sequence[str]) -> str:
-    """The one that cuts most rows into as many cells as the first, of which there are at least two."""
-
-    def fit(delimiter: str) -> tuple[int, int]:
-        sizes = [len(row) for row in csv.reader(sample[:200], delimiter=delimiter) if row]
-        return (sum(size == sizes[0] for size in sizes) if sizes and sizes[0] > 1 else 0, sizes[0] if sizes else 0)
-
-    return max((",", ";", "\t", "|"), key=fit)
 
 
 def read_pairs(path: Path, columns: Columns) -> list[tuple[str, str]]:

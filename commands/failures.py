@@ -4,7 +4,7 @@ from api.key_file import KeysUnreadable
 from commands.client import ApiUnusable
 from commands.dead_letters import LetterUnknown, NoKept, ReplayUnfinished
 from commands.demo import DemoNotLoaded
-from commands.evaluate_input import TableUnusable
+from commands.evaluate_table import TableUnusable
 from commands.explain import DecisionUnknown
 from commands.lease import LayoutLeft
 from commands.ledger import LedgerMissing

@@ -1,22 +1,16 @@
 """The report of a simulation as one HTML page: plots drawn in it, nothing loaded from anywhere."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Final
 
+from commands import html
 from recommender.simulate_report import Disparity, SideReport, SimulationReport
 
-_ROW: Final = 22
-_NAME: Final = 250
-_WIDTH: Final = 420
 _MOST: Final = 40
 """Rows of a plot."""
-_STYLE: Final = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1d2433}
-h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}table{border-collapse:collapse}
-td,th{padding:.15rem .9rem .15rem 0;text-align:left;vertical-align:top}th{font-weight:600}
-svg text{font:13px system-ui,sans-serif;fill:#1d2433}.muted{color:#5b6579}.on{color:#a3262a}
-"""
+_BLUE: Final = "#3d6fb6"
+_RED: Final = "#a3262a"
 
 Bar = tuple[str, float, str]
 """A name, a length, and what is written behind it."""
@@ -25,8 +19,7 @@ Bar = tuple[str, float, str]
 def page_of(report: SimulationReport, *, asked: str) -> str:
     """The page; `asked` says what was simulated."""
     parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8><title>What suggestions would be</title>",
-        f"<style>{_STYLE}</style><h1>What suggestions would be</h1><p>{escape(asked)}</p>",
+        html.head("What suggestions would be", asked),
         f"<p class=muted>{report.refused} people do not let themselves be counted and are in no figure. ",
         f"Counts are whole multiples of {report.least}, rounded down.</p>",
     ]
@@ -59,10 +52,10 @@ def _side(side: SideReport, *, is_one: bool) -> Iterator[str]:
     )
     yield f"<h2>{name}what each rule removes</h2>"
     rows = [(each.stage, each.because, str(each.people), f"{each.services_per_person:.2f}") for each in side.rules]
-    yield _table(("stage", "rule", "people", "services per person"), rows)
+    yield html.table(("stage", "rule", "people", "services per person"), rows)
     yield f"<h2>{name}who is left without</h2><p>{side.left_people} people have nothing but the fallback; "
     yield f"{side.vague_people} are offered nothing that is specific to them.</p>"
-    yield _table(("the last was taken at", "people"), [(each.stage, str(each.people)) for each in side.left])
+    yield html.table(("the last was taken at", "people"), [(each.stage, str(each.people)) for each in side.left])
 
 
 def _compared(report: SimulationReport) -> Iterator[str]:
@@ -74,7 +67,7 @@ def _compared(report: SimulationReport) -> Iterator[str]:
     yield f"first suggestion, {compared.list_changes} another list. A first suggestion is taken with "
     yield f"{-compared.cost:+.4f} of probability.</p>"
     rows = [(each.before, each.after, str(each.people)) for each in compared.moved[:_MOST]]
-    yield _table(("before", "after", "people"), rows)
+    yield html.table(("before", "after", "people"), rows)
 
 
 def _disparity(report: SimulationReport) -> Iterator[str]:
@@ -90,44 +83,25 @@ def _disparity(report: SimulationReport) -> Iterator[str]:
 
 def _bars(rows: Sequence[Bar]) -> str:
     drawn = [
-        f'<text x="0" y="{_text(at)}">{escape(name)}</text>'
-        f'<rect x="{_NAME}" y="{at * _ROW + 4}" width="{_at(length)}" height="{_ROW - 8}" fill="#3d6fb6"/>'
-        f'<text x="{_NAME + _at(length) + 6}" y="{_text(at)}">{escape(label)}</text>'
-        for at, (name, length, label) in enumerate(rows)
+        html.label(name, x=0, row=row)
+        + f'<rect x="{html.NAME}" y="{row * html.ROW + 4}" width="{html.at(length) - html.NAME}" '
+        + f'height="{html.ROW - 8}" fill="{_BLUE}"/>'
+        + html.label(told, x=html.at(length) + 6, row=row)
+        for row, (name, length, told) in enumerate(rows)
     ]
-    return _svg(drawn, rows=len(rows))
+    return html.svg(drawn, rows=len(rows))
 
 
 def _intervals(found: Sequence[Disparity]) -> str:
     drawn = []
-    for at, each in enumerate(found):
-        middle, colour = at * _ROW + _ROW // 2, "#a3262a" if each.stands_out else "#3d6fb6"
-        low, high, rate = (_NAME + _at(share) for share in (*each.interval, each.rate))
-        others = _NAME + _at(min(1.0, max(0.0, each.rate - each.difference)))
+    for row, each in enumerate(found):
+        low, high, rate = (html.at(share) for share in (*each.interval, each.rate))
+        others = html.at(min(1.0, max(0.0, each.rate - each.difference)))
+        colour = _RED if each.stands_out else _BLUE
         drawn.append(
-            f'<text x="0" y="{_text(at)}">{escape(each.group)} ({each.people})</text>'
-            f'<line x1="{others}" x2="{others}" y1="{at * _ROW + 3}" y2="{(at + 1) * _ROW - 3}" stroke="#9aa3b5"/>'
-            f'<line x1="{low}" x2="{high}" y1="{middle}" y2="{middle}" stroke="{colour}" stroke-width="3"/>'
-            f'<circle cx="{rate}" cy="{middle}" r="4" fill="{colour}"/>'
-            f'<text x="{_NAME + _WIDTH + 10}" y="{_text(at)}">{each.rate:.0%} ({each.difference:+.0%})</text>'
+            html.label(f"{each.group} ({each.people})", x=0, row=row)
+            + html.upright(others, row=row)
+            + html.interval(low, high, middle=rate, row=row, colour=colour)
+            + html.label(f"{each.rate:.0%} ({each.difference:+.0%})", x=html.at(1) + 10, row=row)
         )
-    return _svg(drawn, rows=len(found))
-
-
-def _svg(drawn: Iterable[str], *, rows: int) -> str:
-    size = f'width="{_NAME + _WIDTH + 190}" height="{rows * _ROW + 4}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size}>{"".join(drawn)}</svg>'
-
-
-def _at(share: float) -> int:
-    return round(share * _WIDTH)
-
-
-def _text(at: int) -> int:
-    return at * _ROW + 16
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(each)}</th>" for each in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
+    return html.svg(drawn, rows=len(found))

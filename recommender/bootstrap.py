@@ -23,6 +23,10 @@ class Figure:
     def __str__(self) -> str:
         return f"{self.mean:.3f} ({self.low:.3f}-{self.high:.3f})"
 
+    def __format__(self, form: str) -> str:
+        """As it is, or with `+` as a difference, which needs its signs and a digit more."""
+        return f"{self.mean:+.4f} ({self.low:+.4f} to {self.high:+.4f})" if form == "+" else str(self)
+
 
 def figure(values: Numbers, *, confidence: float = 0.95) -> Figure:
     """The mean of one value per person with its interval; of a difference per person, the paired comparison.
@@ -36,7 +40,7 @@ def figure(values: Numbers, *, confidence: float = 0.95) -> Figure:
     return Figure(round(float(values.mean()), 6), round(float(low), 6), round(float(high), 6))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _drawn(people: int) -> Numbers:
     """How large a part of each sample each person is (RESAMPLES x people)."""
     random = np.random.default_rng(_SEED)

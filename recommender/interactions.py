@@ -173,6 +173,12 @@ def interactions(
     )
 
 
+def with_features(data: Interactions, features: Mapping[str, Mapping[str, float]]) -> Interactions:
+    """The same rows, their people described by these features instead."""
+    names = tuple(sorted({name for own in features.values() for name in own}))
+    return replace(data, features=_matrix(data.people, features, names), feature_names=names)
+
+
 def _places(names: Sequence[str]) -> dict[str, int]:
     return {name: place for place, name in enumerate(names)}
 

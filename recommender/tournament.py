@@ -10,7 +10,7 @@ from recommender.interactions import IntArray, Interactions
 from recommender.rankers.protocol import Ranker, RankerKind, Unsuitable
 from recommender.rankers.registry import RANKERS
 from recommender.tournament_choice import SIMPLEST, choose
-from recommender.tournament_gate import Contest, blend_of, gate
+from recommender.tournament_gate import HeldOut, Passed, blend_of, gate
 from recommender.tournament_judging import (
     Cases,
     Marks,
@@ -41,7 +41,7 @@ class Verdict:
     """One task on the test: the score of each part by label, of the served blend, and how that does against the best.
 
     `compared` are those that could not be served; `validation` is the NDCG@10 plans were chosen by; `earned` is the
-    NDCG@10 the served blend loses without the part.
+    NDCG@10 the served blend loses without the part. `held_out` is judged by people the gate did not choose by.
     """
 
     people: int
@@ -52,6 +52,7 @@ class Verdict:
     served: Score
     best: str | None
     difference: Figure | None
+    held_out: HeldOut | None
     earned: Mapping[str, float]
 
 
@@ -92,16 +93,17 @@ def tournament(
         for task, cases in test.items()
     }
     wanted = {task: _of_those(weights, rankers) for task, weights in choice.weights.items()}
-    passed, refused = gate(wanted, rankers, cases=test, alone=alone)
+    passed = gate(wanted, rankers, cases=test, alone=alone)
+    blend = passed.contest.blend
     others, not_compared = _compared(reported or {}, split.test.known)
     return Outcome(
-        recipe=Recipe(parts=kept, repeat=passed.blend.repeat, new=passed.blend.new),
+        recipe=Recipe(parts=kept, repeat=blend.repeat, new=blend.new),
         how=split.how,
         verdicts={
             task: _verdict(task, passed, cases, alone=alone[task], validation=choice.validation[task], others=others)
             for task, cases in test.items()
         },
-        reasons=[*(f"{task}: {why}" for task, why in choice.reasons.items()), *refused],
+        reasons=[*(f"{task}: {why}" for task, why in choice.reasons.items()), *passed.reasons],
         unsuitable=unsuitable | failed | not_compared,
     )
 
@@ -156,23 +158,25 @@ def _compared(
 
 def _verdict(
     task: Task,
-    passed: Contest,
+    passed: Passed,
     cases: Cases,
     *,
     alone: Mapping[str, Marks],
     validation: Mapping[str, float],
     others: Mapping[str, Told],
 ) -> Verdict:
+    contest = passed.contest
     return Verdict(
         people=len(cases),
         answers=int(cases.right.sum()),
         parts={label: summed(found) for label, found in alone.items()},
         compared={label: summed(marks(told(cases.numbers), cases)) for label, told in others.items()},
         validation=validation,
-        served=summed(passed.marks[task]),
-        best=passed.best.get(task),
-        difference=passed.ndcg_won.get(task),
-        earned=_earned(task, passed.blend, cases, passed.marks[task]),
+        served=summed(contest.marks[task]),
+        best=contest.best.get(task),
+        difference=contest.ndcg_won.get(task),
+        held_out=passed.held_out.get(task),
+        earned=_earned(task, contest.blend, cases, contest.marks[task]),
     )
 
 

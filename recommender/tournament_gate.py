@@ -3,17 +3,23 @@
 What is judged is the blend itself, through the function that serves.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from recommender.blend import Blend, Weights
 from recommender.bootstrap import Figure, figure
+from recommender.interactions import Mask
 from recommender.rankers.protocol import Ranker
 from recommender.tournament_choice import PEOPLE_MIN, SIMPLEST
 from recommender.tournament_judging import Cases, Marks, Task, all_scores, marks
 
 Alone = Mapping[Task, Mapping[str, Marks]]
 """The marks of each part by itself."""
+ByTask = Mapping[Task, Weights]
+Reached = Callable[[ByTask], tuple[Blend, Mapping[Task, Marks]]]
+"""The blend of these weights and its marks."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -37,29 +43,58 @@ class Contest:
         return self.worst >= 0 and all(figure.high >= 0 for figure in self.hits_won.values())
 
 
-def best_part(marks_of: Mapping[str, Marks]) -> str:
-    """The part with the highest NDCG@10; of equals the simplest."""
-    return max(marks_of, key=lambda label: round(float(marks_of[label].ndcg.mean()), 6))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """NDCG@10 with people by whom nothing was chosen: of what the gate lets pass, of the best part, and between them.
 
-
-def gate(
-    wanted: Mapping[Task, Weights], parts: Mapping[str, Ranker], *, cases: Mapping[Task, Cases], alone: Alone
-) -> tuple[Contest, list[str]]:
-    """What may be served, and what was refused for it and why.
-
-    `alone` are the marks of each part that could be served. Tried after the wanted blend is what changes least; where
-    nothing is as good as the best part on both tasks, it is what loses least.
+    The gate is asked by each half of the people, and what it lets pass then is judged by the other half.
     """
-    judged = [task for task in cases if len(cases[task]) >= PEOPLE_MIN]
-    best = {task: best_part(alone[task]) for task in judged}
-    few = {task: {SIMPLEST: 1.0} for task in cases if task not in judged}
-    reasons = [
+
+    served: Figure
+    best: Figure
+    difference: Figure
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Passed:
+    """What may be served, what was refused for it and why, and how the gate itself does, where people suffice."""
+
+    contest: Contest
+    reasons: list[str]
+    held_out: Mapping[Task, HeldOut]
+
+
+def gate(wanted: ByTask, parts: Mapping[str, Ranker], *, cases: Mapping[Task, Cases], alone: Alone) -> Passed:
+    """The first of the wanted blend and what changes least that is nowhere worse than the best part.
+
+    `alone` are the marks of each part that could be served. Where nothing is as good as the best part on both tasks,
+    it is what loses least.
+    """
+    few = {task: {SIMPLEST: 1.0} for task in cases if len(cases[task]) < PEOPLE_MIN}
+    reached, wanted = _remembered(parts, cases), {**wanted, **few}
+    everybody = {task: np.ones(len(cases[task]), np.bool_) for task in cases if task not in few}
+    contest, reasons = _decided(wanted, reached, alone=alone, among=everybody)
+    said = [
         f"{task}: {SIMPLEST}, as only {len(cases[task])} people are there to judge by, {PEOPLE_MIN} are needed"
         for task in few
     ]
+    first = {task: cases[task].numbers % 2 == 0 for task in everybody}
+    return Passed(
+        contest=contest,
+        reasons=[*said, *reasons],
+        held_out=_held_out(wanted, reached, alone=alone, halves=(first, {task: ~first[task] for task in first})),
+    )
+
+
+def _decided(
+    wanted: ByTask, reached: Reached, *, alone: Alone, among: Mapping[Task, Mask]
+) -> tuple[Contest, list[str]]:
+    """What passes by these people, and why what was tried before did not."""
+    best = {task: _best_part(alone[task], of) for task, of in among.items()}
     tried: list[Contest] = []
-    for weights in _candidates({**wanted, **few}, best):
-        contest = _contest(weights, parts, cases=cases, alone=alone, best=best)
+    reasons: list[str] = []
+    for weights in _candidates(wanted, best):
+        contest = _contest(*reached(weights), alone=alone, best=best, among=among)
         if contest.passes:
             return contest, reasons
         tried.append(contest)
@@ -68,10 +103,34 @@ def gate(
     return least, [*reasons, "nothing was as good as the best part on both tasks: served is what loses least"]
 
 
-def _candidates(wanted: Mapping[Task, Weights], best: Mapping[Task, str]) -> Iterator[Mapping[Task, Weights]]:
+def _held_out(
+    wanted: ByTask, reached: Reached, *, alone: Alone, halves: tuple[Mapping[Task, Mask], Mapping[Task, Mask]]
+) -> dict[Task, HeldOut]:
+    if any(of.sum() < PEOPLE_MIN for half in halves for of in half.values()):
+        return {}
+    served, best = ({task: np.zeros(len(of)) for task, of in halves[0].items()} for _ in range(2))
+    for among, others in (halves, halves[::-1]):
+        contest, _ = _decided(wanted, reached, alone=alone, among=among)
+        for task, of in others.items():
+            served[task][of] = contest.marks[task].ndcg[of]
+            best[task][of] = alone[task][contest.best[task]].ndcg[of]
+    return {
+        task: HeldOut(
+            served=figure(served[task]), best=figure(best[task]), difference=figure(served[task] - best[task])
+        )
+        for task in served
+    }
+
+
+def _best_part(marks_of: Mapping[str, Marks], of: Mask) -> str:
+    """The part with the highest NDCG@10; of equals the simplest."""
+    return max(marks_of, key=lambda label: round(float(marks_of[label].ndcg[of].mean()), 6))
+
+
+def _candidates(wanted: ByTask, best: Mapping[Task, str]) -> Iterator[ByTask]:
     """Weights by task: as wanted, then the best part for one task, for both, and one best part for everything."""
     stand_ins: dict[Task, Weights] = {task: {label: 1.0} for task, label in best.items()}
-    seen: list[Mapping[Task, Weights]] = []
+    seen: list[ByTask] = []
     mixed = [{**wanted, **{task: stand_ins[task] for task in some}} for some in _subsets(list(stand_ins))]
     for weights in (*mixed, *(dict.fromkeys(wanted, single) for single in stand_ins.values())):
         if weights not in seen:
@@ -83,26 +142,41 @@ def _subsets(tasks: list[Task]) -> list[list[Task]]:
     return [[], *([task] for task in tasks), *([tasks] if len(tasks) > 1 else [])]
 
 
+def _remembered(parts: Mapping[str, Ranker], cases: Mapping[Task, Cases]) -> Reached:
+    """Each blend is asked once, however often it is judged."""
+    known: list[tuple[ByTask, tuple[Blend, Mapping[Task, Marks]]]] = []
+
+    def reached(weights: ByTask) -> tuple[Blend, Mapping[Task, Marks]]:
+        for asked, found in known:
+            if asked == weights:
+                return found
+        blend = blend_of(weights, parts)
+        found = (blend, {task: marks(all_scores(blend, of), of) for task, of in cases.items()})
+        known.append((weights, found))
+        return found
+
+    return reached
+
+
 def _contest(
-    weights: Mapping[Task, Weights],
-    parts: Mapping[str, Ranker],
+    blend: Blend,
+    reached: Mapping[Task, Marks],
     *,
-    cases: Mapping[Task, Cases],
     alone: Alone,
     best: Mapping[Task, str],
+    among: Mapping[Task, Mask],
 ) -> Contest:
-    blend = blend_of(weights, parts)
-    reached = {task: marks(all_scores(blend, asked), asked) for task, asked in cases.items()}
+    others = {task: alone[task][label] for task, label in best.items()}
     return Contest(
         blend=blend,
         marks=reached,
         best=best,
-        ndcg_won={task: figure(reached[task].ndcg - alone[task][label].ndcg) for task, label in best.items()},
-        hits_won={task: figure(reached[task].hit - alone[task][label].hit) for task, label in best.items()},
+        ndcg_won={task: figure((reached[task].ndcg - others[task].ndcg)[of]) for task, of in among.items()},
+        hits_won={task: figure((reached[task].hit - others[task].hit)[of]) for task, of in among.items()},
     )
 
 
-def blend_of(weights: Mapping[Task, Weights], parts: Mapping[str, Ranker]) -> Blend:
+def blend_of(weights: ByTask, parts: Mapping[str, Ranker]) -> Blend:
     """The blend of fitted parts; a task without weights of its own has those of the other."""
     [some, *_] = weights.values()
     repeat, new = weights.get("repeat", some), weights.get("new", some)

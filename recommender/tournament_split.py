@@ -1,7 +1,7 @@
 """What is fitted on, what is chosen on, and what is judged on: nothing of the later ever reaches the earlier."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -11,6 +11,9 @@ TRAIN_SHARE: Final = 0.7
 VALIDATION_SHARE: Final = 0.15
 _KNOWN_SHARE_MIN: Final = 0.5
 _ROWS_EACH_MIN: Final = 5
+
+Order = Literal["time", "own", "none"]
+"""What tells which rows came first: times, the numbers of a person's own rows, or nothing."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -75,26 +78,49 @@ def leave_one_out(data: Interactions, *, seed: int) -> Split:
 
 
 def split_for(
-    data: Interactions, *, timed: bool, seed: int, validate_from: int | None = None, test_from: int | None = None
+    data: Interactions, *, order: Order, seed: int, validate_from: int | None = None, test_from: int | None = None
 ) -> Split:
     """The split that fits the data; moments that are given decide.
 
-    By time where most of those asked are known by then; else by the end of each person's rows. Without times, one
-    item held back where each pair stands once, else rows by chance.
+    By time where most of those asked are known by then; else, or where times only number a person's own rows, by the
+    end of each person's rows. Without times, one item held back where each pair stands once, else rows by chance.
     """
-    if not timed:
+    if order == "none":
         return leave_one_out(data, seed=seed) if data.taken.nnz == len(data) else split_by_person(data, seed=seed)
-    if test_from is None:
-        test_from = _moment(data, TRAIN_SHARE + VALIDATION_SHARE)
-        found = split_by_time(data, validate_from=_moment(data, TRAIN_SHARE), test_from=test_from)
-        known = _share_known(found.test)
-        long_enough = np.diff(data.starts) >= _ROWS_EACH_MIN
-        if known < _KNOWN_SHARE_MIN and long_enough.mean() > _KNOWN_SHARE_MIN:
-            return split_by_person(data, seed=None)
-        return found
-    # As long a time to choose by as there is to judge by.
-    earlier = test_from - (data.newest + 1 - test_from) if validate_from is None else validate_from
-    return split_by_time(data, validate_from=earlier, test_from=test_from)
+    if test_from is not None:
+        # As long a time to choose by as there is to judge by.
+        earlier = test_from - (data.newest + 1 - test_from) if validate_from is None else validate_from
+        return split_by_time(data, validate_from=earlier, test_from=test_from)
+    cuts = cuts_of(data.at)
+    if order == "own" or cuts is None:
+        return split_by_person(data, seed=None)
+    found = split_by_time(data, validate_from=cuts[0], test_from=cuts[1])
+    long_enough = np.diff(data.starts) >= _ROWS_EACH_MIN
+    if _share_known(found.test) < _KNOWN_SHARE_MIN and long_enough.mean() > _KNOWN_SHARE_MIN:
+        return split_by_person(data, seed=None)
+    return found
+
+
+def cuts_of(at: LongArray) -> tuple[int, int] | None:
+    """When choosing and judging begin (ms), by how many rows lie before; None without three moments.
+
+    Where one moment holds that many (what everybody had when counting began, a month told as one day), it is those
+    next to it: each of the three stretches holds something.
+    """
+    moments, counts = np.unique(at, return_counts=True)
+    if len(moments) < 3:
+        return None
+    before = np.cumsum(counts) - counts
+    # A moment with most of the rows is where everything begins, and tells nothing of what came after.
+    shares = before if before[1] <= TRAIN_SHARE * len(at) else before - before[1]
+    reach = shares[-1] + counts[-1]
+    choose, judge = (
+        int(np.searchsorted(shares, int(share * reach), side="right")) - 1
+        for share in (TRAIN_SHARE, TRAIN_SHARE + VALIDATION_SHARE)
+    )
+    judge = min(max(judge, 2), len(moments) - 1)
+    choose = min(max(choose, 1), judge - 1)
+    return int(moments[choose]), int(moments[judge])
 
 
 def _exam(data: Interactions, *, known: Mask, taken: Mask) -> Exam:
@@ -109,10 +135,6 @@ def _exam(data: Interactions, *, known: Mask, taken: Mask) -> Exam:
 def _between(data: Interactions, start: int, end: int) -> Mask:
     found: Mask = (data.at >= start) & (data.at < end)
     return found
-
-
-def _moment(data: Interactions, share: float) -> int:
-    return int(np.sort(data.at)[int(share * len(data))]) if len(data) else 0
 
 
 def _share_known(exam: Exam) -> float:

@@ -12,11 +12,15 @@ from typer.testing import CliRunner, Result
 
 from commands.evaluate import evaluate
 from commands.evaluate_attributes import features_of
-from commands.evaluate_input import Columns, Left, TableUnusable, read_takings, takings_of
+from commands.evaluate_input import Columns, Left, read_takings, table_of, takings_of
+from commands.evaluate_table import TableUnusable
 from commands.evaluate_times import moment_like
+from commands.evaluate_wide import newly_had, read_wide, wide_of
+from recommender.interactions import interactions
 
 MARCH_3 = 1_741_003_200_000
 """2025-03-03 12:00 UTC."""
+SVG = "http://www.w3.org/2000/svg"
 HEADERS = [
     ("user_id,item_id,timestamp", 1),
     ("CustomerID,StockCode,InvoiceDate,Quantity,UnitPrice", 1),
@@ -27,6 +31,9 @@ HEADERS = [
     ("client_id\tproduct_code\tpurchase_date", 1),
     ("Customer Key|Product Key|Order Date|Order Quantity", 1),
     ("order_id,customer_id,product_category,created_at", 1),
+    ("CUSTOMER_ID,PRODUCT_ID,ORDER_DATE", 1),
+    ("reviewerID,asin,overall,unixReviewTime", 1),
+    ("rating,user_id,parent_asin,timestamp", 1),
 ]
 
 
@@ -65,17 +72,29 @@ def purchases(folder: Path, *, times: bool = True, people: int = 90) -> Path:
 def test_columns_are_found_by_the_names_they_have(header: str, tmp_path: Path) -> None:
     delimiter = next(sign for sign in ";\t|," if sign in header)
     names = header.split(delimiter)
-    cells = {"qty": "2", "Quantity": "2", "Order Quantity": "2", "rating": "4", "UnitPrice": "9.5", "day": "17"}
+    cells = {
+        "unixReviewTime": "1741003200",
+        "qty": "2",
+        "Quantity": "2",
+        "Order Quantity": "2",
+        "rating": "4",
+        "UnitPrice": "9.5",
+        "day": "17",
+    }
     row = delimiter.join(
         cells.get(name, "2025-03-03" if "date" in name.lower() or "at" in name[-2:] else "17") for name in names
     )
-    takings = takings_of(written(tmp_path, "t.csv", header, row, row), Columns())
+    takings = takings_of(table_of(written(tmp_path, "t.csv", header, row, row)), Columns())
 
     told = [names[place].lower() for place in (takings.person, takings.item)]
-    assert any(word in told[0] for word in ("user", "customer", "household", "person", "client"))
-    assert any(word in told[1] for word in ("item", "stock", "product", "movie", "service"))
+    assert any(word in told[0] for word in ("user", "customer", "household", "person", "client", "reviewer"))
+    assert any(word in told[1] for word in ("item", "stock", "product", "movie", "service", "asin"))
     assert (takings.time is None) == (
-        "timestamp" not in header and "date" not in header.lower() and "day" not in header and "created" not in header
+        "timestamp" not in header
+        and "Time" not in header
+        and "date" not in header.lower()
+        and "day" not in header
+        and "created" not in header
     )
     assert (takings.quantity is not None) == ("quantity" in header.lower() or "qty" in header)
 
@@ -84,10 +103,80 @@ def test_columns_can_be_named_and_numbered(tmp_path: Path) -> None:
     named = written(tmp_path, "n.csv", "who,what,when", "a,x,2025-03-03", "b,y,2025-03-04")
     bare = written(tmp_path, "b.csv", "a\tx\t5\t881250949", "b\ty\t3\t881250950")
 
-    rows = list(read_takings(takings_of(named, Columns(person="who", item="what", time="when")), Left()))
+    rows = list(read_takings(takings_of(table_of(named), Columns(person="who", item="what", time="when")), Left()))
     assert [(row[0], row[1]) for row in rows] == [("a", "x"), ("b", "y")]
-    rows = list(read_takings(takings_of(bare, Columns(person="1", item="2", time="4")), Left()))
+    numbered = Columns(person="1", item="2", time="4")
+    rows = list(read_takings(takings_of(table_of(bare, numbered), numbered), Left()))
     assert rows == [("a", "x", 881_250_949_000, 1.0), ("b", "y", 881_250_950_000, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("line", "time"),
+    [
+        ("196\t242\t3\t881250949", 881_250_949_000),
+        ("196::242::3::881250949", 881_250_949_000),
+        ("A1YJEY40YUW4SE,7806397051,1.0,1391040000", 1_391_040_000_000),
+        ("17850;85123;6", 0),
+    ],
+)
+def test_a_file_without_a_header_is_person_item_and_perhaps_a_moment_at_the_end(
+    line: str, time: int, tmp_path: Path
+) -> None:
+    table = table_of(written(tmp_path, "bare", line, line))
+    sign = next(sign for sign in ("::", "\t", ",", ";") if sign in line)
+
+    assert not table.has_header
+    rows = list(read_takings(takings_of(table, Columns()), Left()))
+    assert rows == [(*line.split(sign)[:2], time, 1.0)] * 2
+
+
+def test_a_column_for_each_service_is_ownership_and_the_other_columns_tell_of_people(tmp_path: Path) -> None:
+    lines = [f"C{n:03d},{'MF'[n % 2]},{n % 2},{(n + 1) % 2},{int(n % 3 > 0)},0" for n in range(90)]
+    path = written(tmp_path, "wide.csv", "ID,sex,P5DA,RIBP,8NN1,7POT", *lines)
+    answer, shown = found(path), run(path).stdout
+
+    assert (answer["people"], answer["items"], answer["rows"]) == (90, 4, 150)
+    assert "person from 'ID', services from 'P5DA' to '7POT', 1 more columns tell of people" in shown
+    assert "segment_popularity" in answer["tasks"]["new"]["parts"]
+
+
+def test_month_after_month_of_ownership_a_service_is_taken_when_it_is_new(tmp_path: Path) -> None:
+    #   b is had from the second month on, given up in the fourth and taken again in the fifth
+    months = ["1,0,1", "1,1,1", "1,1,1", "1,0,1", "1,1,1"]
+    lines = [f"2015-{n + 1:02d}-28,15889,{had}" for n, had in enumerate(months)]
+    table = table_of(written(tmp_path, "months.csv", "fecha_dato,ncodpers,ind_a,ind_b,ind_c", *lines))
+    wide = wide_of(table, Columns(item="ind_*"))
+
+    assert wide is not None
+    taken = newly_had(interactions(read_wide(wide, Left(), {})))
+    told = [
+        (taken.items[item], (at - taken.at[0]) // 86_400_000) for item, at in zip(taken.item, taken.at, strict=True)
+    ]
+    assert told == [("ind_a", 0), ("ind_c", 0), ("ind_b", 31), ("ind_b", 120)]
+
+
+def test_takings_beside_columns_of_yes_and_no_are_no_ownership(tmp_path: Path) -> None:
+    table = table_of(written(tmp_path, "t.csv", "user,product,gift,new,first", *["a,tea,0,1,0", "b,tie,1,0,1"] * 4))
+
+    assert wide_of(table, Columns()) is None
+
+
+def test_numbers_of_a_persons_own_orders_tell_which_came_last(tmp_path: Path) -> None:
+    lines = [f"{n * 10 + k},{n},{k},{(n + k) % 5}" for n in range(60) for k in range(1, 7)]
+    answer = found(written(tmp_path, "orders.csv", "order_id,user_id,order_number,product_id", *lines))
+
+    assert answer["split"] == "each person's last"
+
+
+def test_the_page_shows_every_part_and_loads_nothing(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    result = run(purchases(tmp_path), "--report", page)
+    html = page.read_text()
+
+    assert result.exit_code == 0, result.output
+    assert all(f">{said}<" in html for said in ("popularity", "item_knn", "served"))
+    assert html.count("<svg") == 2
+    assert not [sign for sign in ("http:", "https:", "src=", "<script") if sign in html.replace(SVG, "")]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +224,7 @@ def test_bad_rows_are_counted_and_told_by_line(tmp_path: Path) -> None:
         "p2,s1,2025-01-01,-1",
     )
     left = Left()
-    rows = list(read_takings(takings_of(path, Columns()), left))
+    rows = list(read_takings(takings_of(table_of(path), Columns()), left))
 
     assert len(rows) == 200
     assert left.reasons.total() == 4
@@ -146,7 +235,7 @@ def test_too_many_bad_rows_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path, "t.csv", "person,item,date", *["a,x,2025-01-01"] * 20, *[",x,2025-01-01"] * 5)
 
     with pytest.raises(TableUnusable, match=r"5 of 25 rows are bad.*line 22"):
-        list(read_takings(takings_of(path, Columns()), Left()))
+        list(read_takings(takings_of(table_of(path), Columns()), Left()))
 
 
 @pytest.mark.parametrize(

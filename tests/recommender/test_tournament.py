@@ -15,7 +15,7 @@ from recommender.rankers.registry import RANKERS
 from recommender.tournament import Outcome, tournament
 from recommender.tournament_gate import gate
 from recommender.tournament_judging import Cases, Marks, Task, all_scores, best, cases_of, marks, ndcg
-from recommender.tournament_split import Split, leave_one_out, split_by_person, split_by_time, split_for
+from recommender.tournament_split import Split, cuts_of, leave_one_out, split_by_person, split_by_time, split_for
 from tests.builders import DAY, NOW
 from tests.recommender.rankers.worlds import Rows
 
@@ -105,23 +105,41 @@ def test_data_without_times_are_split_by_what_they_are() -> None:
     ownership = [(f"p{n}", f"s{k}", 0, 1.0) for n in range(30) for k in range(4)]
     again = [*ownership, *ownership]
 
-    assert "one item held back" in split_for(interactions(ownership), timed=False, seed=1).how
-    assert "by chance" in split_for(interactions(again), timed=False, seed=1).how
+    assert "one item held back" in split_for(interactions(ownership), order="none", seed=1).how
+    assert "by chance" in split_for(interactions(again), order="none", seed=1).how
 
 
 def test_where_hardly_anyone_asked_was_known_before_each_persons_last_is_asked() -> None:
     #   everybody comes once, for a day, and never again
     visits: Rows = [(f"p{n:03d}", f"s{k}", NOW + n * DAY + k, 1.0) for n in range(100) for k in range(8)]
 
-    assert split_for(interactions(visits), timed=True, seed=1).how == "each person's last"
-    assert split_for(clubs(), timed=True, seed=1).how == "one moment for everybody"
+    assert split_for(interactions(visits), order="time", seed=1).how == "each person's last"
+    assert split_for(clubs(), order="time", seed=1).how == "one moment for everybody"
 
 
 def test_one_day_given_is_a_validation_as_long_as_the_test() -> None:
-    split = split_for(clubs(), timed=True, seed=1, test_from=NOW - 20 * DAY)
+    split = split_for(clubs(), order="time", seed=1, test_from=NOW - 20 * DAY)
     length = clubs().newest + 1 - (NOW - 20 * DAY)
 
     assert split.validation.known.newest < NOW - 20 * DAY - length <= int(split.validation.taken.at.min())
+
+
+def test_what_everybody_had_when_counting_began_is_all_known_and_what_came_later_is_asked() -> None:
+    #   nine of ten rows are the holdings of the first month
+    rows: Rows = [(f"p{n:02d}", f"s{k}", NOW, 1.0) for n in range(60) for k in range(9)]
+    rows += [(f"p{n:02d}", "s9", NOW + (1 + n % 6) * 30 * DAY, 1.0) for n in range(60)]
+    split = split_for(interactions(rows), order="time", seed=1)
+
+    assert len(split.validation.known) > 540
+    assert len(split.validation.taken)
+    assert len(split.test.taken)
+
+
+@pytest.mark.parametrize("counts", [[1, 1, 98], [98, 1, 1], [1, 98, 1], [40, 40, 20]])
+def test_few_moments_are_still_three_stretches(counts: list[int]) -> None:
+    at = np.repeat(np.array([10, 20, 30], np.int64), counts)
+
+    assert cuts_of(at) == (20, 30)
 
 
 # Marks
@@ -191,7 +209,7 @@ def test_the_same_data_give_the_same_outcome() -> None:
 
 def test_with_few_people_popularity_is_served_and_the_reason_said() -> None:
     few = interactions([(f"p{n}", f"s{k}", NOW + (n * k) % 7 * DAY, 1.0) for n in range(6) for k in range(5)])
-    outcome = tournament(split_for(few, timed=True, seed=1), kinds=QUICK)
+    outcome = tournament(split_for(few, order="time", seed=1), kinds=QUICK)
 
     assert (dict(outcome.recipe.repeat), dict(outcome.recipe.new)) == ({"popularity": 1.0}, {"popularity": 1.0})
     assert any("people" in reason and "popularity" in reason for reason in outcome.reasons)
@@ -230,7 +248,7 @@ def test_nothing_is_judged_by_a_handful_of_people() -> None:
 def test_a_tiny_catalogue_is_no_failure(services: int) -> None:
     rows: Rows = [(f"p{n:02d}", f"s{n % services}", NOW - n * DAY, 1.0) for n in range(90)]
     rows += [(f"p{n:02d}", f"s{(n + 1) % services}", NOW - n * DAY + 1, 1.0) for n in range(90)]
-    outcome = tournament(split_for(interactions(rows), timed=True, seed=1))
+    outcome = tournament(split_for(interactions(rows), order="time", seed=1))
 
     for verdict in outcome.verdicts.values():
         assert 0 <= verdict.served.ndcg_at_10.mean <= 1
@@ -269,21 +287,48 @@ def test_the_gate_refuses_what_is_worse_on_the_test_and_serves_the_best_part() -
     taken = np.bincount(quarters(habits()).test.taken.item, minlength=30).astype(float)
     parts: dict[str, Ranker] = {"good": _Fixed(taken), "bad": _Fixed(-taken), "popularity": _Fixed(np.zeros(30))}
     wanted: dict[Task, Weights] = {"repeat": {"bad": 1.0}}
-    passed, reasons = gate(wanted, parts, cases=test, alone=_alone(parts, test))
+    passed = gate(wanted, parts, cases=test, alone=_alone(parts, test))
+    blend = passed.contest.blend
 
-    assert (dict(passed.blend.repeat), dict(passed.blend.new)) == ({"good": 1.0}, {"good": 1.0})
-    assert any("refused" in reason and "bad" in reason for reason in reasons)
-    assert passed.worst >= 0
+    assert (dict(blend.repeat), dict(blend.new)) == ({"good": 1.0}, {"good": 1.0})
+    assert any("refused" in reason and "bad" in reason for reason in passed.reasons)
+    assert passed.contest.worst >= 0
 
 
 def test_the_gate_lets_pass_what_is_as_good() -> None:
     test = _repeats()
     taken = np.bincount(quarters(habits()).test.taken.item, minlength=30).astype(float)
     parts: dict[str, Ranker] = {"good": _Fixed(taken), "as_good": _Fixed(taken * 2), "popularity": _Fixed(np.zeros(30))}
-    passed, reasons = gate({"repeat": {"good": 0.5, "as_good": 0.5}}, parts, cases=test, alone=_alone(parts, test))
+    passed = gate({"repeat": {"good": 0.5, "as_good": 0.5}}, parts, cases=test, alone=_alone(parts, test))
 
-    assert dict(passed.blend.repeat) == {"good": 0.5, "as_good": 0.5}
-    assert not reasons
+    assert dict(passed.contest.blend.repeat) == {"good": 0.5, "as_good": 0.5}
+    assert not passed.reasons
+
+
+def test_the_gate_is_judged_by_people_it_did_not_choose_by() -> None:
+    #   what the first half took is the one thing, what the second half took the other: whoever is chosen by a half
+    #   is the wrong one for the other half, though it looks perfect to those it was chosen by
+    known = habits()
+    people = np.arange(80, dtype=np.int32)
+    wants = np.zeros((80, 30), np.bool_)
+    wants[people, people % 2] = True
+    asked = Cases(
+        people=[known.row(int(person), NOW) for person in people],
+        numbers=people,
+        open=np.ones((80, 30), np.bool_),
+        right=wants,
+    )
+    ahead = np.arange(30.0, 0.0, -1.0)
+    other = ahead.copy()
+    other[[0, 1]] = other[[1, 0]]
+    parts: dict[str, Ranker] = {"even": _Fixed(ahead), "odd": _Fixed(other), "popularity": _Fixed(-ahead)}
+    test: dict[Task, Cases] = {"repeat": asked}
+    passed = gate({"repeat": {"even": 1.0}}, parts, cases=test, alone=_alone(parts, test))
+
+    reached = passed.contest.marks["repeat"].ndcg.mean()
+    assert reached == pytest.approx((1 + 1 / np.log2(3)) / 2)
+    assert passed.held_out["repeat"].served.mean == pytest.approx(1 / np.log2(3), abs=1e-6)
+    assert passed.held_out["repeat"].difference.mean == 0
 
 
 def test_a_part_that_diverges_on_the_longer_data_is_left_out_with_its_reason() -> None:
