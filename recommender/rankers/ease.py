@@ -8,12 +8,13 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from recommender.interactions import Interactions, Numbers, PersonRow
+from recommender.rankers.heads import on_head, within
 from recommender.rankers.popularity import tie_break
-from recommender.rankers.protocol import Arrays, Plan, Progress, RankerKind, Unsuitable
+from recommender.rankers.protocol import Arrays, Plan, Progress, RankerKind
 
-ITEMS_MAX: Final = 2000
-"""Beyond that the dense inverse takes too long, and its weights too much room."""
 _PENALTY: Final = 500.0
+_PAIRS_MAX: Final = 300_000_000
+"""Pairs of items had by one person, over all people: what adding them up may cost."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -34,10 +35,8 @@ class Ease:
 
 
 def fit(data: Interactions, *, plan: Plan, progress: Progress) -> Ease:
-    """`penalty` is the L2 penalty; Unsuitable beyond ITEMS_MAX items."""
-    if len(data.items) > ITEMS_MAX:
-        raise Unsuitable(f"{len(data.items):,} items, its weights are dense up to {ITEMS_MAX:,}")
-    counts = data.taken.copy()
+    """`penalty` is the L2 penalty."""
+    counts = within(data.taken, pairs_max=_PAIRS_MAX).copy()
     counts.data = np.log1p(counts.data)
     gram: npt.NDArray[Any] = np.asarray((counts.T @ counts).todense(), np.float64)
     gram[np.diag_indices_from(gram)] += plan.get("penalty", _PENALTY)
@@ -54,6 +53,6 @@ def _from_arrays(arrays: Arrays) -> Ease:
     return Ease(np.asarray(arrays["weights"], np.float32), np.asarray(arrays["otherwise"], np.float64))
 
 
-KIND: Final = RankerKind(
-    name="ease", fit=fit, from_arrays=_from_arrays, plans=({}, {"penalty": 50.0}, {"penalty": 2000.0})
+KIND: Final = on_head(
+    RankerKind(name="ease", fit=fit, from_arrays=_from_arrays, plans=({}, {"penalty": 50.0}, {"penalty": 2000.0}))
 )

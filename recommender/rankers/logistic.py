@@ -14,15 +14,16 @@ from scipy import sparse
 from scipy.optimize import minimize
 
 from recommender.interactions import Interactions, LongArray, Numbers, PersonRow, Sparse
+from recommender.rankers.heads import on_head
 from recommender.rankers.protocol import Arrays, Plan, Progress, RankerKind, Unsuitable
 from recommender.rankers.situations import greatest, situations
 
-ITEMS_MAX: Final = 2000
-"""Beyond that a vector of weights per item takes too long to fit."""
 _SITUATIONS_MAX: Final = 50_000
 _CELLS_MAX: Final = 8_000_000
 """Situations times items: of more situations, some are drawn with a fixed seed."""
 _HAD_MAX: Final = 2_000_000
+_STEP_MAX: Final = 400_000_000
+"""Items had times items: what a step of the fit costs."""
 _BANDS: Final = np.array([1, 2, 3, 5, 8, 13, 21, 34])
 _STEPS_MAX: Final = 40
 _PENALTY: Final = 1.0
@@ -49,10 +50,9 @@ class Logistic:
 
 def fit(data: Interactions, *, plan: Plan, progress: Progress) -> Logistic:
     """`penalty` is the L2 penalty on all weights, against the sum over the situations."""
-    items = len(data.items)
-    if items > ITEMS_MAX:
-        raise Unsuitable(f"{items:,} items, a model for each is fitted up to {ITEMS_MAX:,}")
-    found = situations(data, most=min(_SITUATIONS_MAX, _CELLS_MAX // max(items, 1)), had_most=_HAD_MAX)
+    items = max(len(data.items), 1)
+    most, had_most = min(_SITUATIONS_MAX, _CELLS_MAX // items), min(_HAD_MAX, _STEP_MAX // items)
+    found = situations(data, most=most, had_most=had_most)
     if not len(found.person):
         raise Unsuitable("nobody took anything")
     scale = greatest(data)
@@ -63,7 +63,7 @@ def fit(data: Interactions, *, plan: Plan, progress: Progress) -> Logistic:
     )
     inputs = sparse.hstack([found.had, amount, about], format="csr", dtype=np.float32)
     weights = _fitted(inputs, found.took, closed=_closed(data, found.person, found.had), plan=plan, progress=progress)
-    having, of_amount, features = np.split(weights, [items, items + _BANDS.size + 1])
+    having, of_amount, features = np.split(weights, [len(data.items), len(data.items) + _BANDS.size + 1])
     return Logistic(having, of_amount, (features / scale[:, None]).astype(np.float32))
 
 
@@ -119,4 +119,4 @@ def _from_arrays(arrays: Arrays) -> Logistic:
     return Logistic(having, amount, features)
 
 
-KIND: Final = RankerKind(name="logistic", fit=fit, from_arrays=_from_arrays, plans=({}, {"penalty": 100.0}))
+KIND: Final = on_head(RankerKind(name="logistic", fit=fit, from_arrays=_from_arrays, plans=({}, {"penalty": 100.0})))

@@ -135,7 +135,7 @@ def test_a_column_for_each_service_is_ownership_and_the_other_columns_tell_of_pe
     path = written(tmp_path, "wide.csv", "ID,sex,P5DA,RIBP,8NN1,7POT", *lines)
     answer, shown = found(path), run(path).stdout
 
-    assert (answer["people"], answer["items"], answer["rows"]) == (90, 4, 150)
+    assert (answer["people"], answer["items"], answer["rows"]) == (90, 3, 150)
     assert "person from 'ID', services from 'P5DA' to '7POT', 1 more columns tell of people" in shown
     assert "segment_popularity" in answer["tasks"]["new"]["parts"]
 

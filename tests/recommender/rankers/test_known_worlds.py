@@ -7,7 +7,7 @@ import pytest
 
 from recommender.interactions import NOBODY, PersonRow, interactions
 from recommender.rankers.lightfm_hybrid import ModelDiverged
-from recommender.rankers.protocol import Unsuitable, quiet
+from recommender.rankers.protocol import Unsuitable
 from recommender.rankers.registry import RANKERS
 from tests.builders import DAY, NOW
 from tests.recommender.rankers.worlds import (
@@ -141,14 +141,6 @@ def test_a_fit_that_does_not_converge_is_no_ranker() -> None:
 
     with pytest.raises(ModelDiverged):
         fitted("lightfm", data, learning_rate=1e6)
-
-
-@pytest.mark.parametrize("name", ["ease", "logistic"])
-def test_too_many_items_are_refused_with_the_reason(name: str) -> None:
-    rows: Rows = [(f"p{n % 50}", f"s{n}", NOW - DAY, 1.0) for n in range(2001)]
-
-    with pytest.raises(Unsuitable, match="2,001 items"):
-        RANKERS[name].fit(interactions(rows), plan={}, progress=quiet)
 
 
 def test_segments_need_something_known_of_the_people() -> None:
