@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos import withdrawals
+from tests.chaos import prompt, withdrawals
 from tests.chaos.olist import run_olist
 from tests.chaos.plan import OTHERS, Fault
 from tests.chaos.run import Order, run, write
@@ -14,8 +14,9 @@ from tests.chaos.run import Order, run, write
 
 def main() -> int:
     """0 when nothing was lost or double and nothing grew; 1 otherwise."""
-    if sys.argv[1:2] == ["withdrawals"]:
-        return withdrawals.main(sys.argv[2:])
+    other = {"withdrawals": withdrawals.main, "prompt": prompt.main}.get(" ".join(sys.argv[1:2]))
+    if other is not None:
+        return other(sys.argv[2:])
     given = _parser().parse_args()
     order = Order(
         seed=given.seed,

@@ -92,6 +92,22 @@ def _is_personal(answer: Answer) -> bool:
     return bool(answer.body["mode"] == "personal")
 
 
+async def refs_of(caller: Caller, leaver: Leaver) -> list[str]:
+    """The references of a person's identities, in their order."""
+    found = [
+        await caller.ask("lookup", "POST", "/v1/customers/lookup", body={"identity": identity})
+        for identity in leaver.identities
+    ]
+    return [str(each.answer.body["ref"]) for each in found]
+
+
+async def suggested(caller: Caller, ref: str) -> Answer:
+    """What to suggest to them now."""
+    answer = (await caller.ask("suggestion", "GET", f"/v1/customers/{ref}/suggestions?k=3&channel=app")).answer
+    assert answer.status == httpx.codes.OK, answer
+    return answer
+
+
 class Crowd(threading.Thread):
     """All of them at once. `caller` is made in the thread; it is there once `begun` is set."""
 
@@ -115,23 +131,16 @@ class Crowd(threading.Thread):
 
     async def _all(self) -> None:
         self.caller = self._calling()
-        refs = {each.leaver.name: await self._refs(each.leaver) for each in self.seen}
+        refs = {each.leaver.name: await refs_of(self.caller, each.leaver) for each in self.seen}
         began = time.monotonic()
         self.begun.set()
         async with asyncio.TaskGroup() as tasks:
             for each in self.seen:
                 gone = asyncio.Event()
-                refs_of = refs[each.leaver.name]
-                tasks.create_task(self._leaves(each, refs_of, began, gone))
+                own = refs[each.leaver.name]
+                tasks.create_task(self._leaves(each, own, began, gone))
                 tasks.create_task(self._is_claimed(each, began, gone))
         await self.caller.http.aclose()
-
-    async def _refs(self, leaver: Leaver) -> list[str]:
-        found = [
-            await self.caller.ask("lookup", "POST", "/v1/customers/lookup", body={"identity": identity})
-            for identity in leaver.identities
-        ]
-        return [str(each.answer.body["ref"]) for each in found]
 
     async def _leaves(self, seen: Seen, refs: Sequence[str], began: float, gone: asyncio.Event) -> None:
         leaver = seen.leaver
@@ -159,10 +168,7 @@ class Crowd(threading.Thread):
         return await self.caller.ask("withdrawal", "POST", f"/v1/customers/{ref}/consents", body=body)
 
     async def _look(self, seen: Seen, ref: str) -> None:
-        path = f"/v1/customers/{ref}/suggestions?k=3&channel=app"
-        answer = (await self.caller.ask("suggestion", "GET", path)).answer
-        assert answer.status == httpx.codes.OK, answer
-        seen.suggested.append(answer)
+        seen.suggested.append(await suggested(self.caller, ref))
 
     async def _is_claimed(self, seen: Seen, began: float, gone: asyncio.Event) -> None:
         leaver = seen.leaver
