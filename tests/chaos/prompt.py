@@ -1,6 +1,6 @@
-"""`make chaos ARGS=prompt`: how soon after a withdrawal suggestions are general, under load, with and without a worker.
+"""`make chaos ARGS=prompt`: how soon after a withdrawal suggestions are general, under load, with a worker and without.
 
-People's apps ask for suggestions all the time while they withdraw at a desk; others go on asking, and facts go on coming.
+Apps ask for suggestions all the time while people withdraw at a desk; others go on asking, and facts go on coming.
 """
 
 import argparse
