@@ -1,7 +1,7 @@
 """The tournament: every ranker fitted, plans and weights chosen on validation, the gate and the report on the test."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from recommender.blend import Blend, Part, Recipe, Weights
@@ -58,13 +58,18 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What is to be served, how that was found, and which parts were not for these data, with the reasons."""
+    """What is to be served, how that was found, and which parts were not for these data, with the reasons.
+
+    `early` and `late` are the parts of the recipe as they were fitted for the validation and for the test.
+    """
 
     recipe: Recipe
     how: str
     verdicts: Mapping[Task, Verdict]
     reasons: Sequence[str]
     unsuitable: Mapping[str, str]
+    early: Mapping[str, Ranker] = field(compare=False, repr=False)
+    late: Mapping[str, Ranker] = field(compare=False, repr=False)
 
 
 def tournament(
@@ -98,6 +103,8 @@ def tournament(
     others, not_compared = _compared(reported or {}, split.test.known)
     return Outcome(
         recipe=Recipe(parts=kept, repeat=blend.repeat, new=blend.new),
+        early={part.label: tried[part.label] for part in kept},
+        late=rankers,
         how=split.how,
         verdicts={
             task: _verdict(task, passed, cases, alone=alone[task], validation=choice.validation[task], others=others)

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from recommender.artifact import BLEND, POPULARITY
-from recommender.blend import Blend, Part, Recipe
+from recommender.blend import Blend, Recipe
 from recommender.calibration import Calibration
 from recommender.catalogue import Catalogue
 from recommender.choices import History, Takings, interactions_at, taken_between
 from recommender.evaluation import Served, cases_between, evaluate, gate
 from recommender.interactions import Interactions
 from recommender.manifest import Calibrated, Measured, Metrics, Task
-from recommender.rankers.protocol import Unsuitable
+from recommender.rankers.protocol import Ranker
 from recommender.rankers.registry import RANKERS
 from recommender.tournament import Outcome, Verdict, tournament
 from recommender.tournament_judging import Score
@@ -76,10 +76,7 @@ def judge(
     outcome = tournament(split, kinds=kinds, people_max=plan.judged_people_max, progress=progress)
     metrics = _told(outcome)
     left_out = dict(outcome.unsuitable)
-    try:
-        early, late = (_candidates(outcome.recipe, known[at]) for at in moments[:2])
-    except Unsuitable as error:
-        return Judged(gate=f"popularity: {error}", cut_off=moments.judge, metrics=metrics, left_out=left_out)
+    early, late = (_candidates(outcome.recipe, fitted) for fitted in (outcome.early, outcome.late))
     asked = Asked(history, told, catalogue, moments, plan, known)
     learnt = {label: asked.learnt(ranker) for label, ranker in early.items()}
     if any(calibration is None for calibration, _ in learnt.values()):
@@ -147,13 +144,13 @@ def _exam(told: Takings, known: Interactions, catalogue: Catalogue, since: int, 
     return Exam(known=known, taken=taken_then, at=np.full(len(known.people), since))
 
 
-def _candidates(recipe: Recipe, known: Interactions) -> dict[str, Blend]:
-    """Popularity, each part that is worth something, and the blend of them where there are several; fitted."""
+def _candidates(recipe: Recipe, fitted: Mapping[str, Ranker]) -> dict[str, Blend]:
+    """Popularity, each part that is worth something, and the blend of them where there are several."""
     worth = {*recipe.repeat, *recipe.new}
-    parts = {part.label: part for part in (Part(POPULARITY, {}), *recipe.parts) if part.label in worth | {POPULARITY}}
-    fitted = {label: part.fit(known) for label, part in parts.items()}
     alone = {
-        label: Blend(parts={label: ranker}, repeat={label: 1.0}, new={label: 1.0}) for label, ranker in fitted.items()
+        label: Blend(parts={label: ranker}, repeat={label: 1.0}, new={label: 1.0})
+        for label, ranker in fitted.items()
+        if label in worth | {POPULARITY}
     }
     if len(worth) < 2:
         return alone
