@@ -13,17 +13,19 @@ import typer
 from commands.client import identity_of
 from commands.clock import now_ms
 from commands.declaring import note_at_the_machine, pseudonym_of
-from commands.ledger import pinned_of, signers_of, verifier_of
+from commands.ledger import signers_of, text_of
 from commands.output import JsonOption, console, emit
 from commands.sealing import opening_of
 from commands.settings import Settings, settings_of
 from consent.consent_record import Controller
-from consent.dossier import About, Prove, faults_of, write_dossier
+from consent.dossier import About, DossierRefused, Prove, write_dossier
+from consent.dossier_verifier import check as checked
 from consent.evidence import Evidence
 from consent.evidence_index import EvidenceIndex
 from consent.ledger import Ledger
 from consent.ledger_entry import LedgerError
 from consent.ledger_follower import fact_id
+from consent.ledger_note import read_checkpoint
 from consent.ledger_proof import Proof
 from events.position import Position
 from profiles.at_time import members_at
@@ -44,12 +46,16 @@ def export(
     *,
     identity: WhoOption = None,
     controller: Annotated[Path | None, typer.Option(help="what records say of the controller (YAML)")] = None,
+    since: Annotated[
+        Path | None, typer.Option(help="a checkpoint that whoever checks it holds: proofs lead on from there")
+    ] = None,
     what_for: Annotated[str, typer.Option("--for", help="what you export for; noted")] = "request",
     data: Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")] = None,
     json: JsonOption = False,
 ) -> None:
     """Write a signed dossier: consent records, all evidence, notices; about one person also the ledger's proofs."""
     settings = settings_of(data=data)
+    earlier = None if since is None else read_checkpoint(text_of(since)).size
     stated = Controller() if controller is None else Controller.load(controller)
     signers, now = signers_of(settings), now_ms()
     who = None if identity is None else pseudonym_of(settings, identity)
@@ -64,7 +70,7 @@ def export(
             rules=settings.rules(),
         )
         pieces = evidence.everything() if members is None else _pieces(evidence.of(members))
-        with _proofs(settings) as prove:
+        with _proofs(settings, earlier) as prove:
             asked = None if members is None else prove
             manifest = write_dossier(folder, pieces, about=about, signers=signers, prove=asked)
     if json:
@@ -91,13 +97,15 @@ def check(
     json: JsonOption = False,
 ) -> None:
     """Check a dossier by a public key, and an earlier checkpoint, alone; status 1 when something does not hold."""
-    verifier = verifier_of(key)
-    pinned = None if checkpoint is None else pinned_of(checkpoint, verifier)
-    faults = faults_of(folder, key=verifier, pinned=pinned)
+    try:
+        pinned = None if checkpoint is None else text_of(checkpoint)
+        faults, remarks = checked(folder, key=text_of(Path(key)) if Path(key).is_file() else key, checkpoint=pinned)
+    except ValueError as error:
+        raise typer.BadParameter(f"the key or the checkpoint cannot be used: {error}") from None
     if json:
-        emit({"holds": not faults, "faults": faults})
-    for fault in [] if json else faults:
-        console.print(fault, style="red")
+        emit({"holds": not faults, "faults": faults, "remarks": remarks})
+    for said in [] if json else [*faults, *remarks]:
+        console.print(said, style="red" if said in faults else None, soft_wrap=True)
     if faults:
         raise typer.Exit(1)
     if not json:
@@ -109,16 +117,20 @@ def _pieces(found: dict[str, list[Evidence]]) -> list[Evidence]:
 
 
 @contextmanager
-def _proofs(settings: Settings) -> Iterator[Prove]:
-    """Gives the ledger's proof of a piece, none where it holds none, or where there is no ledger."""
+def _proofs(settings: Settings, since: int | None) -> Iterator[Prove]:
+    """Gives the ledger's proof of a piece, on from so many entries; none where it holds none, or is not there."""
     if not settings.ledger.is_dir():
         yield lambda _position: None
         return
     with closing(Ledger(settings.ledger)) as ledger:
+        if since is not None and since > read_checkpoint(ledger.latest() or "").size:
+            raise DossierRefused(
+                f"the ledger was never signed up to {since} entries: that checkpoint is of another one"
+            )
 
         def prove(position: Position) -> Proof | None:
             try:
-                return ledger.prove(fact_id(position))
+                return ledger.prove(fact_id(position), since=since)
             except LedgerError:
                 return None
 

@@ -1,23 +1,25 @@
 """A dossier: evidence in files for somebody outside, who checks it with a public key and needs no word of this server.
 
 In a folder: consent records (ISO/IEC TS 27560 in JSON-LD), all evidence as CSV, the notices word by word, for one
-person the proof of each piece from the ledger, and a manifest with the hash of every file, signed as a note.
+person the proof of each piece from the ledger, the verifier, and a manifest with the hash of every file, signed as a
+note. It is checked by `consent.dossier_verifier`, which needs nothing of ours.
 """
 
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
+from consent import dossier_verifier
 from consent.consent_record import CONTEXT, Controller, consent_record, not_stated
 from consent.csv_cells import harmless_cell
 from consent.evidence import Evidence
-from consent.ledger_note import Checkpoint, NoteInvalid, Signer, Verifier, open_note, sign_note
-from consent.ledger_proof import Proof, ProofUnreadable, fault_of, read_proof
+from consent.ledger_note import Signer, sign_note
+from consent.ledger_proof import Proof
 from consent.rules import Rules
 from events.acts import ConsentAct
 from events.position import Position
@@ -30,6 +32,7 @@ CONSENTS: Final = "consents.jsonld"
 EVIDENCE: Final = "evidence.csv"
 NOTICES: Final = "notices.json"
 PROOFS: Final = "proofs"
+VERIFIER: Final = "verify.py"
 COLUMNS: Final = (
     "position",
     "type",
@@ -100,12 +103,14 @@ def write_dossier(
         folder / NOTICES,
         [notice.model_dump(mode="json") | {"sha256": notice.hash} for notice in about.rules.notices.versions],
     )
+    shutil.copyfile(dossier_verifier.__file__, folder / VERIFIER)
     manifest = {
         "format": FORMAT,
         "about": about.subject,
         "made_at": format_time(about.made_at),
         "read_to": [str(place) for place in about.read_to],
         **counts,
+        "proven": prove is not None,
         "without_proof": unproven,
         "not_stated": sorted(missing),
         "files": {name: _described(folder / name) for name in _names(folder)},
@@ -113,67 +118,6 @@ def write_dossier(
     _write(folder / MANIFEST, manifest)
     (folder / NOTE).write_text(sign_note(_said_of(folder / MANIFEST), signers), encoding="utf-8")
     return manifest
-
-
-def faults_of(folder: Path, *, key: Verifier, pinned: Checkpoint | None = None) -> list[str]:
-    """What does not hold of a dossier, by a public key and an earlier checkpoint kept outside; empty: all of it holds.
-
-    Whoever held the key may have left pieces out: no dossier can show that it is all there was.
-    """
-    try:
-        if open_note((folder / NOTE).read_text(encoding="utf-8"), key) != _said_of(folder / MANIFEST):
-            return ["the manifest is not the one that was signed"]
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-        files: Mapping[str, Any] = manifest["files"]
-        if manifest["format"] != FORMAT:
-            return ["the dossier is of another format"]
-    except NoteInvalid as error:
-        return [f"the manifest is not signed with this key: {error}"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return [f"the manifest cannot be read: {type(error).__name__}"]
-    present = set(_names(folder))
-    faults = [f"{name} is missing" for name in sorted(files.keys() - present)]
-    faults += [f"{name} was added" for name in sorted(present - files.keys())]
-    faults += [
-        f"{name} was changed" for name in sorted(files.keys() & present) if _described(folder / name) != files[name]
-    ]
-    return faults or list(_proof_faults(folder, key=key, pinned=pinned))
-
-
-def _proof_faults(folder: Path, *, key: Verifier, pinned: Checkpoint | None) -> Iterator[str]:
-    if not (folder / PROOFS).is_dir():
-        return
-    rows = {row["position"]: row for row in csv.DictReader(StringIO((folder / EVIDENCE).read_text(encoding="utf-8")))}
-    for path in sorted((folder / PROOFS).glob("*.json")):
-        try:
-            proof = read_proof(path.read_bytes())
-        except ProofUnreadable as error:
-            yield f"{path.name}: {error}"
-            continue
-        fault = fault_of(proof, key=key, pinned=pinned)
-        if fault is not None:
-            yield f"{path.name}: {fault}"
-        elif not _says_the_same(proof.entry, rows.get(path.stem)):
-            yield f"{path.name} proves something else than the evidence says"
-
-
-def _says_the_same(entry: Mapping[str, Any], row: Mapping[str, str] | None) -> bool:
-    try:
-        content = entry["content"]
-        proven = {
-            "position": str(entry["id"]).removeprefix("fact:"),
-            "type": entry["kind"],
-            "identity": content["identity"],
-            "event": content["event_key"],
-            "source": harmless_cell(content["source"]),
-            "occurred_at": format_time(content["occurred_at"]),
-            "effective_at": format_time(min(content["occurred_at"], content["received_at"])),
-            "received_at": format_time(content["received_at"]),
-            "purpose": content["body"].get("purpose", ""),
-        }
-        return row is not None and {**row, "said": json.loads(row["said"])} == {**proven, "said": content["body"]}
-    except (AttributeError, KeyError, ValueError, TypeError):
-        return False
 
 
 def _row(piece: Evidence) -> list[str]:

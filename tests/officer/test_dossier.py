@@ -22,7 +22,8 @@ from consent.consent_record import (
     consent_record,
     not_stated,
 )
-from consent.dossier import COLUMNS, EVIDENCE, MANIFEST, NOTE, About, DossierRefused, faults_of, write_dossier
+from consent.dossier import COLUMNS, EVIDENCE, MANIFEST, NOTE, About, DossierRefused, write_dossier
+from consent.dossier_verifier import check
 from consent.evidence import Evidence
 from consent.ledger import Ledger
 from consent.ledger_follower import LedgerFollower, fact_id
@@ -97,7 +98,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def faults(folder: Path, *, signer: Signer = SIGNER, pinned: Checkpoint | None = None) -> list[str]:
-    return faults_of(folder, key=signer.verifier, pinned=pinned)
+    note = None if pinned is None else sign_note(pinned.text(), [signer])
+    return check(folder, key=str(signer.verifier), checkpoint=note)[0]
 
 
 def manifest(folder: Path) -> dict[str, Any]:
@@ -218,7 +220,7 @@ def test_evidence_that_was_taken_out_with_the_key_is_found_by_its_proof(folder: 
 
 
 def test_what_is_no_dossier_is_said_to_be_none(tmp_path: Path) -> None:
-    assert faults(tmp_path) == ["the manifest cannot be read: FileNotFoundError"]
+    assert faults(tmp_path) == ["the dossier cannot be read: FileNotFoundError"]
 
 
 def test_a_folder_that_is_there_is_not_written_into(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_dossier_that_was_altered_is_told_with_status_one(office: Office) -> N
     told = office.runs("rapport officer check dossier-42 --key ledger.pub --json")
 
     assert told.exit_code == 1
-    assert json.loads(told.stdout) == {"holds": False, "faults": ["evidence.csv was changed"]}
+    assert json.loads(told.stdout) == {"holds": False, "faults": ["evidence.csv was changed"], "remarks": []}
 
 
 def test_no_clear_value_of_an_identity_is_in_any_file(office: Office) -> None:
