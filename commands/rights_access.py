@@ -18,7 +18,9 @@ from consent.accesses import AccessLog
 from consent.evidence_index import EvidenceIndex
 from consent.redis_holds import RedisHolds
 from consent.redis_rights import RedisResidue
-from events.partitioning import partition_of
+from events.fact import Fact
+from events.history import History
+from events.position import Position
 from outreach.redis_records import RedisRecords
 from profiles.person import PersonReader
 from profiles.redis_facets import RedisFacets
@@ -58,13 +60,11 @@ async def _held(settings: Settings, who: str) -> Held:
         holds = RedisHolds(store.client, partitions=partitions)
         persons = PersonReader(RedisFacets(store.client, holds, partitions=partitions), settings.rules())
         view = await persons.read(who, now=now)
-        history = history_of(settings)
-        homes = {partition_of(member.encode(), partitions) for member in view.members}
         with EvidenceIndex(settings.evidence, opening_of(settings)).reading() as evidence:
             pieces = [piece for found in evidence.of(view.members).values() for piece in found]
         return Held(
             view=view,
-            facts=[pair for pair in history.facts(partitions=homes) if pair[1].identity in view.members],
+            facts=facts_of(history_of(settings), view.members),
             evidence=pieces,
             suggestions=await _suggestions(store, view.members),
             messages=await RedisRecords(store.client, partitions=partitions).decisions_of(view.members),
@@ -73,6 +73,11 @@ async def _held(settings: Settings, who: str) -> Held:
         )
     finally:
         await store.close()
+
+
+def facts_of(history: History, members: Collection[str]) -> list[tuple[Position, Fact]]:
+    """Their facts, of every log there was: under another number of partitions they lay in others than today."""
+    return [pair for pair in history.facts() if pair[1].identity in members]
 
 
 async def _suggestions(store: RedisStore, members: Collection[str]) -> list[Decision]:

@@ -4,7 +4,7 @@ from typing import Final
 
 from consent.accesses import Access, AccessLog
 from consent.ledger import Ledger
-from consent.ledger_entry import Entry
+from consent.ledger_entry import Entry, EntryUnknown
 
 AT_A_TIME: Final = 1000
 
@@ -16,7 +16,7 @@ def put_down(accesses: AccessLog, ledger: Ledger) -> int:
     """
     done = 0
     while waiting := accesses.not_put_down(limit=AT_A_TIME):
-        ledger.append([_entry(number, access) for number, access in waiting])
+        ledger.append([_entry(number, access) for number, access in waiting if not _stands(ledger, number, access)])
         accesses.mark_put_down(waiting[-1][0])
         done += len(waiting)
     return done
@@ -25,6 +25,17 @@ def put_down(accesses: AccessLog, ledger: Ledger) -> int:
 def access_id(number: int) -> str:
     """The id of the entry for an access by its number."""
     return f"access:{number}"
+
+
+def _stands(ledger: Ledger, number: int, access: Access) -> bool:
+    """Whether it was put down while it still named somebody who was erased since, before it could be marked."""
+    if access.identity is not None:
+        return False
+    try:
+        said = ledger.opening(access_id(number)).entry["content"]
+    except EntryUnknown:
+        return False
+    return bool({**said, "identity": None} == access._asdict())
 
 
 def _entry(number: int, access: Access) -> Entry:

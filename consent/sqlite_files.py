@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -26,10 +27,17 @@ def primary_file(
         with closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as connection:
             for pragma in ("journal_mode = WAL", "synchronous = FULL", *(["secure_delete = ON"] if is_private else [])):
                 connection.execute(f"PRAGMA {pragma}").fetchall()
-            connection.executescript(schema)
+            _made(connection, schema)
             yield connection
     except (sqlite3.Error, OSError) as error:
         raise unusable(f"{path.name} cannot be used: {type(error).__name__}") from error
+
+
+def _made(connection: sqlite3.Connection, schema: str) -> None:
+    """Make the tables where there are none, or not all of this schema: the file carries the mark of the last one."""
+    mark = zlib.crc32(schema.encode()) >> 1
+    if connection.execute("PRAGMA user_version").fetchone()[0] != mark:
+        connection.executescript(f"{schema}; PRAGMA user_version = {mark};")
 
 
 @contextmanager
@@ -40,6 +48,12 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     connection.execute("COMMIT")
 
 
+class LogStillRead(sqlite3.OperationalError):
+    """Somebody reads what the write-ahead log holds: what was deleted is still in it."""
+
+
 def empty_log(connection: sqlite3.Connection) -> None:
-    """Empty the write-ahead log, which holds pages as they were."""
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    """Empty the write-ahead log, which holds pages as they were. LogStillRead: try again later."""
+    [(is_busy, *_)] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    if is_busy:
+        raise LogStillRead

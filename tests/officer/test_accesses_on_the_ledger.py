@@ -64,6 +64,26 @@ def test_killed_before_it_was_marked_it_puts_nothing_down_twice(log: AccessLog, 
     assert ledger.size == 3
 
 
+def test_an_erasure_before_they_are_marked_does_not_stop_the_ones_after(log: AccessLog, ledger: Ledger) -> None:
+    put_down(log, ledger)
+    altered(log, "DELETE FROM put_down")
+    log.forget([pseudonym("app:42")])
+    log.note(access(3))
+
+    assert put_down(log, ledger) == 4
+    assert ledger.size == 4
+    assert ledger.opening(access_id(1)).entry["content"]["identity"] == pseudonym("app:42")
+
+
+def test_a_look_that_names_nobody_any_more_has_to_be_the_one_that_was_put_down(log: AccessLog, ledger: Ledger) -> None:
+    put_down(log, ledger)
+    altered(log, "DELETE FROM put_down")
+    altered(log, "UPDATE access SET identity = NULL, reason = 'another' WHERE number = 1")
+
+    with pytest.raises(EntryDiffers):
+        put_down(log, ledger)
+
+
 def test_a_list_that_was_begun_anew_does_not_pass_for_the_old_one(log: AccessLog, ledger: Ledger) -> None:
     put_down(log, ledger)
     log.path.unlink()

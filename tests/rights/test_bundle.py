@@ -8,14 +8,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from commands.rights_access import facts_of
 from commands.rights_bundle import Held, bundle_of, write_bundle
 from consent.accesses import Access
 from consent.evidence import Evidence
 from consent.purposes import PROFILE
+from events.fact import encode_fact
+from events.history import History
+from events.memory_log import MemoryRecord
 from events.position import Position
 from outreach.decision import Decision as Message
 from recommender.decisions import Decision as Suggestion
-from tests.builders import HOUR, NOW, consent, fact, linked, pseudonym, purchased
+from tests.builders import HOUR, NOW, admitted, consent, fact, linked, pseudonym, purchased
 from tests.recommender.worlds import view
 
 FACTS = (
@@ -106,3 +110,16 @@ def test_the_same_bundle_is_the_same_zip(tmp_path: Path) -> None:
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
     with zipfile.ZipFile(tmp_path / "one.zip") as written:
         assert {name: written.read(name) for name in written.namelist()} == bundle_of(held())
+
+
+def test_facts_of_a_time_with_other_partitions_are_among_those_that_are_given_out(tmp_path: Path) -> None:
+    history, here = History(tmp_path), purchased("o-1")
+    home = admitted(here).partition
+    for epoch, partition in ((1, home + 1), (2, home)):
+        record = MemoryRecord(0, NOW, here.identity.encode(), encode_fact(here))
+        history.append(epoch, partition, 0, 1, [record])
+
+    found = facts_of(history, {here.identity})
+
+    assert [(position.epoch, position.partition) for position, _ in found] == [(1, home + 1), (2, home)]
+    assert facts_of(history, {pseudonym("app:other")}) == []
