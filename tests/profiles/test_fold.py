@@ -1,6 +1,7 @@
 """The fold as properties: order and repetition do not matter, purposes gate, and nothing is lost in silence."""
 
 import random
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -152,16 +153,18 @@ def test_a_list_loses_its_old_end_alone() -> None:
     assert [cell.at - NOW for cell in trimmed.service.cases["case-1"].replies] == [HORIZON_MS]
 
 
-FULL: Final = folded(*(purchased(f"o-{number}", at=NOW + number) for number in range(RECORDS_MAX)))
-"""No room for another order."""
+@cache
+def full() -> Facet:
+    """No room for another order."""
+    return folded(*(purchased(f"o-{number}", at=NOW + number) for number in range(RECORDS_MAX)))
 
 
 def test_a_full_facet_sets_aside_what_would_add_a_record() -> None:
-    assert fold(FULL, purchased("one-more")) == (FULL, "full")
+    assert fold(full(), purchased("one-more")) == (full(), "full")
 
 
 def test_a_full_facet_still_takes_what_happens_to_its_records() -> None:
-    delivered = fold(FULL, fact("service.delivery_step", at=NOW + DAY, order_id="o-7", step="delivered"))
+    delivered = fold(full(), fact("service.delivery_step", at=NOW + DAY, order_id="o-7", step="delivered"))
     assert delivered.fate == "applied"
     assert delivered.facet.service.orders["o-7"].delivered is not None
 
@@ -175,8 +178,8 @@ def test_a_full_facet_still_takes_everything_that_restricts() -> None:
         fact("feedback.suggestion_answered", decision="d-1", service="loan", answer="declined"),
         fact("outreach.sent", outreach="m-1", trigger="care", channel="email"),
     ]
-    assert [fold(FULL, each).fate for each in restricting] == ["applied"] * 6
-    assert set(folded(*restricting, into=FULL).service.cases) == {"case-1"}
+    assert [fold(full(), each).fate for each in restricting] == ["applied"] * 6
+    assert set(folded(*restricting, into=full()).service.cases) == {"case-1"}
 
 
 def test_cases_suggestions_and_messages_are_bounded_together() -> None:
@@ -192,7 +195,7 @@ def test_links_take_no_room_from_what_happened() -> None:
     assert len(facet.edges) == EDGES_MAX
     assert fold(facet, links[-1]).fate == "full"
     assert fold(facet, purchased("o-1")).fate == "applied"
-    assert fold(FULL, links[0]).fate == "applied"
+    assert fold(full(), links[0]).fate == "applied"
     assert fold(facet, linked(ME, "card:0", at=NOW + 1)[0]).fate == "applied"
 
 
@@ -203,7 +206,7 @@ def test_a_link_that_is_held_can_always_be_ended_and_the_end_of_one_that_is_not_
 
 
 def test_what_is_kept_for_other_purposes_fills_a_facet_too() -> None:
-    opened = folded(consent("given", PROFILE), into=FULL)
+    opened = folded(consent("given", PROFILE), into=full())
     assert fold(opened, fact("identity.described", at=NOW + 1, attributes={"hobby": "sailing"})).fate == "full"
 
 

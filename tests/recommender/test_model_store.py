@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,13 @@ from recommender.model_store import ModelStore, ServedModel
 from tests.recommender.worlds import CHECKERBOARD, CODE, SMALL, catalogue_of, taken_by, trained
 
 PLAN = replace(SMALL, kinds=("popularity", "logistic"))
-TRAINED = trained([some for customer in range(20) for some in taken_by(customer)], catalogue=CHECKERBOARD, plan=PLAN)
 WEIGHTS = "ranker.logistic.having"
 OTHER = untrained(CHECKERBOARD, code=CODE)
+
+
+@cache
+def small_model() -> Artifact:
+    return trained([some for customer in range(20) for some in taken_by(customer)], catalogue=CHECKERBOARD, plan=PLAN)
 
 
 @pytest.fixture
@@ -38,32 +43,32 @@ def store(tmp_path: Path) -> ModelStore:
 
 
 def test_a_published_model_is_current_and_loads_as_it_was(store: ModelStore) -> None:
-    name = store.publish(TRAINED, record={"people_refused": 3})
+    name = store.publish(small_model(), record={"people_refused": 3})
 
-    assert store.current() == name == TRAINED.name
-    assert encode_artifact(store.load(name)) == encode_artifact(TRAINED)
+    assert store.current() == name == small_model().name
+    assert encode_artifact(store.load(name)) == encode_artifact(small_model())
 
 
 def test_the_record_stands_beside_the_model(store: ModelStore, tmp_path: Path) -> None:
-    name = store.publish(TRAINED, record={"people_refused": 3})
+    name = store.publish(small_model(), record={"people_refused": 3})
 
     assert (tmp_path / "models" / f"{name}.record.json").read_bytes() == b'{"people_refused":3}'
-    assert {entry.name for entry in (tmp_path / "models" / name).iterdir()} == encode_artifact(TRAINED).keys()
+    assert {entry.name for entry in (tmp_path / "models" / name).iterdir()} == encode_artifact(small_model()).keys()
 
 
 def test_models_are_listed_and_rolled_back_by_name(store: ModelStore) -> None:
     store.publish(OTHER)
-    store.publish(TRAINED)
+    store.publish(small_model())
 
     store.roll_back(OTHER.name)
 
     assert store.current() == OTHER.name
-    assert set(store.names()) == {OTHER.name, TRAINED.name}
+    assert set(store.names()) == {OTHER.name, small_model().name}
 
 
 def test_publishing_twice_is_harmless(store: ModelStore) -> None:
-    assert store.publish(TRAINED) == store.publish(TRAINED)
-    assert store.names() == [TRAINED.name]
+    assert store.publish(small_model()) == store.publish(small_model())
+    assert store.names() == [small_model().name]
 
 
 def test_an_empty_folder_has_no_model(store: ModelStore) -> None:
@@ -102,7 +107,7 @@ def test_a_damaged_model_is_named_and_the_one_that_serves_stays(
     store: ModelStore, tmp_path: Path, damage: Callable[[Path], None], error: type[ArtifactInvalid]
 ) -> None:
     served = ServedModel(store, fallback=OTHER)
-    name = store.publish(TRAINED)
+    name = store.publish(small_model())
     damage(tmp_path / "models" / name)
 
     with pytest.raises(error):
@@ -113,30 +118,30 @@ def test_a_damaged_model_is_named_and_the_one_that_serves_stays(
 
 
 def test_a_damaged_model_can_be_published_anew(store: ModelStore, tmp_path: Path) -> None:
-    name = store.publish(TRAINED)
+    name = store.publish(small_model())
     cut_short(tmp_path / "models" / name)
 
-    store.publish(TRAINED)
+    store.publish(small_model())
 
     assert store.load(name).name == name
 
 
 def test_rolling_back_to_what_is_not_there_or_broken_changes_nothing(store: ModelStore, tmp_path: Path) -> None:
     store.publish(OTHER)
-    store.publish(TRAINED)
+    store.publish(small_model())
     cut_short(tmp_path / "models" / OTHER.name)
 
     for name, error in ((OTHER.name, ArtifactCorrupt), ("0" * 32, ArtifactMissing), ("../etc", ArtifactMissing)):
         with pytest.raises(error):
             store.roll_back(name)
-    assert store.current() == TRAINED.name
+    assert store.current() == small_model().name
 
 
 @pytest.mark.parametrize("pointer", [b"", b"../../x", b"\xff\xfe", b"a" * 31])
 def test_a_pointer_that_names_no_model_is_a_problem_and_no_crash(
     store: ModelStore, tmp_path: Path, pointer: bytes
 ) -> None:
-    store.publish(TRAINED)
+    store.publish(small_model())
     served = ServedModel(store, fallback=OTHER)
     (tmp_path / "models" / "current").write_bytes(pointer)
 
@@ -148,9 +153,9 @@ def test_a_server_takes_up_a_new_model_and_goes_back_with_it(store: ModelStore) 
     served = ServedModel(store, fallback=OTHER)
 
     assert not served.refresh()
-    store.publish(TRAINED)
+    store.publish(small_model())
     assert served.refresh()
-    assert served.artifact.name == TRAINED.name
+    assert served.artifact.name == small_model().name
     assert not served.refresh()
     store.publish(OTHER)
     store.roll_back(OTHER.name)
@@ -173,13 +178,13 @@ def forged(artifact: Artifact, arrays: dict[str, Array]) -> dict[str, bytes]:
 
 
 def with_one(name: str, value: float) -> dict[str, Array]:
-    changed = TRAINED.arrays[name].copy()
+    changed = small_model().arrays[name].copy()
     changed.flat[0] = value
     return {name: changed}
 
 
 def of(name: str, change: Callable[[Array], Array]) -> dict[str, Array]:
-    return {name: change(TRAINED.arrays[name])}
+    return {name: change(small_model().arrays[name])}
 
 
 @pytest.mark.parametrize(
@@ -206,7 +211,7 @@ def of(name: str, change: Callable[[Array], Array]) -> dict[str, Array]:
     ],
 )
 def test_a_model_with_numbers_that_do_not_fit_is_refused(tmp_path: Path, arrays: dict[str, Array]) -> None:
-    files = forged(TRAINED, arrays)
+    files = forged(small_model(), arrays)
     name = content_hash(files["manifest.json"])
     folder = tmp_path / name
     folder.mkdir()
@@ -219,7 +224,7 @@ def test_a_model_with_numbers_that_do_not_fit_is_refused(tmp_path: Path, arrays:
 
 
 def test_a_model_of_an_earlier_form_is_refused_with_what_to_do(store: ModelStore, tmp_path: Path) -> None:
-    earlier = canonical_json({**TRAINED.manifest.model_dump(mode="json"), "format": 1})
+    earlier = canonical_json({**small_model().manifest.model_dump(mode="json"), "format": 1})
     folder = tmp_path / "models" / content_hash(earlier)
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_bytes(earlier)
@@ -231,8 +236,8 @@ def test_a_model_of_an_earlier_form_is_refused_with_what_to_do(store: ModelStore
 def test_an_array_of_objects_is_never_unpickled(tmp_path: Path) -> None:
     hostile = tmp_path / "hostile.npy"
     np.save(hostile, np.array([{}], dtype=object), allow_pickle=True)
-    files = encode_artifact(TRAINED) | {"popularity.npy": hostile.read_bytes()}
-    manifest = TRAINED.manifest.model_dump(mode="json")
+    files = encode_artifact(small_model()) | {"popularity.npy": hostile.read_bytes()}
+    manifest = small_model().manifest.model_dump(mode="json")
     manifest["arrays"]["popularity.npy"] = content_hash(files["popularity.npy"])
     files["manifest.json"] = canonical_json(manifest)
     name = content_hash(files["manifest.json"])
@@ -245,11 +250,11 @@ def test_an_array_of_objects_is_never_unpickled(tmp_path: Path) -> None:
 
 
 def test_no_person_has_a_row_in_the_artifact() -> None:
-    told = b"".join(encode_artifact(TRAINED).values())
+    told = b"".join(encode_artifact(small_model()).values())
 
     assert not any(some.identity.encode() in told for customer in range(20) for some in taken_by(customer))
-    assert len(TRAINED.popularity) == len(CHECKERBOARD.services)
-    assert len(TRAINED.arrays["having"]) == len(TRAINED.manifest.features)
+    assert len(small_model().popularity) == len(CHECKERBOARD.services)
+    assert len(small_model().arrays["having"]) == len(small_model().manifest.features)
 
 
 def test_an_array_that_does_not_fit_is_refused_when_made() -> None:
@@ -261,6 +266,6 @@ def test_an_array_that_does_not_fit_is_refused_when_made() -> None:
 
 
 def test_no_half_written_model_is_left_behind(store: ModelStore, tmp_path: Path) -> None:
-    store.publish(TRAINED)
+    store.publish(small_model())
 
-    assert sorted(os.listdir(tmp_path / "models")) == sorted(["current", TRAINED.name])  # noqa: PTH208 - names alone
+    assert sorted(os.listdir(tmp_path / "models")) == sorted(["current", small_model().name])  # noqa: PTH208 - names alone

@@ -3,6 +3,7 @@
 Pairs by the thousand are in `tests/noninterference`; these are the few that are clearer by hand.
 """
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from consent.purposes import PROFILE, SENSITIVE, SUGGEST
 from events.fact import Fact
+from recommender.artifact import Artifact
 from recommender.catalogue import load_catalogue
 from recommender.suggest import suggest
 from recommender.suggestion import SuggestionInput, render
@@ -18,16 +20,19 @@ from tests.builders import DAY, HOUR, NOW, fact, purchased
 from tests.recommender.worlds import CHECKERBOARD, KEY, agreed, person, subscribed, taken_by, trained
 
 DEFAULT = load_catalogue()
-MODEL = trained([some for customer in range(20) for some in taken_by(customer)], catalogue=CHECKERBOARD)
-
 channels = st.sampled_from([None, "desk", "app", "store"])
+
+
+@cache
+def model() -> Artifact:
+    return trained([some for customer in range(20) for some in taken_by(customer)], catalogue=CHECKERBOARD)
 
 
 def rendered(
     who: SuggestionInput, channel: str | None, catalogue: Any = DEFAULT, *, intent: str | None = None
 ) -> bytes:
     how: dict[str, Any] = {"channel": channel, "intent": intent, "k": 5, "now": NOW, "key": KEY}
-    return render(suggest(who, artifact=MODEL, catalogue=catalogue, **how))
+    return render(suggest(who, artifact=model(), catalogue=catalogue, **how))
 
 
 def test_an_answer_after_a_withdrawal_is_the_one_of_a_person_who_never_agreed() -> None:

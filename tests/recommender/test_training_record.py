@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -29,12 +30,14 @@ def made(*more: Fact) -> Trained:
     return train(log_of([*PEOPLE, *more]), catalogue=CHECKERBOARD, at=NOW, code=CODE, plan=PLAN, rules=RULES)
 
 
-MADE = made()
+@cache
+def usual() -> Trained:
+    return made()
 
 
 def left(*more: Fact, held: dict[str, frozenset[str]] | None = None, **changed: Any) -> Left:
     """Who left if these facts followed those that were trained on."""
-    said: dict[str, Any] = {"policy": POLICY, "policy_now": POLICY, "record": MADE.record, **changed}
+    said: dict[str, Any] = {"policy": POLICY, "policy_now": POLICY, "record": usual().record, **changed}
     record = said.pop("record")
     return left_since(log_of([*PEOPLE, *more]), record, at=LATER, rules=RULES, held=held or {}, **said)
 
@@ -66,7 +69,7 @@ def test_an_erasure_counts_though_what_was_allowed_is_not_in_history_any_more() 
     ]
 
     found = left_since(
-        lambda: iter(rows), MADE.record, policy=POLICY, policy_now=POLICY, at=LATER, rules=RULES, held={}
+        lambda: iter(rows), usual().record, policy=POLICY, policy_now=POLICY, at=LATER, rules=RULES, held={}
     )
 
     assert found == Left(1)
@@ -142,19 +145,19 @@ def test_the_record_counts_by_reason_and_names_nobody() -> None:
 
 def test_a_record_is_signed_and_any_change_to_it_shows() -> None:
     signer, other = (make_signer("example.com/ledger", bytes([each]) * 32) for each in (1, 2))
-    record = signed(MADE.record, [signer])
+    record = signed(usual().record, [signer])
 
     assert is_signed(record, signer.verifier)
     assert not is_signed({**record, "people_refused": 7}, signer.verifier)
     assert not is_signed(record, other.verifier)
-    assert not is_signed(signed(MADE.record, []), signer.verifier)
+    assert not is_signed(signed(usual().record, []), signer.verifier)
 
 
 def test_the_card_tells_what_serves_and_whose_data_it_was_made_of() -> None:
-    card = model_card(MADE.artifact.name, MADE.artifact.manifest, record=MADE.record, signature="Not signed.")
+    card = model_card(usual().artifact.name, usual().artifact.manifest, record=usual().record, signature="Not signed.")
 
-    assert f"# Model {MADE.artifact.name}" in card
-    assert f"**{MADE.artifact.manifest.ranker}**" in card
+    assert f"# Model {usual().artifact.name}" in card
+    assert f"**{usual().artifact.manifest.ranker}**" in card
     assert "| allowed by consent | 20 |" in card
     assert "what the funnel then serves" in card
     assert "Not signed." in card
