@@ -54,18 +54,18 @@ def ranked(shelf: Shelf, propensity: Numbers, *, contexts: Collection[Context], 
     A service that a need asks for counts at least as much as the average one before it is raised: what we know of
     people without the need does not speak against it.
     """
-    values = propensity.round(DIGITS)
+    values, factors = propensity.round(DIGITS), shelf.unraised
     raised = _raised_by_needs(shelf, needs, contexts)
-    about = _about(contexts, needs)
-    factors = np.ones(len(values)) if not about else np.prod([shelf.raises[each.id] for each in about], axis=0)
-    for place, by in raised.items():
-        factors[place] *= by
-    np.minimum(factors, CONTEXT_MAX, out=factors)
-    typical = values.mean() if raised else 0.0
-    for place in raised:
-        values[place] = max(values[place], _LEAST)
-        factors[place] *= max(1.0, typical / values[place])
-    factors = factors.round(DIGITS)
+    if about := _about(contexts, needs):
+        factors = np.minimum(np.prod([shelf.raises[each.id] for each in about], axis=0), CONTEXT_MAX)
+    if raised:
+        typical, places = values.mean(), list(raised)
+        factors = factors.copy()
+        factors[places] = np.minimum(factors[places] * list(raised.values()), CONTEXT_MAX)
+        values[places] = np.maximum(values[places], _LEAST)
+        factors[places] *= np.maximum(1.0, typical / values[places])
+    if about or raised:
+        factors = factors.round(DIGITS)
     scores = values * factors
     if shelf.weighed is not None:
         scores *= shelf.weighed

@@ -7,6 +7,7 @@ refused people it was trained.
 import io
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,26 +61,15 @@ class Counts:
     """Counts by row and column of which most are too small to be kept: those are 0."""
 
     def __init__(self, *, starts: npt.NDArray[Any], columns: npt.NDArray[Any], counts: npt.NDArray[Any]) -> None:
-        of_row = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-        self._width = int(columns.max(initial=-1)) + 1
-        # One number for row and column, ascending; and a last one that nobody asks for.
-        self._places = np.append(of_row * self._width + columns, np.iinfo(np.int64).max)
-        self._counts = np.append(counts, 0)
+        # An array is far slower to look into than its bare memory.
+        self._starts, self._columns, self._counts = (memoryview(each) for each in (starts, columns, counts))
 
     def item(self, row: int, column: int) -> int:
         """The count."""
-        if column >= self._width:
-            return 0
-        wanted = row * self._width + column
-        found = int(self._places.searchsorted(wanted))
-        return int(self._counts[found]) if self._places[found] == wanted else 0
-
-    def of(self, rows: npt.NDArray[Any], columns: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The counts of these rows in these columns (rows x columns)."""
-        wanted = rows[:, None] * self._width + np.minimum(columns, self._width)
-        wanted[:, columns >= self._width] = -1
-        found = self._places.searchsorted(wanted)
-        return np.where(self._places[found] == wanted, self._counts[found], 0)
+        end: int = self._starts[row + 1]
+        found = bisect_left(self._columns, column, self._starts[row], end)
+        count: int = self._counts[found] if found < end and self._columns[found] == column else 0
+        return count
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

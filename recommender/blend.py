@@ -6,7 +6,7 @@ new items decide which of the latter come first.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -63,14 +63,23 @@ class Blend:
     repeat: Weights
     new: Weights
     name: str = "blend"
+    _asked: Sequence[Ranker] = field(init=False, repr=False)
+    """The parts that are worth something, in the order of their labels."""
+    _worth: Numbers = field(init=False, repr=False)
+    """What each of them is worth for repeats, and in a second row for what is new where that differs."""
+
+    def __post_init__(self) -> None:
+        labels = sorted({*self.repeat, *self.new})
+        questions = (self.repeat,) if self.repeat == self.new else (self.repeat, self.new)
+        worth = np.array([[weights.get(label, 0.0) for label in labels] for weights in questions])
+        object.__setattr__(self, "_asked", [self.parts[label] for label in labels])
+        object.__setattr__(self, "_worth", worth)
 
     def scores(self, person: PersonRow) -> Numbers:
         """The order that repeats ask for; with what is new in the places of what is new, in its own order."""
-        said = {label: standard(self.parts[label].scores(person)) for label in sorted({*self.repeat, *self.new})}
-        found = weighed(said, self.repeat)
-        if self.new == self.repeat:
-            return found
-        return placed(found, weighed(said, self.new), owned=person.items)
+        centred, spread = _centred(np.array([part.scores(person) for part in self._asked]))
+        found = np.einsum("qp,pi->qi", self._worth / spread, centred)
+        return found[0] if len(found) == 1 else placed(*found, owned=person.items)
 
     def arrays(self) -> Arrays:
         labels = sorted(self.parts)
@@ -107,21 +116,18 @@ def kind_of(label: str) -> str:
 
 
 def standard(scores: Numbers) -> Numbers:
-    """With mean nought and spread one over all items, so that scores of several rankers can be added."""
-    found: Numbers = scores - scores.mean()
-    spread = float(np.sqrt(np.einsum("i,i->", found, found) / max(len(found), 1)))
-    if spread > 0:
-        found /= spread
+    """With mean nought and spread one over all items (the last axis), so that scores of rankers can be added."""
+    centred, spread = _centred(scores)
+    found: Numbers = centred / spread[..., None]
     return found
 
 
-def weighed(said: Mapping[str, Numbers], weights: Weights) -> Numbers:
-    """The sum of standard scores by their weights."""
-    first, *others = sorted(weights)
-    found: Numbers = said[first] * weights[first]
-    for label in others:
-        found += said[label] * weights[label]
-    return found
+def _centred(scores: Numbers) -> tuple[Numbers, Numbers]:
+    """The scores with mean nought over all items (the last axis), and their spread; 1 where all are equal."""
+    count = max(scores.shape[-1], 1)
+    found: Numbers = scores - np.add.reduce(scores, axis=-1, keepdims=True) / count
+    spread = np.sqrt(np.einsum("...i,...i->...", found, found) / count)
+    return found, np.where(spread > 0, spread, 1.0)
 
 
 def placed(scores: Numbers, new: Numbers, *, owned: IntArray) -> Numbers:
@@ -130,17 +136,21 @@ def placed(scores: Numbers, new: Numbers, *, owned: IntArray) -> Numbers:
     if not count:
         return scores
     kept = scores[owned]
-    middle, other = ((each.sum() - each[owned].sum()) / count for each in (scores, new))
-    top, other_top = (_greatest(each, owned) for each in (scores, new))
+    middle, top = _middle_and_top(scores, owned, count)
+    other, other_top = _middle_and_top(new, owned, count)
     reach = other_top - other
     factor = max(top - middle, _LEAST) / (reach if reach > _LEAST else 1.0)
-    found: Numbers = (new - other) * factor
+    found: Numbers = new - other
+    found *= factor
     found += middle
     found[owned] = kept
     return found
 
 
-def _greatest(scores: Numbers, owned: IntArray) -> float:
+def _middle_and_top(scores: Numbers, owned: IntArray, count: int) -> tuple[float, float]:
+    """The mean and the greatest of the `count` scores of what is not owned."""
     open_ones = scores.copy()
+    open_ones[owned] = 0.0
+    middle = float(np.add.reduce(open_ones)) / count
     open_ones[owned] = -np.inf
-    return float(open_ones.max())
+    return middle, float(np.maximum.reduce(open_ones))

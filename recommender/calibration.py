@@ -68,8 +68,11 @@ class Curve:
 
     def probabilities(self, score: Numbers, takings: Numbers | float) -> Numbers:
         """For each score; they rise with it."""
-        line = self.intercept + self.activity * np.log1p(takings) + self.slope * score
-        return _sigmoid(self._bent(line))
+        return _sigmoid(self.log_odds_of(score, takings))
+
+    def log_odds_of(self, score: Numbers, takings: Numbers | float) -> Numbers:
+        """The same in log odds."""
+        return self._bent(self.intercept + self.activity * np.log1p(takings) + self.slope * score)
 
     def _bent(self, line: Numbers) -> Numbers:
         if not len(self.at):
@@ -96,10 +99,12 @@ class Calibration:
 
     def personal(self, scores: Numbers, *, had: npt.NDArray[Any], takings: float) -> Numbers:
         """Probability per service from a ranker's scores; `had` are the places of what the person took before."""
-        found = self.new.probabilities(scores, takings)
+        log_odds = self.new.log_odds_of(scores, takings)
         if len(had):
-            found[had] = self.repeat.probabilities(scores[had], takings)
-        return np.minimum(found * self.services, PROBABILITY_MAX)
+            log_odds[had] = self.repeat.log_odds_of(scores[had], takings)
+        found = _sigmoid(log_odds)
+        found *= self.services
+        return np.minimum(found, PROBABILITY_MAX, out=found)
 
     def of_pairs(self, pairs: Pairs) -> Numbers:
         """Probability of each pair."""

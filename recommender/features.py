@@ -7,7 +7,7 @@ from events.feedback import SCORE_RANGE
 from profiles.cases import is_open_complaint
 from profiles.facet import Cell, ServiceSection
 from recommender.catalogue import Catalogue
-from recommender.personal import PersonalFacts, Taking, taken_in
+from recommender.personal import Owned, PersonalFacts, standing_takings
 
 _WINDOW_MS: Final = 365 * 24 * 3600 * 1000
 _SATISFIED: Final = 0.75
@@ -43,13 +43,16 @@ def person_features(facts: PersonalFacts, *, catalogue: Catalogue, at: int) -> d
     return features
 
 
-def own_takings(facts: PersonalFacts, catalogue: Catalogue) -> dict[str, list[Taking]]:
+def own_takings(facts: PersonalFacts, catalogue: Catalogue) -> Owned:
     """Service -> its takings that stand; of services that tell of children or health only where that is open."""
-    found: dict[str, list[Taking]] = {}
-    for taking in taken_in(facts.service, catalogue):
-        if taking.stands and (facts.has_sensitive or not catalogue.by_id[taking.service].sensitive):
-            found.setdefault(taking.service, []).append(taking)
-    return found
+    return spoken(standing_takings(facts.service, catalogue), facts, catalogue)
+
+
+def spoken(taken: Owned, facts: PersonalFacts, catalogue: Catalogue) -> Owned:
+    """What was taken that may speak for others: nothing of a sensitive service where `data.sensitive` is closed."""
+    if facts.has_sensitive:
+        return taken
+    return {service: found for service, found in taken.items() if not catalogue.by_id[service].sensitive}
 
 
 def _complaints(service: ServiceSection, *, since: int) -> Iterator[tuple[Cell[Any], str]]:

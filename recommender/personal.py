@@ -1,6 +1,6 @@
 """What the recommender may know of a person on personal grounds, and what they have taken."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -75,6 +75,15 @@ class Taking(NamedTuple):
     key: bytes
     stands: bool = True
 
+    @property
+    def moment(self) -> tuple[int, bytes]:
+        """What orders takings."""
+        return self.at, self.key
+
+
+Owned = Mapping[str, Sequence[Taking]]
+"""Service -> its takings that stand, at least one."""
+
 
 def takings(records: Mapping[str, Mapping[str, Record]], catalogue: Catalogue) -> Iterator[Taking]:
     """Every taking in records by kind and id: of a whole section, or of the one record that a fact added."""
@@ -83,35 +92,36 @@ def takings(records: Mapping[str, Mapping[str, Record]], catalogue: Catalogue) -
             yield from take(record, catalogue)
 
 
-def taken_in(section: ServiceSection, catalogue: Catalogue) -> Iterator[Taking]:
-    """Every taking in a section."""
-    return takings({kind: getattr(section, kind) for kind in _TAKING_KINDS}, catalogue)
+def standing_takings(section: ServiceSection, catalogue: Catalogue) -> Owned:
+    """All that was taken and not ended again, by service."""
+    found: dict[str, list[Taking]] = {}
+    for taking in takings({kind: getattr(section, kind) for kind in _TAKING_KINDS}, catalogue):
+        if taking.stands:
+            found.setdefault(taking.service, []).append(taking)
+    return found
 
 
-def times_taken(section: ServiceSection, service: str, catalogue: Catalogue) -> list[Taking]:
-    """Every taking of one service that stands, the newest first."""
-    # An order with two lines of it is one taking.
-    taken = {each.key: each for each in taken_in(section, catalogue) if each.service == service and each.stands}
-    return sorted(taken.values(), key=lambda each: (each.at, each.key), reverse=True)
+def latest(found: Owned) -> dict[str, Taking]:
+    """Service -> its latest taking."""
+    return {
+        service: each[0] if len(each) == 1 else max(each, key=lambda taking: taking.moment)
+        for service, each in found.items()
+    }
 
 
 def holdings(service: ServiceSection, catalogue: Catalogue) -> dict[str, Taking]:
     """Service -> its latest taking that stands."""
-    latest: dict[str, Taking] = {}
-    for taking in taken_in(service, catalogue):
-        known = latest.get(taking.service)
-        if taking.stands and (known is None or (taking.at, taking.key) > (known.at, known.key)):
-            latest[taking.service] = taking
-    return latest
+    return latest(standing_takings(service, catalogue))
 
 
 def _by_order(order: Any, catalogue: Catalogue) -> Iterator[Taking]:
     if not isinstance(order, Order) or order.placed is None:
         return
-    for line in order.placed.value.lines:
-        codes = (("item", line.item), ("category", line.category or ""))
-        for service in dict.fromkeys(service for code in codes for service in catalogue.takers.get(code, ())):
-            yield _taking(service, order.placed, stands=order.cancelled is None)
+    placed, stands, takers = order.placed, order.cancelled is None, catalogue.takers
+    for line in placed.value.lines:
+        by_item, by_category = takers.get(("item", line.item), ()), takers.get(("category", line.category or ""), ())
+        for service in dict.fromkeys((*by_item, *by_category)):
+            yield _taking(service, placed, stands=stands)
 
 
 def _by_subscription(subscription: Any, catalogue: Catalogue) -> Iterator[Taking]:

@@ -10,7 +10,7 @@ from recommender.artifact import Artifact
 from recommender.catalogue import Catalogue, Service
 from recommender.features import Feature
 from recommender.needs import EVIDENCE_MAX, Evidence, NeedFound
-from recommender.personal import PersonalFacts, Taking, times_taken
+from recommender.personal import Owned, Taking
 from recommender.suggestion import Reason, Wording
 
 COMPANIONS_MIN: Final = 5
@@ -105,14 +105,16 @@ def need_reason(found: NeedFound) -> Reason:
 
 
 class Known(NamedTuple):
-    """What reasons may rest on: of the person, what they have, may be told of and took again; and of our customers."""
+    """What reasons may rest on: of the person, what they took that may be told of; and of our customers.
 
-    facts: PersonalFacts
+    `held` are the latest of the takings `own`.
+    """
+
+    own: Owned
     held: Mapping[str, Taking]
     features: Mapping[str, Feature]
     tellings: Mapping[str, Telling | None]
     artifact: Artifact
-    catalogue: Catalogue
 
     def cells(self, name: str) -> tuple[Cell[object], ...]:
         """The facts that a feature rests on."""
@@ -139,17 +141,17 @@ def reasons_for(
 
 
 def _repeated(service: Service, known: Known) -> Iterator[Reason]:
-    if service.id not in known.held:
+    if service.id not in known.own:
         return
-    taken = times_taken(known.facts.service, service.id, known.catalogue)
-    if taken:
-        yield Reason(
-            code=f"repeat:{service.id}",
-            text=_taken_before(len(taken)),
-            evidence=tuple(each.key.hex() for each in taken),
-            sensitive=service.sensitive,
-            sayable=not service.sensitive,
-        )
+    # An order with two lines of it is one taking.
+    times = sorted({each.moment for each in known.own[service.id]}, reverse=True)
+    yield Reason(
+        code=f"repeat:{service.id}",
+        text=_taken_before(len(times)),
+        evidence=tuple(key.hex() for _, key in times),
+        sensitive=service.sensitive,
+        sayable=not service.sensitive,
+    )
 
 
 def _taken_before(times: int) -> Wording:

@@ -57,7 +57,7 @@ class Shelf:
     `alphabetical` is a service's rank by id; `starts` and `ends` are proleptic day numbers; `rank` is 0 for what goes
     first, and more for what goes later whatever its score; `ahead` outweighs any score by it; `blocks` are where each
     eight of them begin; `weighed` is value and lever as far as they weigh, None where they do not; `raises` is by how
-    much each context raises them; `popularity` are shares that
+    much each context raises them, `unraised` what stands where nothing does; `popularity` are shares that
     sum to one, `propensity` is the probability that goes with them. `not_on` and `not_in` are those a channel or
     a region does not have, by each that any service names; `offers` are those caps on offers hold back; the groups name
     places by what their services have in common. `modelled` is by
@@ -77,6 +77,7 @@ class Shelf:
     blocks: npt.NDArray[np.intp]
     weighed: Numbers | None
     raises: Mapping[str, Numbers]
+    unraised: Numbers
     popularity: Numbers
     propensity: Numbers
     served: Served
@@ -140,6 +141,7 @@ def _made(artifact: Artifact, catalogue: Catalogue) -> Shelf:
         blocks=np.arange(0, len(services), _BLOCK),
         weighed=_weighed(catalogue),
         raises={each.id: np.array([each.raises(one) for one in services]) for each in catalogue.contexts},
+        unraised=np.ones(len(services)),
         popularity=popularity,
         propensity=popularity if served.calibration is None else served.calibration.of_anybody(popularity),
         served=served,

@@ -19,9 +19,10 @@ from recommender.arbitration import Ranked, contexts_of, factors_of, ranked, top
 from recommender.artifact import Artifact
 from recommender.caps import GENERAL_DECISION, heard_enough_of, offers_heard, told_to
 from recommender.catalogue import Catalogue, Context
+from recommender.features import spoken
 from recommender.funnel import Known, Refused, refused, withheld
 from recommender.needs import NeedFound, needs_found
-from recommender.personal import PersonalFacts, Taking, holdings
+from recommender.personal import PersonalFacts, Taking, latest, standing_takings
 from recommender.reasons import REASONS_MAX, need_reason, reasons_for
 from recommender.scoring import Shares, personal_shares, popularity_shares
 from recommender.shelf import Numbers, Shelf, shelf_of
@@ -99,10 +100,7 @@ def suggest(
         channel=channel,
         intent=intent,
         k=k,
-        suggestions=tuple(
-            _suggestion(place, spoken, found=found, ground=ground, shelf=shelf)
-            for place, spoken in zip(best, ground.shares.speaking_for(best), strict=True)
-        ),
+        suggestions=tuple(_suggestion(place, found=found, ground=ground, shelf=shelf) for place in best),
         withheld=withheld(shelf, no),
         beyond=len(shelf.services) - len(no) - len(best),
         grounds=() if person.personal is None else person.personal.grounds,
@@ -120,19 +118,19 @@ def _ground(person: SuggestionInput, asked: _Asked, shelf: Shelf) -> _Ground:
     known = Known(channel=asked.channel, is_staff=asked.is_staff, at=at, restraints=person.restraints)
     if facts is None:
         return _Ground(known, popularity_shares(shelf), contexts_of(catalogue, intent=asked.intent))
-    held = holdings(facts.service, catalogue)
+    taken = standing_takings(facts.service, catalogue)
+    held = latest(taken)
     # A service that tells of children or health still rules itself out, but speaks for nothing while that is closed.
-    spoken = {
-        each: taking for each, taking in held.items() if facts.has_sensitive or not catalogue.by_id[each].sensitive
-    }
-    needs = tuple(needs_found(facts, catalogue=catalogue, held=spoken, at=at))
-    shares = personal_shares(shelf, facts, held=spoken, at=at)
+    own = spoken(taken, facts, catalogue)
+    own_held = {service: held[service] for service in own}
+    needs = tuple(needs_found(facts, catalogue=catalogue, held=own_held, at=at))
+    shares = personal_shares(shelf, facts, own=own, at=at)
     return _Ground(
         known=_with_personal(known, facts, held=held, needs=needs, catalogue=catalogue),
         shares=shares,
         contexts=contexts_of(catalogue, intent=asked.intent, topics=topics_now(facts.service, at=at)),
         needs=needs,
-        own=reasons.Known(facts, spoken, shares.features, shelf.tellings, shelf.artifact, catalogue),
+        own=reasons.Known(own, own_held, shares.features, shelf.tellings, shelf.artifact),
     )
 
 
@@ -175,9 +173,10 @@ def _best(no: Refused, scores: Numbers, *, shelf: Shelf, k: int) -> list[int]:
     return [place for *_, place in order[:k]]
 
 
-def _suggestion(place: int, spoken: tuple[str, ...], *, found: Ranked, ground: _Ground, shelf: Shelf) -> Suggestion:
+def _suggestion(place: int, *, found: Ranked, ground: _Ground, shelf: Shelf) -> Suggestion:
     service = shelf.services[place]
-    own = iter(()) if ground.own is None else reasons_for(service, spoken, needs=ground.needs, known=ground.own)
+    speaking = ground.shares.speaking_for(place, shelf)
+    own = iter(()) if ground.own is None else reasons_for(service, speaking, needs=ground.needs, known=ground.own)
     first = next(own, None)
     ours = () if first is None else chain((first,), own)
     told = tuple(islice((reason for reason in ours if reason.sayable or ground.known.is_staff), REASONS_MAX))

@@ -55,9 +55,9 @@ class LightFmHybrid:
         vector = vector + np.einsum("i,ij->j", weights, self.features.take(person.features, axis=0))
         vector /= 1.0 + len(person.items) + float(weights.sum())
         # Not by BLAS, whose threads would wait for cores that other requests use.
-        found: Numbers = np.einsum("ij,j->i", self.items, vector.astype(np.float32)).astype(np.float64)
-        found += self.biases
-        return found
+        found = np.einsum("ij,j->i", self.items, vector.astype(np.float32))
+        scores: Numbers = np.add(found, self.biases, dtype=np.float64)
+        return scores
 
     def arrays(self) -> Arrays:
         return {name: getattr(self, name) for name in _ARRAYS}

@@ -21,6 +21,7 @@ from recommender.calibration import (
     from_arrays,
     with_answers,
 )
+from recommender.features import own_takings
 from recommender.scoring import personal_shares, popularity_shares
 from recommender.shelf import shelf_of
 from recommender.training_making import Plan
@@ -189,7 +190,7 @@ def test_in_a_planted_world_the_probability_of_a_yes_is_what_was_planted() -> No
         at, identity = last.occurred_at, f"app:held-out-{number}"
         who = person(*facts, identity=identity, at=at, catalogue=CHECKERBOARD)
         assert who.personal is not None
-        shares = personal_shares(shelf, who.personal, held={}, at=at)
+        shares = personal_shares(shelf, who.personal, own=own_takings(who.personal, CHECKERBOARD), at=at)
         told.append(shares.values[shelf.place[body.service]])
         happened.append(yes)
     probabilities, yes_or_no = np.array(told), np.array(happened)
