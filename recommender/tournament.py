@@ -1,7 +1,10 @@
 """The tournament: every ranker fitted, plans and weights chosen on validation, the gate and the report on the test."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from typing import Final
 
 from recommender.blend import Blend, Part, Recipe, Weights
@@ -31,6 +34,10 @@ Told = Callable[[IntArray], Scores]
 """Scores (P x m) of the people with these rows in what was known."""
 _REPEATS_MIN: Final = 0.01
 """Repeats are a task of their own where at least this share of the answers are."""
+_SIDE_BY_SIDE: Final = 2
+"""Kinds fitted at one time; the plans of one are not, as EASE sets the threads of linear algebra for all."""
+_STEPS: Final = 100
+"""Of progress, for each part."""
 _CHOSEN_BY_MAX: Final = 2000
 _CELLS_MAX: Final = 4_000_000
 """People asked times items, when choosing; five times that when judging."""
@@ -134,20 +141,33 @@ def _with_repeats(cases: Mapping[Task, Cases]) -> dict[Task, Cases]:
 def _fitted(
     parts: Sequence[Part], kinds: Mapping[str, RankerKind], data: Interactions, *, step: str, progress: Progress
 ) -> tuple[dict[str, Ranker], dict[str, str]]:
-    """The rankers by label, and why the others are none."""
-    fitted: dict[str, Ranker] = {}
-    unsuitable: dict[str, str] = {}
-    for place, part in enumerate(parts):
-        label = part.label
+    """The rankers by label, and why the others are none; kinds side by side, the plans of each one after the other."""
+    shares = {part.label: 0.0 for part in parts}
 
-        def told(done: int, total: int, label: str = label, place: int = place) -> None:
-            progress(f"{step}: {label}", place * total + done, len(parts) * total)
+    def told(label: str, done: int, total: int) -> None:
+        shares[label] = done / total
+        progress(f"{step}: {label}", round(_STEPS * sum(shares.values())), _STEPS * len(parts))
 
-        try:
-            fitted[label] = kinds[part.kind].fit(data, plan=part.plan, progress=told)
-        except Unsuitable as error:
-            unsuitable[label] = str(error)
-    return fitted, unsuitable
+    def fitted(of_kind: Sequence[Part]) -> list[tuple[str, Ranker | str]]:
+        return [(part.label, _fit(part, kinds[part.kind], data, told=partial(told, part.label))) for part in of_kind]
+
+    # What takes longest begins first, beside everything else.
+    groups = [[part for part in parts if part.kind == kind] for kind in reversed(list(kinds))]
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        found = dict(chain.from_iterable(pool.map(fitted, groups)))
+    in_order = {label: found[label] for label in shares}
+    return (
+        {label: ranker for label, ranker in in_order.items() if not isinstance(ranker, str)},
+        {label: why for label, why in in_order.items() if isinstance(why, str)},
+    )
+
+
+def _fit(part: Part, kind: RankerKind, data: Interactions, *, told: Callable[[int, int], None]) -> Ranker | str:
+    """The ranker, or why it is not for these data."""
+    try:
+        return kind.fit(data, plan=part.plan, progress=told)
+    except Unsuitable as error:
+        return str(error)
 
 
 def _compared(
