@@ -6,17 +6,19 @@ import secrets
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
-from rich.table import Table
 
 from commands.clock import now_ms
-from commands.output import JsonOption, console, emit, plain_table
+from commands.ledger_telling import audited, plain, publications, tell
+from commands.output import JsonOption, console, emit
 from commands.settings import LEDGER_KEY_FILE, Settings, SettingsInvalid, settings_of
 from consent.ledger import CHECKPOINT, LEAVES, Ledger
 from consent.ledger_note import (
+    COSIGNS,
     NOTE_BYTES_MAX,
+    SIGNS,
     Checkpoint,
     NoteInvalid,
     Signer,
@@ -27,11 +29,11 @@ from consent.ledger_note import (
     read_signer,
     read_verifier,
 )
-from consent.ledger_openings import Publication
 from consent.ledger_proof import fault_of, read_proof
 from consent.ledger_publish import publish as publish_to
 from consent.ledger_publish import target_of
-from consent.ledger_verify import Audit, Finding, audit
+from consent.ledger_verify import Finding, audit
+from consent.ledger_witness import bear_witness, too_few
 from events.shape import format_time
 
 app = typer.Typer(name="ledger", no_args_is_help=True, help="What was agreed to and done, so that nobody can alter it.")
@@ -73,13 +75,13 @@ def show(*, data: DataOption = None, json: JsonOption = False) -> None:
         size, latest, told = ledger.size, next(iter(ledger.checkpoints(most=1)), None), ledger.publications()
     if json:
         signed = {"size": latest[0], "note": latest[1], "at": format_time(latest[2])} if latest else None
-        emit({"entries": size, "signed": signed, "keys": keys, "published": [_plain(each) for each in told]})
+        emit({"entries": size, "signed": signed, "keys": keys, "published": [plain(each) for each in told]})
         return
     signed_by = f"signed up to {latest[0]:,} at {format_time(latest[2])}" if latest else "never signed"
     console.print(f"{size:,} entries, {signed_by}", soft_wrap=True)
     for key in keys:
         console.print(f"key {key}", soft_wrap=True, highlight=False)
-    console.print(_publications(told) if told else "published nowhere")
+    console.print(publications(told) if told else "published nowhere")
 
 
 @app.command()
@@ -99,10 +101,10 @@ def publish(
         note = ledger.checkpoint(signers_of(settings), now_ms=now_ms())
         told = publish_to(ledger, note, named, now_ms=now_ms())
     if json:
-        emit({"checkpoint": note, "published": [_plain(each) for each in told]})
+        emit({"checkpoint": note, "published": [plain(each) for each in told]})
     else:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
-        console.print(_publications(told) if told else "published nowhere: name a folder or a URL")
+        console.print(publications(told) if told else "published nowhere: name a folder or a URL")
     if any(each.failure for each in told):
         raise typer.Exit(1)
 
@@ -131,21 +133,34 @@ def verify(
     key: Annotated[str, typer.Option(help="the public key, or a file with it")],
     *,
     checkpoint: Annotated[Path | None, typer.Option(help="an earlier checkpoint, kept outside")] = None,
+    witness: Annotated[
+        list[str] | None, typer.Option(help="the public key of a witness, or a file with it; may be repeated")
+    ] = None,
+    witnesses: Annotated[int | None, typer.Option(help="how many of them have to have cosigned", min=1)] = None,
     json: JsonOption = False,
 ) -> None:
-    """Hold a ledger or a proof to a key and an earlier checkpoint; status 1 when something does not fit."""
+    """Hold a ledger or a proof to a key and an earlier checkpoint; status 1 when something does not fit.
+
+    Witnesses are looked for on the earlier checkpoint; without one, on that of the ledger or proof.
+    """
     verifier = verifier_of(key)
     pinned = None if checkpoint is None else pinned_of(checkpoint, verifier)
+    trusted = [verifier_of(each, use=COSIGNS) for each in witness or ()]
+    demanded = len(trusted) if witnesses is None else witnesses
     if path.is_dir():
         if not (path / LEAVES).is_dir() and not (path / CHECKPOINT).exists():
             raise LedgerMissing(f"{path} is not the folder of a ledger")
         done = audit(path, key=verifier, pinned=pinned)
-        said, findings = _audited(done), done.findings
+        said, findings = audited(done), done.findings
+        note = text_of(checkpoint or path / CHECKPOINT) if demanded else ""
     else:
         proof = read_proof(_bytes(path, most=PROOF_BYTES_MAX))
         fault = fault_of(proof, key=verifier, pinned=pinned)
         said = {"entry": proof.entry, "leaf": proof.index}
         findings = [Finding("changed", fault)] if fault else []
+        note = text_of(checkpoint) if checkpoint else proof.note
+    if demanded and (lacking := too_few(note, trusted, demanded=demanded)) is not None:
+        findings.append(Finding("witnesses", lacking))
     if json:
         emit(
             {
@@ -155,9 +170,44 @@ def verify(
             }
         )
     else:
-        _tell(said, findings, pinned)
+        tell(said, findings, pinned)
     if findings:
         raise typer.Exit(1)
+
+
+@app.command("witness-key")
+def witness_key(
+    name: Annotated[str, typer.Argument(help="who witnesses, such as auditor.example/w1")],
+    out: Annotated[Path, typer.Option(help="the file for the secret half; not there yet")],
+) -> None:
+    """Make the key of a witness, who is somebody else than the owner of the ledger; show its public half."""
+    signer = make_signer(name, secrets.token_bytes(32), use=COSIGNS)
+    try:
+        _keep_secret(out, signer, os.O_CREAT | os.O_EXCL)
+    except OSError as error:
+        raise LedgerMissing(f"{out} cannot be written: {error.strerror}") from None
+    console.print(str(signer.verifier), soft_wrap=True, highlight=False)
+
+
+@app.command()
+def witness(
+    path: Annotated[Path, typer.Argument(help="a ledger's folder, or a copy of it")],
+    key: Annotated[str, typer.Option(help="the public key of the ledger, or a file with it")],
+    *,
+    signs_with: Annotated[Path, typer.Option(help="the file with the witness's secret key")],
+    seen: Annotated[Path, typer.Option(help="the witness's own file: the last checkpoint it cosigned")],
+    beside: Annotated[Path | None, typer.Option(help="the same checkpoint, cosigned by others")] = None,
+) -> None:
+    """Cosign the checkpoint of a ledger that continues the one seen last; status 1, and no cosignature, if not."""
+    cosigner = read_signer(text_of(signs_with), use=COSIGNS)
+    others = None if beside is None else text_of(beside)
+    note, done = bear_witness(
+        path, key=verifier_of(key), witness=cosigner, seen=seen, at_s=now_ms() // 1000, beside=others
+    )
+    if note is None:
+        tell(audited(done), done.findings, None)
+        raise typer.Exit(1)
+    console.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
 def make_key(settings: Settings, name: str, *, beside: bool = False) -> Signer:
@@ -166,16 +216,20 @@ def make_key(settings: Settings, name: str, *, beside: bool = False) -> Signer:
     path.parent.mkdir(parents=True, exist_ok=True)
     signer = make_signer(name, secrets.token_bytes(32))
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | (0 if beside else os.O_CREAT | os.O_EXCL), 0o600)
+        _keep_secret(path, signer, 0 if beside else os.O_CREAT | os.O_EXCL)
     except FileExistsError:
         raise SettingsInvalid(f"{path} is there; --beside puts a second key into it") from None
     except FileNotFoundError:
         raise SettingsInvalid(f"{path} is missing; make the first key without --beside") from None
+    return signer
+
+
+def _keep_secret(path: Path, signer: Signer, flags: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | flags, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(signer.written() + "\n")
         file.flush()
         os.fsync(descriptor)
-    return signer
 
 
 def signers_of(settings: Settings) -> list[Signer]:
@@ -202,9 +256,9 @@ def _opened(settings: Settings) -> Iterator[Ledger]:
         yield ledger
 
 
-def verifier_of(key: str) -> Verifier:
+def verifier_of(key: str, *, use: bytes = SIGNS) -> Verifier:
     """A public key as it is written, or in the file of that name."""
-    return read_verifier(text_of(Path(key)) if Path(key).is_file() else key)
+    return read_verifier(text_of(Path(key)) if Path(key).is_file() else key, use=use)
 
 
 def pinned_of(path: Path, verifier: Verifier) -> Checkpoint:
@@ -213,43 +267,6 @@ def pinned_of(path: Path, verifier: Verifier) -> Checkpoint:
         return open_checkpoint(text_of(path), verifier)
     except NoteInvalid as error:
         raise NoteInvalid(f"{path.name}: {error}") from None
-
-
-def _audited(done: Audit) -> dict[str, Any]:
-    return {"entries": done.leaves, "signed": done.signed, "openings": done.opened, "destroyed": done.destroyed}
-
-
-def _tell(said: dict[str, Any], findings: list[Finding], pinned: Checkpoint | None) -> None:
-    if "entry" in said:
-        console.print_json(data=said)
-    else:
-        console.print(
-            f"{said['entries']:,} entries, signed up to {said['signed'] or 0:,}; "
-            f"openings: {said['openings']:,} fit, {said['destroyed']:,} destroyed",
-            soft_wrap=True,
-        )
-    for each in findings:
-        console.print(f"[red]✗[/] {each.kind}: {each.detail}", soft_wrap=True)
-    if not findings:
-        since = f"; continues the checkpoint of {pinned.size:,} entries" if pinned else ""
-        console.print(f"[green]✓[/] nothing was altered{since}", soft_wrap=True)
-    if pinned is None:
-        console.print(
-            "no earlier checkpoint was given: whoever holds the signing key could have rewritten all of it",
-            soft_wrap=True,
-        )
-
-
-def _publications(told: list[Publication]) -> Table:
-    table = plain_table("published to", "entries", "last tried", "")
-    for each in told:
-        state = f"[red]{each.failure}[/]" if each.failure else "[green]✓[/]"
-        table.add_row(each.target, "none" if each.size is None else f"{each.size:,}", format_time(each.at), state)
-    return table
-
-
-def _plain(told: Publication) -> dict[str, Any]:
-    return {"target": told.target, "size": told.size, "at": format_time(told.at), "failure": told.failure}
 
 
 def text_of(path: Path) -> str:

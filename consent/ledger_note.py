@@ -20,7 +20,11 @@ from consent.ledger_tree import HASH_BYTES
 NOTE_BYTES_MAX: Final = 64 * 1024
 SIGNATURES_MAX: Final = 100
 
-_ED25519: Final = b"\x01"
+SIGNS: Final = b"\x01"
+"""A key that signs notes."""
+COSIGNS: Final = b"\x04"
+"""A key that cosigns checkpoints (`consent.ledger_witness`)."""
+
 _SECRET: Final = "PRIVATE+KEY+"  # noqa: S105 - the word that begins one
 _DASH: Final = "— "
 _NAME: Final = re.compile(r"[^\s+\x00-\x1f\x7f]{1,200}")
@@ -33,35 +37,38 @@ class NoteInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """A public key by name (32 bytes)."""
+    """A public key by name (32 bytes), and what it is for."""
 
     name: str
     public: bytes
+    use: bytes = SIGNS
 
     @property
     def key_id(self) -> bytes:
         """Four bytes that tell keys under one name apart."""
-        return sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:4]
+        return sha256(self.name.encode() + b"\n" + self.use + self.public).digest()[:4]
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.key_id.hex()}+{_text(_ED25519 + self.public)}"
+        return f"{self.name}+{self.key_id.hex()}+{_text(self.use + self.public)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A secret key by name (its 32 byte seed)."""
+    """A secret key by name (its 32 byte seed), and what it is for."""
 
     name: str
     seed: bytes = field(repr=False)
+    use: bytes = SIGNS
 
     @property
     def verifier(self) -> Verifier:
         """Its public half."""
-        return Verifier(self.name, Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw())
+        public = Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw()
+        return Verifier(self.name, public, self.use)
 
     def written(self) -> str:
         """The secret as it is kept in a file."""
-        return f"{_SECRET}{self.name}+{self.verifier.key_id.hex()}+{_text(_ED25519 + self.seed)}"
+        return f"{_SECRET}{self.name}+{self.verifier.key_id.hex()}+{_text(self.use + self.seed)}"
 
     def sign(self, text: str) -> bytes:
         """The signature of a text (64 bytes)."""
@@ -81,32 +88,32 @@ class Checkpoint:
         return f"{self.origin}\n{self.size}\n{_text(self.root)}\n"
 
 
-def make_signer(name: str, seed: bytes) -> Signer:
+def make_signer(name: str, seed: bytes, *, use: bytes = SIGNS) -> Signer:
     """A signer under a name that fits into a note, from 32 random bytes; NoteInvalid for others."""
     if not _NAME.fullmatch(name):
         raise NoteInvalid("the name of a key has no spaces and no plus sign")
     if len(seed) != HASH_BYTES:
         raise NoteInvalid("the secret of a key is 32 bytes")
-    return Signer(name, seed)
+    return Signer(name, seed, use)
 
 
-def read_signer(text: str) -> Signer:
-    """The secret key written in a text; NoteInvalid when it is none."""
+def read_signer(text: str, *, use: bytes = SIGNS) -> Signer:
+    """The secret key written in a text; NoteInvalid when it is none, or of another use."""
     if not text.startswith(_SECRET):
         raise NoteInvalid("this is not a secret key of a ledger")
-    name, key_id, seed = _key_parts(text.removeprefix(_SECRET).strip())
-    signer = make_signer(name, seed)
+    name, key_id, seed = _key_parts(text.removeprefix(_SECRET).strip(), use)
+    signer = make_signer(name, seed, use=use)
     if signer.verifier.key_id.hex() != key_id:
         raise NoteInvalid("the secret key is damaged: its id does not belong to it")
     return signer
 
 
-def read_verifier(text: str) -> Verifier:
-    """The public key written in a text; NoteInvalid when it is none."""
+def read_verifier(text: str, *, use: bytes = SIGNS) -> Verifier:
+    """The public key written in a text; NoteInvalid when it is none, or of another use."""
     if text.startswith(_SECRET):
         raise NoteInvalid("this is a secret key; give the public one")
-    name, key_id, public = _key_parts(text.strip())
-    verifier = Verifier(name, public)
+    name, key_id, public = _key_parts(text.strip(), use)
+    verifier = Verifier(name, public, use)
     if verifier.key_id.hex() != key_id:
         raise NoteInvalid("the public key is damaged: its id does not belong to it")
     return verifier
@@ -115,12 +122,31 @@ def read_verifier(text: str) -> Verifier:
 def sign_note(text: str, signers: Sequence[Signer]) -> str:
     """The text as a note with a signature of each signer."""
     _check_text(text)
-    lines = [f"{_DASH}{each.name} {_text(each.verifier.key_id + each.sign(text))}\n" for each in signers]
+    lines = [signature_line(each.verifier, each.sign(text)) for each in signers]
     return f"{text}\n{''.join(lines)}"
+
+
+def signature_line(key: Verifier, signature: bytes) -> str:
+    """The line of a note that says that the key's owner signed it."""
+    return f"{_DASH}{key.name} {_text(key.key_id + signature)}\n"
 
 
 def open_note(note: str, verifier: Verifier) -> str:
     """The text of a note that the key's owner signed; NoteInvalid otherwise. Signatures of others are passed over."""
+    text, signatures = signatures_of(note)
+    for name, key_id, signature in signatures:
+        # The first that claims to be this key's decides.
+        if (name, key_id) == (verifier.name, verifier.key_id):
+            try:
+                Ed25519PublicKey.from_public_bytes(verifier.public).verify(signature, text.encode())
+            except (InvalidSignature, ValueError):
+                raise NoteInvalid(f"the signature of {verifier.name} does not fit the text") from None
+            return text
+    raise NoteInvalid(f"the note is not signed with the key {verifier.name} ({verifier.key_id.hex()})")
+
+
+def signatures_of(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
+    """The text of a note; name, key id and signature of each line below it, unchecked. NoteInvalid for no note."""
     if len(note.encode(errors="surrogatepass")) > NOTE_BYTES_MAX:
         raise NoteInvalid("the note is too long")
     text, gap, rest = note.rpartition("\n\n")
@@ -131,15 +157,7 @@ def open_note(note: str, verifier: Verifier) -> str:
     lines = rest.removesuffix("\n").split("\n")
     if len(lines) > SIGNATURES_MAX:
         raise NoteInvalid("the note has too many signatures")
-    for name, key_id, signature in map(_signature, lines):
-        # The first that claims to be this key's decides.
-        if (name, key_id) == (verifier.name, verifier.key_id):
-            try:
-                Ed25519PublicKey.from_public_bytes(verifier.public).verify(signature, text.encode())
-            except (InvalidSignature, ValueError):
-                raise NoteInvalid(f"the signature of {verifier.name} does not fit the text") from None
-            return text
-    raise NoteInvalid(f"the note is not signed with the key {verifier.name} ({verifier.key_id.hex()})")
+    return text, [_signature(line) for line in lines]
 
 
 def open_checkpoint(note: str, verifier: Verifier) -> Checkpoint:
@@ -161,12 +179,14 @@ def read_checkpoint(note: str) -> Checkpoint:
     return Checkpoint(origin=lines[0], size=int(lines[1]), root=root)
 
 
-def _key_parts(text: str) -> tuple[str, str, bytes]:
+def _key_parts(text: str, use: bytes) -> tuple[str, str, bytes]:
     name, _, rest = text.partition("+")
     key_id, _, key = rest.partition("+")
     kept = _bytes(key)
-    if not _NAME.fullmatch(name) or kept[:1] != _ED25519 or len(kept) != 1 + HASH_BYTES:
+    if not _NAME.fullmatch(name) or len(kept) != 1 + HASH_BYTES:
         raise NoteInvalid("a key is written name+id+key, and is an Ed25519 key")
+    if kept[:1] != use:
+        raise NoteInvalid(f"this is not the key of a {'ledger' if use == SIGNS else 'witness'}")
     return name, key_id, kept[1:]
 
 

@@ -17,7 +17,7 @@ from consent.ledger_openings import Openings
 from consent.ledger_segments import Header, SegmentFile, read_file, segment_path
 from consent.ledger_tree import EMPTY_ROOT, root_of
 
-FindingKind = Literal["unsigned", "signature", "origin", "truncated", "changed", "files", "opening"]
+FindingKind = Literal["unsigned", "signature", "origin", "truncated", "changed", "files", "opening", "witnesses"]
 
 FINDINGS_MAX: Final = 20
 """So many are told; one is enough."""

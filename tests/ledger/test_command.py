@@ -124,6 +124,42 @@ def test_without_an_earlier_checkpoint_it_says_what_that_leaves_open(office: Off
     assert "whoever holds the signing key could have rewritten all of it" in told
 
 
+def test_witnesses_are_demanded_of_the_checkpoint_that_is_verified(office: Office, tmp_path: Path) -> None:
+    key = office.run("keygen").stdout.strip()
+    office.run("publish")
+    folder, secret, seen = str(office.data / "ledger"), tmp_path / "w.key", str(tmp_path / "w.note")
+    public = office.run("witness-key", "auditor.example/w1", "--out", str(secret)).stdout.strip()
+    other = office.run("witness-key", "press.example/w2", "--out", str(tmp_path / "other.key")).stdout.strip()
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert "cannot be written" in office.refusal("witness-key", "x", "--out", str(secret))
+    note = office.run("witness", folder, "--key", key, "--signs-with", str(secret), "--seen", seen).stdout
+    assert note.strip() == Path(seen).read_text(encoding="utf-8").strip()
+    office.run("prove", "entry:7", "--out", str(tmp_path / "proof.json"))
+
+    for path in (folder, str(tmp_path / "proof.json")):
+        trusted = ("verify", path, "--key", key, "--witness", public)
+        assert office.said(*trusted, "--checkpoint", seen)["holds"]
+        assert office.said(*trusted, "--witness", other, "--witnesses", "1", "--checkpoint", seen)["holds"]
+        for lacking in (trusted, (*trusted, "--witness", other, "--checkpoint", seen)):
+            [found] = office.said(*lacking, status=1)["findings"]
+            assert found["kind"] == "witnesses"
+    assert "not the key of a witness" in office.refusal("verify", folder, "--key", key, "--witness", key)
+
+
+def test_a_ledger_that_does_not_hold_is_not_cosigned(office: Office, tmp_path: Path) -> None:
+    key = office.run("keygen").stdout.strip()
+    office.run("publish")
+    office.run("witness-key", "auditor.example/w1", "--out", str(tmp_path / "w.key"))
+    asked = ("--key", key, "--signs-with", str(tmp_path / "w.key"), "--seen", str(tmp_path / "w.note"))
+    [leaves] = (office.data / "ledger" / "leaves").iterdir()
+    leaves.write_bytes(leaves.read_bytes()[:-1] + b"x")
+
+    told = office.run("witness", str(office.data / "ledger"), *asked, status=1).stdout
+
+    assert "the first 20 leaves are not those of the last signed checkpoint" in told
+    assert not (tmp_path / "w.note").exists()
+
+
 def test_every_mistake_is_one_sentence(office: Office, tmp_path: Path) -> None:
     folder = str(office.data / "ledger")
     assert "rapport ledger keygen" in office.refusal("publish")
@@ -156,7 +192,7 @@ def test_every_step_of_the_page_works_in_its_order(tmp_path: Path) -> None:
     )
     ledger.close()
     steps, answers = commands_of_the_page(), dict[str, str]()
-    assert len(steps) == 7
+    assert len(steps) == 10
     with contextlib.chdir(tmp_path):
         (tmp_path / "rapport-data").symlink_to(office.data)
         for program, group, *words in steps:
