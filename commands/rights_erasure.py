@@ -213,9 +213,12 @@ async def _models(_erasure: Erasure, places: Places, done: Steps) -> Outcome:
 
 
 async def _certified(erasure: Erasure, places: Places, done: Steps) -> Outcome:
-    # A message that was being decided while the person was erased may have left a note of that.
+    # A message that was being decided while the person was erased may have left a note of that, and whoever looked
+    # whether they are gone has: the model alone takes minutes.
     if await places.residue.forget(erasure.identities) and (why := await places.residue.rewrite_files()):
         return Waiting(why)
+    await asyncio.to_thread(places.accesses.forget, erasure.identities)
+    await asyncio.to_thread(places.ledger.forget, erasure.identities, because=_entry_id(erasure))
     now = places.clock()
     certificate = certificate_of(
         replace(erasure, done=done),
