@@ -87,9 +87,8 @@ def suggestion_panel(answer: Mapping[str, Any], *, title: str) -> Panel:
     """Suggestions, best first, each with what can be said and what it rests on."""
     parts: list[RenderableType] = []
     for place, found in enumerate(answer["suggestions"], start=1):
-        parts.append(
-            f"[bold]{place}. {escape(found['name']['en'])}[/]  [dim]{found['service']}, {found['confidence']}[/]"
-        )
+        about = f"{found['service']}, {found['confidence']}, {_factors(found)}"
+        parts.append(f"[bold]{place}. {escape(found['name']['en'])}[/]  [dim]{about}[/]")
         if found["say"]:
             parts.append(Padding(Text(f"“{found['say']['en']}”", style="italic"), (0, 3)))
         parts += [Padding(Text(_reason(reason)), (0, 3)) for reason in found["reasons"]]
@@ -97,6 +96,13 @@ def suggestion_panel(answer: Mapping[str, Any], *, title: str) -> Panel:
     foot = f"{answer['mode']} · rests on {relied} · by {answer['ranker']} · until {format_time(answer['valid_until'])}"
     parts += ["", Text(foot, style="dim")]
     return Panel(Group(*parts), title=escape(title), border_style="green" if answer["mode"] == "personal" else "blue")
+
+
+def _factors(found: Mapping[str, Any]) -> str:
+    """What the score is the product of: P and C always, V and L where value and lever weigh."""
+    factors = found["factors"]
+    signs = {"propensity": "P", "context": "C", "value": "V", "lever": "L"}
+    return " × ".join(f"{sign} {factors[name]:.3g}" for name, sign in signs.items() if factors[name] is not None)
 
 
 def withheld_table(answer: Mapping[str, Any]) -> Table:
