@@ -240,6 +240,7 @@ FORGERIES: Final[dict[str, Callable[[Lines], Sequence[str]]]] = {
     "the last rows are deleted": lambda rows: rows[:-2],
     "rows change places": lambda rows: [rows[1], rows[0], *rows[2:]],
     "a row stands twice": lambda rows: [rows[0].replace("given", "refused"), *rows],
+    "a position has another row before its own": lambda rows: [rows[0].replace(ANNA, pseudonym("app:ben")), *rows],
     "a row is put in": lambda rows: [*rows, rows[-1].replace("1.", "2.", 1)],
     "a row gets one more cell": lambda rows: [rows[0].rstrip() + ",more\r\n", *rows[1:]],
 }
