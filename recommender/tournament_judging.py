@@ -78,8 +78,10 @@ def cases_of(exam: Exam, *, people_max: int, cells_max: int) -> dict[Task, Cases
     asked = asked[np.linspace(0, len(asked) - 1, min(len(asked), most)).round().astype(int)] if len(asked) else asked
     people = [known.row(int(person), int(exam.at[person])) for person in asked]
     right = taken.taken[asked].toarray() > 0
-    allowed = _allowed(known, asked)
     fresh = known.taken[asked].toarray() == 0
+    allowed = _allowed(known, asked)
+    if exam.once is not None:
+        allowed &= fresh | ~exam.once
     return {
         "repeat": _cases(people, asked, may=allowed, right=right & allowed),
         "new": _cases(people, asked, may=allowed & fresh, right=right & allowed & fresh),

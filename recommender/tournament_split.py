@@ -18,11 +18,15 @@ Order = Literal["time", "own", "none"]
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Exam:
-    """What is known when each person is asked (`at`, ms by person), and what they then took."""
+    """What is known when each person is asked (`at`, ms by person), and what they then took.
+
+    `once` (m) are items nobody takes again: whoever has one is not asked about it.
+    """
 
     known: Interactions
     taken: Interactions
     at: LongArray
+    once: Mask | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

@@ -131,17 +131,21 @@ def _served(
 
 
 def _exam(told: Takings, known: Interactions, catalogue: Catalogue, since: int, until: int) -> Exam:
-    """What people took from `since` to before `until`, but what they had and cannot take again."""
+    """What people took from `since` to before `until`."""
     column = {service: place for place, service in enumerate(known.items)}
-    once = {place for service, place in column.items() if not catalogue.by_id[service].repeatable}
-    rows: list[tuple[int, int]] = []
-    for person, name in enumerate(known.people):
-        taken = taken_between(told[name], since=since, until=until)
-        had = set(known.item[known.starts[person] : known.starts[person + 1]].tolist())
-        rows += [(person, item) for item in sorted(column[each] for each in taken) if item not in had & once]
+    rows = [
+        (person, item)
+        for person, name in enumerate(known.people)
+        for item in sorted(column[each] for each in taken_between(told[name], since=since, until=until))
+    ]
     people, items = np.array(rows, np.int32).reshape(-1, 2).T
     taken_then = replace(known, person=people, item=items, at=np.full(len(items), since), weight=np.ones(len(items)))
-    return Exam(known=known, taken=taken_then, at=np.full(len(known.people), since))
+    return Exam(
+        known=known,
+        taken=taken_then,
+        at=np.full(len(known.people), since),
+        once=np.array([not catalogue.by_id[service].repeatable for service in known.items]),
+    )
 
 
 def _candidates(recipe: Recipe, fitted: Mapping[str, Ranker]) -> dict[str, Blend]:

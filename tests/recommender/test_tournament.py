@@ -176,6 +176,19 @@ def test_who_may_have_what_limits_questions_and_answers() -> None:
     assert not (cases.right & ~cases.open).any()
 
 
+def test_what_is_taken_once_is_no_question_to_whoever_has_it() -> None:
+    exam = quarters(habits()).test
+    once = np.arange(len(exam.known.items)) % 2 == 0
+    cases = cases_of(replace(exam, once=once), people_max=1000, cells_max=10**9)
+    had = exam.known.taken.toarray() > 0
+
+    for found in cases.values():
+        assert not (found.open & had[found.numbers] & once).any()
+        assert not (found.right & ~found.open).any()
+    repeat = cases["repeat"]
+    assert (repeat.open | (had[repeat.numbers] & once)).all(), "nothing else is closed"
+
+
 # Who wins
 
 
