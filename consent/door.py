@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
 
+import msgspec
+
 from consent.matrix import EVIDENCE_GRADES, Basis, Ground
 from consent.purposes import OVERLAY_CLOSES, PURPOSES, Overlay, Purpose
 from consent.rules import Rules
@@ -47,8 +49,7 @@ class RefusalReason(StrEnum):
     NEEDS = "needs"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Because:
+class Because(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an allowance rests on.
 
     `relied_on` holds the event keys (8 bytes) of the grants, those of needed purposes too; `evidence` is the weakest
@@ -60,8 +61,7 @@ class Because:
     evidence: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
+class Allowed(msgspec.Struct, frozen=True, gc=False):
     """The door is open. True in a condition."""
 
     because: Because
@@ -70,8 +70,7 @@ class Allowed:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """The door stays closed. False in a condition; `detail` names purposes only, never data."""
 
     because: RefusalReason
@@ -242,11 +241,11 @@ def _lacking(subject: Subject, grant: Grant, ground: Ground, purpose: str) -> Re
 
 def combined(subject: Subject, purpose: str) -> PurposeState:
     """What all identities together said about a purpose: grants of the verified ones, noes of every one."""
-    if len(subject.parts) == 1 and not subject.restricting:
-        return subject.parts[0].states.get(purpose, NEVER_ASKED)
-    said = [part.states.get(purpose, NEVER_ASKED) for part in subject.parts]
-    noes = [noes_of(part.states.get(purpose, NEVER_ASKED)) for part in subject.restricting]
-    return joined((*said, *noes))
+    said = [state for part in subject.parts if (state := part.states.get(purpose)) is not None]
+    said += [noes_of(state) for part in subject.restricting if (state := part.states.get(purpose)) is not None]
+    if not said:
+        return NEVER_ASKED
+    return said[0] if len(said) == 1 else joined(said)
 
 
 def _said_no(state: PurposeState, grant: Grant | None, purpose: str) -> Refused:
