@@ -25,7 +25,7 @@ from commands.evaluate_page import page_of
 from commands.evaluate_report import TITLES, against, earned_of, notes_of, said, verdict_table
 from commands.evaluate_table import TableUnusable
 from commands.evaluate_times import moment_like
-from commands.evaluate_wide import Wide, newly_had, read_wide, wide_of
+from commands.evaluate_wide import Wide, first_had, read_wide, wide_of
 from commands.output import JsonOption, console, emit
 from recommender.interactions import Interactions, interactions, with_features
 from recommender.rankers import lightfm_identity
@@ -103,7 +103,7 @@ def _data(
             f"{source.table.path.name}: {len(made):,} rows of {len(made.items)} services: nothing to rank"
         )
     if isinstance(source, Wide):
-        return newly_had(made)
+        return first_had(made)
     # How much was taken at once says little of how often; unless it is asked for, a basket is one purchase.
     return made.once() if source.time is not None and columns.quantity is None else made
 

@@ -86,15 +86,12 @@ def read_wide(wide: Wide, left: Left, described: dict[str, dict[str, str]]) -> I
     left.check(wide.table.path)
 
 
-def newly_had(data: Interactions) -> Interactions:
-    """Of what people had at each moment, what they had not at their moment before: that is when they took it."""
-    opens = np.ones(len(data), np.bool_)
-    opens[1:] = (np.diff(data.person) != 0) | (np.diff(data.at) != 0)
-    moment = np.cumsum(opens)
-    order = np.lexsort((moment, data.item, data.person))
-    same = (np.diff(data.person[order]) == 0) & (np.diff(data.item[order]) == 0) & (np.diff(moment[order]) <= 1)
-    kept = np.ones(len(data), np.bool_)
-    kept[order[1:][same]] = False
+def first_had(data: Interactions) -> Interactions:
+    """When people had each service first: what they have month after month, they took once."""
+    # Rows are ordered by person and time, so the first row of a pair is the earliest.
+    _, first = np.unique(data.person.astype(np.int64) * len(data.items) + data.item, return_index=True)
+    kept = np.zeros(len(data), np.bool_)
+    kept[first] = True
     return data.only(kept)
 
 

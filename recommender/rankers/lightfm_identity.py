@@ -18,6 +18,8 @@ from recommender.rankers.situations import greatest
 
 LABEL: Final = "lightfm, a row for each person"
 _PLAN: Final[Plan] = {"dimensions": 16.0, "epochs": 30.0}
+_VISITS_MAX: Final = 30_000_000
+"""Pairs of person and item times epochs: of very many pairs, fewer epochs."""
 
 
 def fit(data: Interactions, *, plan: Plan = _PLAN, progress: Progress = quiet) -> Callable[[IntArray], Numbers]:
@@ -27,6 +29,7 @@ def fit(data: Interactions, *, plan: Plan = _PLAN, progress: Progress = quiet) -
     """
     taken = data.taken.copy()
     taken.data = np.ones_like(taken.data)
+    plan = {**plan, "epochs": min(plan.get("epochs", 30.0), max(_VISITS_MAX // max(taken.nnz, 1), 1))}
     identity = sparse.identity(len(data.people), dtype=np.float32)
     people = normalised(sparse.hstack([identity, abs(data.features) @ sparse.diags(1 / greatest(data))], format="csr"))
     items = item_rows(data, identity_weight=plan.get("identity_weight", 3.0))
