@@ -14,10 +14,10 @@ from events.position import Checkpoint, Stream
 from profiles.facet import FACET_FORMAT
 from profiles.facet_cache import FacetCache
 from profiles.memory_store import MemoryStore, Snapshot
-from profiles.store import FACETS_MAX, Commit, Committed, CommitTooHeavy, Mismatch
+from profiles.store import FACETS_MAX, Commit, Committed, CommitTooHeavy, Mismatch, OutboxEntry
 from streams.dead_letters import Undertaker, decode_letter, unseal
 from streams.fold_work import FoldWork
-from streams.folding import LogIdentity, StoredCheckpoints, StreamFold, fingerprint_of
+from streams.folding import OUTBOX_MAX, LogIdentity, OutboxFull, StoredCheckpoints, StreamFold, fingerprint_of
 from streams.frame import Answer, Frame, Handled, Record, SeekTo, Stopped
 from streams.memory_dead_letters import MemoryDeadLetters
 from streams.runs import FRAME_RECORDS, RUN_BYTES, chunks
@@ -147,6 +147,25 @@ async def test_a_frame_that_overlaps_the_checkpoint_is_folded_from_there() -> No
 
     assert await handed(world.owner(), orders(4, first=2), start=2, end=6) == Handled()
     assert await world.orders() == 6
+
+
+async def test_a_frame_behind_the_checkpoint_does_not_move_it_back() -> None:
+    world = World()
+    await handed(world.fold, orders(5), start=0, end=5)
+    before = world.store.snapshot()
+
+    assert await handed(world.fold, orders(2), start=0, end=2) == Handled()
+    assert world.store.snapshot() == before
+
+
+async def test_records_before_the_checkpoint_are_not_set_aside_again() -> None:
+    poison = Record(0, NOW, purchased().identity.encode(), b"no fact")
+    world = World()
+    await handed(world.fold, [poison, *orders(1, first=1)], start=0, end=2)
+
+    assert await handed(world.owner(), [poison, *orders(2, first=1)], start=0, end=3) == Handled()
+    assert await world.dead() == [(0, "undecodable")]
+    assert await world.orders() == 2
 
 
 async def test_a_frame_without_records_moves_the_checkpoint() -> None:
@@ -416,6 +435,40 @@ async def test_a_new_generation_goes_on_from_what_another_owner_left() -> None:
 
     assert await handed(world.fold, orders(1, first=5), start=5, end=6, generation=3) == Handled()
     assert await world.orders() == 6
+
+
+async def test_a_new_generation_does_not_take_as_folded_what_the_store_has_lost() -> None:
+    #   owner folds 0-2, 2-5 · the store goes back to 2 · the owner is assigned the partition anew and handed 2-5
+    world = World()
+    await handed(world.fold, orders(2), start=0, end=2)
+    older = world.store.snapshot()
+    await handed(world.fold, orders(3, first=2), start=2, end=5)
+    world.store.restore(older)
+
+    assert await handed(world.fold, orders(3, first=2), start=2, end=5, generation=2) == Handled()
+    assert await world.orders() == 5
+    assert await world.store.checkpoint(STREAM) == Checkpoint(1, 5, "a log", fingerprint_of(orders(5)))
+
+
+async def test_what_would_be_laid_into_a_full_outbox_waits_until_the_relay_made_room() -> None:
+    world = World()
+    woken: list[Stream] = []
+    world.fold.on_outbox = woken.append
+    waiting = [OutboxEntry(offset=0, index=at, kind="candidate", payload=b"") for at in range(OUTBOX_MAX + 1)]
+    filled = Checkpoint(1, 1, "a log")
+    await world.store.commit(Commit(stream=STREAM, expected=None, next=filled, outbox=waiting))
+    poison = Record(1, NOW, purchased().identity.encode(), b"no fact")
+
+    with pytest.raises(OutboxFull):
+        await handed(world.fold, [poison], start=1, end=2)
+    assert woken == [STREAM]
+    assert await world.store.checkpoint(STREAM) == filled
+    assert await handed(world.fold, orders(1, first=1), start=1, end=2) == Handled()  # it lays nothing into it
+
+    (oldest, _), *_ = await world.store.outbox(STREAM, limit=1)
+    await world.store.drop_outbox(STREAM, [oldest])
+    poison = msgspec.structs.replace(poison, offset=2)
+    assert await handed(world.fold, [poison], start=2, end=3) == Handled()
 
 
 @given(st.integers(0, 5000), st.integers(1, 3 * FACETS_MAX), st.sampled_from([1, RUN_BYTES // 3, RUN_BYTES + 1]))
