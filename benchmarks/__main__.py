@@ -23,6 +23,7 @@ WORDS: Final = {
     "officer": "the officer's questions over a million consent acts",
     "rebuild": "history folded anew, compared, switched",
     "ledger": "a million consent acts put down, audited, proven",
+    "simulate": "what suggestions would be, per person",
     "recommender": "the tournament on purchases of real people",
     "report": "write tables and pictures into docs/explanation/speed.md",
 }

@@ -1,18 +1,33 @@
-"""The table of the tournament on real people: a row for each part and task."""
+"""The tables of the recommender: the tournament on real people, and what a simulation costs."""
 
 from typing import Any, Final
 
-from benchmarks.results import Results
+from benchmarks.results import Results, spread
 from benchmarks.tables import Page, met
 
 TARGETS: Final = {("repeat", "served"): 0.726, ("new", "served"): 0.232}
 """What single rankers reached on completejourney before: own frequency, and item-kNN."""
+SIMULATED_PER_S: Final = 2000
 
 
 def recommender_page(results: Results) -> Page:
     """One row per part and task, the served blend last, with its bar where there is one."""
     head = ["task, part", "NDCG@10", "95 % interval", "HR@3", "P@10", "macro recall@3", "weight", "earned", "bar"]
     return Page(head, [_row(run, results.settings["data"]) for run in results.runs])
+
+
+def simulate_page(results: Results) -> Page:
+    """One row for each catalogue and model."""
+    head = ["catalogue, model", "people a second and core", "least", "bar"]
+    by_side: dict[str, list[float]] = {}
+    for run in results.runs:
+        by_side.setdefault(run["side"], []).append(run["people_per_s"])
+    rows = []
+    for side, found in by_side.items():
+        rates = spread(found)
+        bar = met(rates.median >= SIMULATED_PER_S, f"at least {SIMULATED_PER_S:,}") if "shipped" in side else ""
+        rows.append([side, f"{rates.median:,.0f}", f"{rates.least:,.0f}", bar])
+    return Page(head, rows)
 
 
 def _row(run: dict[str, Any], data: str) -> list[str]:

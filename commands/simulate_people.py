@@ -41,7 +41,7 @@ def population_of(settings: Settings, source: Source, *, at: int, most: int | No
     """The people of a source as of `at` (ms), at most so many of them."""
     if source == "demo":
         size = 400 if most is None else most
-        return Population(size, islice(_made_up(settings.rules(), at=at, seed=seed), size))
+        return Population(size, islice(made_up(settings.rules(), at=at, seed=seed), size))
     loaded = _from_history(settings) if source == "history" else asyncio.run(_from_store(settings))
     facets = {identity: each.facet for identity, each in loaded.items()}
     held = {identity: each.held for identity, each in loaded.items()}
@@ -51,8 +51,8 @@ def population_of(settings: Settings, source: Source, *, at: int, most: int | No
     return Population(size, islice(views_of(ordered, held, at=at, rules=settings.rules()), size))
 
 
-def _made_up(rules: Rules, *, at: int, seed: int) -> Iterator[PersonView]:
-    """The people of the demo worlds of this seed and the ones after it."""
+def made_up(rules: Rules, *, at: int, seed: int) -> Iterator[PersonView]:
+    """The people of the demo worlds of this seed and the ones after it, without end."""
     for number in count(seed):
         facets: dict[str, Facet] = {}
         for event in world(seed=number, now=at).events:
