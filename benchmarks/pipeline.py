@@ -16,11 +16,11 @@ import typer
 from benchmarks.contenders.task import Measured, Task
 from benchmarks.model import Expected, differences, exact, inexact
 from benchmarks.preload import Form, produce
-from benchmarks.product import events_topic, watch, worker
+from benchmarks.product import events_topic, sealed, watch, worker
 from benchmarks.redis_probe import StoreProbe
 from benchmarks.results import RESULTS, Results, keep, open_results
 from benchmarks.servers import Fsync, bench_folder, kafka_at, load_average, store_in
-from benchmarks.tables import show_pipeline
+from benchmarks.tables import SEALED, show_pipeline
 from benchmarks.workload import Message, Workload, messages
 from streams.admin import ensure_topics
 from tests.servers import ROOT
@@ -34,16 +34,21 @@ class Inexact(Exception):
 
 
 class Contender(NamedTuple):
-    """Which form of the records it reads, what share of them, and what must stand in the store at its end."""
+    """Which form of the records it reads, what share of them, and what must stand in the store at its end.
+
+    Without a module it is the product's own worker.
+    """
 
     form: Form
     share: float
     model: Callable[[Sequence[Message]], Expected] | None
     module: str | None = None
+    is_sealed: bool = False
 
 
 CONTENDERS: Final[dict[str, Contender]] = {
     "ours": Contender("fact", 1, exact),
+    SEALED: Contender("fact", 1, exact, is_sealed=True),
     "raw loop": Contender("fact", 1, exact, "raw_loop"),
     "lean loop": Contender("json", 1, inexact, "lean_redis_loop"),
     "leaner loop": Contender("json", 1, inexact, "leaner_redis_loop"),
@@ -99,9 +104,11 @@ class Field:
         contender = CONTENDERS[name]
         told = self._messages[: max(1, int(len(self._messages) * contender.share))]
         self._count += 1
+        place = self._folder / f"run-{self._count}"
+        if contender.is_sealed:
+            told = sealed(told, folder=place / "data")
         # Ours refuses to go on with a log whose store is gone, so each of its runs has a log of its own.
         topic = self._topic(contender.form, told) if contender.module else self._new_topic(contender.form, told)
-        place = self._folder / f"run-{self._count}"
         with store_in(place / "store", fsync=self._fsync) as (store, _):
             task = Task(
                 kafka=self._kafka,

@@ -3,19 +3,25 @@
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+from pydantic import SecretStr
 
 from benchmarks.contenders.task import Mark, Measured, Task
 from benchmarks.redis_probe import StoreProbe
+from benchmarks.workload import Message
+from commands.sealing import sealing_of
+from commands.settings import Settings, keyring_of
 from embedded.process import Process, running
 from embedded.service import Service
+from events.fact import decode_fact
 from tests.servers import ROOT
 
 POLL_S = 0.02
+_KEY = "00" * 32
 PATIENCE_S = 120.0
 
 
@@ -32,7 +38,7 @@ def worker_service(task: Task, *, folder: Path, instance_id: str | None = None, 
         "RAPPORT_REDIS": task.store,
         "RAPPORT_DATA": str(folder),
         "RAPPORT_PARTITIONS": str(task.partitions),
-        "RAPPORT_PSEUDONYM_KEY": "00" * 32,
+        "RAPPORT_PSEUDONYM_KEY": _KEY,
     }
     if instance_id is not None:
         environment["RAPPORT_INSTANCE_ID"] = instance_id
@@ -54,6 +60,17 @@ def events_topic(label: str) -> str:
 def prefix_of(topic: str) -> str:
     """The topic prefix under which a topic is an installation's log of facts."""
     return topic.removesuffix(".events")
+
+
+def sealed(told: Sequence[Message], *, folder: Path) -> list[Message]:
+    """The same messages, their facts as the worker on that data folder would have sealed them; poison as it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = Settings(data=folder, pseudonym_key=SecretStr(_KEY))
+    sealing = sealing_of(settings, keyring_of(settings))
+    facts = [(at, decode_fact(message.fact)) for at, message in enumerate(told) if message.happening is not None]
+    values = sealing.seal([fact for _, fact in facts])
+    by_place = {at: value for (at, _), value in zip(facts, values, strict=True)}
+    return [message._replace(fact=by_place.get(at, message.fact)) for at, message in enumerate(told)]
 
 
 @contextmanager
