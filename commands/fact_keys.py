@@ -18,7 +18,9 @@ from commands.clock import now_ms
 from commands.output import JsonOption, console, emit
 from commands.sealing import body_keys_of
 from commands.settings import KEYS_FILE, Settings, keyring_of, settings_of
+from consent.accesses import AccessLog
 from consent.ledger import Ledger
+from consent.ledger_ageing import age_facts_out, age_looks_out
 from consent.ledger_entry import Entry
 from consent.retention import Due, load_retention
 from consent.vault import NotOpened, Vault
@@ -57,19 +59,33 @@ def age_out(*, data: DataOption = None, json: JsonOption = False) -> None:
     if json:
         emit(gone)
     else:
-        console.print(f"destroyed: {gone['keys']} keys of facts, {gone['evidence']} of evidence about the erased")
+        console.print(
+            f"destroyed: {gone['keys']} keys of facts, {gone['evidence']} of evidence about the erased, "
+            f"{gone['looks']} looks at people, {gone['openings']} openings of the ledger"
+        )
 
 
 def aged_out(settings: Settings, *, now: int) -> dict[str, int]:
-    """Destroy what is due; how many keys of facts and of evidence. BodyKeysUnavailable, VaultUnavailable."""
-    keys = body_keys_of(settings)
+    """Destroy what is due: keys of facts and of evidence, looks at people, openings of the ledger; how many of each.
+
+    BodyKeysUnavailable, VaultUnavailable, AccessesUnavailable, LedgerError.
+    """
+    keys, retention = body_keys_of(settings), load_retention(settings.retention)
     gone = sum(keys.age_out(each.kind, each.period) for each in _due(settings, keys, now=now))
     over = [each for each in keys.retired() if each.until <= now]
     ended = keys.end([each.id for each in over])
     Vault(settings.vault).drop({each.because for each in over})
     if (gone or ended) and (why := keys.wipe()) is not None:
         _log.warning("what was destroyed may be in files still: %s", why)
-    return {"keys": gone, "evidence": ended}
+    looks_before = retention.looks_before(now=now)
+    looks = AccessLog(settings.accesses).age_out(looks_before) if settings.accesses.exists() else 0
+    openings = 0
+    if settings.ledger.is_dir():
+        with closing(Ledger(settings.ledger)) as ledger:
+            openings = age_looks_out(ledger, before=looks_before)
+            # In clear, facts stay; then so does what proves them.
+            openings += age_facts_out(ledger, retention, now=now) if settings.sealing else 0
+    return {"keys": gone, "evidence": ended, "looks": looks, "openings": openings}
 
 
 def give_up(

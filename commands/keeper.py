@@ -115,7 +115,7 @@ class Keeping:
         if self._aged_at is None or now - self._aged_at >= AGED_EVERY_MS:
             gone = aged_out(self.settings, now=now)
             if any(gone.values()):
-                _log.info("aged out: %d keys of facts, %d of evidence", gone["keys"], gone["evidence"])
+                _log.info("aged out: %s", ", ".join(f"{count} {what}" for what, count in gone.items()))
             self._aged_at = now
 
     def _evidence_taken(self, history: History) -> None:

@@ -133,6 +133,16 @@ class AccessLog:
             empty_log(connection)
         return sum(gone)
 
+    def age_out(self, before: int) -> int:
+        """Delete the looks before a moment (ms) that are on the ledger; how many."""
+        with self._connected() as connection:
+            connection.execute("PRAGMA secure_delete = ON")
+            gone = connection.execute(
+                "DELETE FROM access WHERE at < ? AND number <= coalesce((SELECT number FROM put_down), 0)", (before,)
+            ).rowcount
+            empty_log(connection)
+        return gone
+
     def _listed(self, where: str, *values: str | int, limit: int) -> list[Access]:
         query = f"SELECT {_COLUMNS} FROM access WHERE {where} ORDER BY at DESC, number DESC LIMIT ?"  # noqa: S608 - names of ours
         with self._connected() as connection:

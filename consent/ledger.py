@@ -103,6 +103,20 @@ class Ledger:
             self._write_missing_leaves()
             return self._openings.destroy(identities, because=self._openings.row(because).leaf)
 
+    def age_out(self, kinds: Collection[str], *, clock: str, before: int, because: Entry) -> int:
+        """Destroy the openings of entries of these kinds that are older, by the time (ms) called `clock`; how many.
+
+        `because` says why, and is put down only if there are any. The tree stays as it is.
+        """
+        with self._alone():
+            self._write_missing_leaves()
+            leaves = self._openings.older(kinds, clock=clock, before=before)
+        if leaves:
+            [reason] = self.append([because])
+            with self._alone():
+                self._openings.overwrite(leaves, because=reason)
+        return len(leaves)
+
     def checkpoint(self, signers: Sequence[Signer], *, now_ms: int) -> str:
         """Sign the ledger as it is; the note, which is the earlier one while nothing was added.
 

@@ -7,6 +7,8 @@ from consent.ledger import Ledger
 from consent.ledger_entry import Entry, EntryUnknown
 
 AT_A_TIME: Final = 1000
+ACCESS: Final = "access"
+"""The kind of the entries."""
 
 
 def put_down(accesses: AccessLog, ledger: Ledger) -> int:
@@ -40,4 +42,4 @@ def _stands(ledger: Ledger, number: int, access: Access) -> bool:
 
 def _entry(number: int, access: Access) -> Entry:
     who = frozenset() if access.identity is None else frozenset({access.identity})
-    return Entry(id=access_id(number), kind="access", content=access._asdict(), subjects=who)
+    return Entry(id=access_id(number), kind=ACCESS, content=access._asdict(), subjects=who)

@@ -148,14 +148,31 @@ class Openings:
                 leaves |= {leaf for (leaf,) in db.execute("SELECT leaf FROM subjects WHERE identity = ?", (identity,))}
             if because in leaves:
                 raise LedgerError("the entry that says why must not be about those who are forgotten")
-            gone = [(because, leaf) for leaf in sorted(leaves)]
-            db.executemany("UPDATE openings SET salt = NULL, payload = NULL, destroyed_by = ? WHERE leaf = ?", gone)
-            db.executemany("DELETE FROM subjects WHERE leaf = ?", [(leaf,) for _, leaf in gone])
-        # SQLite's log holds pages as they were.
+            _overwrite(db, leaves, because=because)
+        self._empty_log()
+        return sorted(leaves)
+
+    def older(self, kinds: Collection[str], *, clock: str, before: int) -> list[int]:
+        """The leaves of entries of these kinds whose content says an earlier time (ms) under the name `clock`.
+
+        Reads every opening there is.
+        """
+        names, said = sorted(kinds), "json_extract(CAST(payload AS TEXT), ?)"
+        which = f"{said} IN ({_marks(names)}) AND {said} < ?"
+        asked = f"SELECT leaf FROM openings WHERE payload IS NOT NULL AND {which} ORDER BY leaf"  # noqa: S608 - words of ours
+        return [leaf for (leaf,) in self._ask(asked, "$.kind", *names, f"$.content.{clock}", before)]
+
+    def overwrite(self, leaves: Collection[int], *, because: int) -> None:
+        """Overwrite the openings of these leaves for the sake of the entry at leaf `because`."""
+        with self._writing() as db:
+            _overwrite(db, leaves, because=because)
+        self._empty_log()
+
+    def _empty_log(self) -> None:
+        """SQLite's log holds pages as they were."""
         [(is_busy, *_)] = self._ask("PRAGMA wal_checkpoint(TRUNCATE)")
         if is_busy:
             raise LedgerError("the openings are being read, so what was destroyed may be on disk: forget them again")
-        return sorted(leaves)
 
     def keep_checkpoint(self, note: str, *, size: int, now_ms: int) -> None:
         """Keep a signed checkpoint."""
@@ -228,6 +245,12 @@ def _connected(path: Path, how: str, busy_s: float) -> sqlite3.Connection:
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?{how}", uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False
     )
+
+
+def _overwrite(db: sqlite3.Connection, leaves: Collection[int], *, because: int) -> None:
+    gone = [(because, leaf) for leaf in sorted(leaves)]
+    db.executemany("UPDATE openings SET salt = NULL, payload = NULL, destroyed_by = ? WHERE leaf = ?", gone)
+    db.executemany("DELETE FROM subjects WHERE leaf = ?", [(leaf,) for _, leaf in gone])
 
 
 def _blob(value: object) -> bytes | None:

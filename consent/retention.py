@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints
 from consent.purposes import EVENT_PURPOSES, SERVICE
 from consent.versioned_data import FILES, DataInvalid
 from events.acts import Erased, Refolded
-from events.body_keys import EVIDENCE, end_of
+from events.body_keys import EVIDENCE, end_of, period_of
 from events.identity import Linked, Unlinked
 from events.shape import Shape
 
@@ -52,9 +52,10 @@ class Due(NamedTuple):
 
 
 class Retention(Shape):
-    """The terms by purpose, and that of evidence about the erased."""
+    """The terms by purpose, of looks at people (None: as of what proves consent), and of evidence about the erased."""
 
     purposes: dict[str, Term]
+    accesses: Term | None = None
     after_erasure: Term
 
     def due(self, tally: Iterable[tuple[tuple[str, str], int]], *, now: int) -> list[Due]:
@@ -64,6 +65,15 @@ class Retention(Shape):
             for (kind, period), keys in tally
         ]
         return sorted((each for each in found if each.since <= now), key=lambda each: (each.since, each.kind))
+
+    def facts_before(self, event_type: str, *, now: int) -> int | None:
+        """Facts of a type that were received before this moment (ms) are due now (ms); None: they are never."""
+        kind = kind_of(event_type)
+        return None if kind is None else _ended(self._term(kind), now)
+
+    def looks_before(self, *, now: int) -> int:
+        """Looks at people before this moment (ms) are due now (ms)."""
+        return _ended(self.accesses or self._term(EVIDENCE), now)
 
     def evidence_until(self, erased_at: int) -> int:
         """Until when the evidence of somebody who was erased then stays openable (ms)."""
@@ -76,6 +86,14 @@ class Retention(Shape):
     def _longest(self) -> Term:
         """For a purpose of an earlier version, of which nothing is said any more."""
         return max(self.purposes.values(), key=lambda term: term.months)
+
+
+def _ended(term: Term, now: int) -> int:
+    """The end of the last quarter that was kept for its term."""
+    end = end_of(period_of(now))
+    while later(end, months=term.months) > now:
+        end = later(end, months=-3)
+    return end
 
 
 def load_retention(path: Path = DEFAULT_RETENTION) -> Retention:

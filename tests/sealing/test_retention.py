@@ -71,6 +71,27 @@ def test_every_fact_but_a_tombstone_is_sealed_under_a_purpose_with_a_term() -> N
     assert proofs == {name for name in BODIES if name.startswith("consent.")} | {"identity.linked", "identity.unlinked"}
 
 
+def test_facts_are_due_in_the_ledger_when_their_keys_are() -> None:
+    retention = load_retention()
+    for days in range(0, 400, 7):
+        now = parse_time("2029-03-31T23:59:59Z") + days * 86_400_000
+        before = retention.facts_before("consent.given", now=now)
+        assert before is not None
+        assert len(retention.due([((EVIDENCE, period_of(before - 1)), 1)], now=now)) == 1
+        assert retention.due([((EVIDENCE, period_of(before)), 1)], now=now) == []
+    assert retention.facts_before("rights.erased", now=NOW) is None
+
+
+def test_looks_are_kept_as_long_as_what_proves_consent_unless_something_else_is_said(tmp_path: Path) -> None:
+    said = Path("consent/retention.yaml").read_text()
+    short = said.replace("accesses:\n  months: 36", "accesses:\n  months: 6")
+    silent = said[: said.index("accesses:")] + said[said.index("after_erasure:") :]
+    now = parse_time("2029-05-05T00:00:00Z")
+    for text, before in ((said, "2026-04-01"), (short, "2028-10-01"), (silent, "2026-04-01")):
+        (tmp_path / "terms.yaml").write_text(text)
+        assert load_retention(tmp_path / "terms.yaml").looks_before(now=now) == parse_time(f"{before}T00:00:00Z")
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -99,9 +120,14 @@ def test_what_is_due_is_destroyed_and_the_rest_opens_as_before(tmp_path: Path) -
     fresh_at = NOW + 2 * 365 * 86_400_000
     facts = [purchased("old"), consent("given", "profile.build"), purchased("new", at=fresh_at)]
     values = sealing_of(settings, keyring).seal(facts)
-    assert aged_out(settings, now=parse_time("2029-03-31T23:59:59Z")) == {"keys": 0, "evidence": 0}
+    assert not any(aged_out(settings, now=parse_time("2029-03-31T23:59:59Z")).values())
 
-    assert aged_out(settings, now=parse_time("2029-04-01T00:00:00Z")) == {"keys": 2, "evidence": 0}
+    assert aged_out(settings, now=parse_time("2029-04-01T00:00:00Z")) == {
+        "keys": 2,
+        "evidence": 0,
+        "looks": 0,
+        "openings": 0,
+    }
 
     old, act, new = sealing_of(settings, keyring).look_up(values)
     assert new.fact() == facts[2]
