@@ -260,6 +260,36 @@ def test_evidence_that_was_forged_with_the_key_is_found(forgery: str, tmp_path: 
     assert not all(CONSENTS in each for each in faults)
 
 
+def test_a_proof_that_was_rewritten_with_its_row_and_record_leads_to_another_root(tmp_path: Path) -> None:
+    folder, note = (
+        written(tmp_path / "dossier", HISTORY, Tree(HISTORY, seed=1, since=5)),
+        Tree(HISTORY[:5], seed=1).note,
+    )
+    [row, *_] = csv.DictReader(StringIO((folder / EVIDENCE).read_text("utf-8")))
+    position, event = row["position"], row["event"]
+    for path in (folder / EVIDENCE, folder / CONSENTS, folder / PROOFS / f"{position}.json"):
+        told = path.read_text("utf-8")
+        assert event in told
+        path.write_text(told.replace(event, "f" * len(event)), encoding="utf-8", newline="")
+    signed_again(folder)
+
+    [fault] = check(folder, key=KEY, checkpoint=note)[0]
+    assert "the entry is not the one at leaf" in fault
+
+
+def test_proofs_of_two_ledgers_that_continue_the_same_checkpoint_are_found(tmp_path: Path) -> None:
+    one, other = (Tree(HISTORY[:-2] + placed([said(40 + tail)], epoch=3), seed=1, since=4) for tail in range(2))
+    about_anna = HISTORY[:-2]
+    mixed = {position: (one, other)[number % 4 == 0] for number, (position, _) in enumerate(about_anna)}
+    one.prove = lambda position: Tree.prove(mixed[position], position)  # type: ignore[method-assign]
+    folder = written(tmp_path / "dossier", about_anna, one)
+
+    faults = check(folder, key=KEY, checkpoint=Tree(HISTORY[:4], seed=1).note)[0]
+
+    assert faults
+    assert all("another ledger than the proofs before it" in each for each in faults)
+
+
 @pytest.mark.parametrize("was", ["dpv:ConsentGiven", PROFILE, ANNA, "2026-03-01", "rapport:event"])
 def test_records_that_were_forged_with_the_key_are_held_against_the_evidence(was: str, tmp_path: Path) -> None:
     folder, note = honest(tmp_path / "dossier", seed=3)
