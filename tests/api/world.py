@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
+from fastapi import FastAPI
 
 from api.app import build_api
 from api.auth import ApiKey, Role, make_key
@@ -52,6 +54,7 @@ from tests.waiting import HANGS_S
 
 EVENTS: Final = "rapport.events"
 CATALOGUE: Final = load_catalogue()
+NOTICES: Final = Notices.load()
 TRIGGERS: Final = load_triggers(CATALOGUE)
 RECEIPTS: Final = Receipts(sealing=InstallationSealing(b"i" * 32), policy="rules of tests", code="tests", key=b"d" * 32)
 
@@ -131,12 +134,16 @@ class World:
             rights=RightsRequests(folder / "rights.sqlite"),
             confirmations=Confirmations(path=folder / "confirmed.sqlite", recipients=("crm",)),
             links=Links(tokens=Tokens(b"t" * 32), public_url="https://rapport.example"),
-            notices=Notices.load(),
+            notices=NOTICES,
             clock=self.clock,
             suppression_key=b"s" * 32,
             timeout_s=HANGS_S,
         )
-        self.app = build_api(self.services)
+
+    @cached_property
+    def app(self) -> FastAPI:
+        """The routes, built when somebody asks: that takes longer than all else here."""
+        return build_api(self.services)
 
     def clock(self) -> int:
         return self.now
