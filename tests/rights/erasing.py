@@ -36,6 +36,7 @@ from tests.sealing.keys import sealing_over
 
 KEY: Final = b"s" * 32
 CONSENT_TOPIC: Final = "rapport.consent"
+RETENTION: Final = load_retention()
 LOOKED: Final = Access(NOW, "0" * 8, "agent", "card", pseudonym("app:42"), "answer", "", broke_glass=False)
 
 
@@ -175,7 +176,7 @@ class Installation:
             keys=self.keys,
             sealing=self.sealing,
             vault=self.vault,
-            retention=load_retention(),
+            retention=RETENTION,
             retrain=self.retrain,
             survivors=lambda _at: [Survivor("the log", "facts", "its retention")],
             partitions=PARTITIONS,
