@@ -79,8 +79,25 @@ def mutated(source: str, mutation: Mutation) -> ast.Module:
     return ast.fix_missing_locations(whole)
 
 
+def scopes_of(source: str) -> set[str]:
+    """Every name that `mutations` may ask `scopes` about."""
+    return {scope for scope, _ in _scopes(ast.parse(source))}
+
+
+def lines_of(source: str, mutation: Mutation) -> range:
+    """The lines of the innermost statement that is changed; of one with a body those before it."""
+    tree = ast.parse(source)
+    target = list(ast.walk(tree))[mutation.node]
+    *_, statement = (node for node in ast.walk(tree) if isinstance(node, ast.stmt) and target in ast.walk(node))
+    body = getattr(statement, "body", None)
+    last = body[0].lineno - 1 if body else statement.end_lineno or statement.lineno
+    return range(statement.lineno, max(last, statement.lineno) + 1)
+
+
 def asks_the_door(source: str) -> set[str]:
     """The functions of the source in which the door is asked."""
+    if not any(f"{name}(" in source for name in DOOR):
+        return set()
     return {
         scope
         for scope, top in _scopes(ast.parse(source))

@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from tests.house.tree import ROOT
-from tests.mutants.gates import all_mutants, chosen
+from tests.house.tree import ROOT, product
+from tests.mutants.gates import BESIDE, TESTS, WHOLE, all_mutants, chosen
 from tests.mutants.known import once_survived, unchanging
-from tests.mutants.mutations import asks_the_door, mutated, mutations
+from tests.mutants.mutations import asks_the_door, mutated, mutations, scopes_of
 
 COUNT = 30
 MAY_SURVIVE = 0.2
@@ -75,3 +75,11 @@ def test_a_mutant_keeps_its_name_while_other_lines_move() -> None:
 
 def test_what_once_survived_is_not_called_unchanging() -> None:
     assert not once_survived() & unchanging().keys()
+
+
+def test_every_gate_that_is_named_is_there() -> None:
+    named = {source.name: scopes_of(source.text) for source in product()}
+
+    assert {*WHOLE, *TESTS} <= named.keys()
+    assert {module: gates - named[module] for module, gates in BESIDE.items() if gates - named[module]} == {}
+    assert all((ROOT / test).is_file() for tests in TESTS.values() for test in tests)

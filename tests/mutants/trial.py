@@ -1,128 +1,92 @@
-"""One trial: a process that has the mutant in memory runs the tests that should tell. No file is written.
+"""Many mutants tried: in a process that has loaded everything where that is the same, in one of their own elsewhere."""
 
-The process is a fork, so that the libraries are loaded once for all trials.
-"""
-
-import ast
-import importlib
-import importlib.abc
-import importlib.machinery
-import os
-import resource
+import json
 import sys
-import types
-from collections.abc import Sequence
-from typing import Final, Literal
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
 
 import pytest
-from hypothesis import HealthCheck, settings
 
-from tests.house.tree import ROOT
+from tests.mutants.forking import Hung, forked
+from tests.mutants.fresh import Stage, preload, told_anew
 from tests.mutants.gates import Mutant
-from tests.mutants.mutations import mutated
+from tests.mutants.kept import HUNG, Kept, Tried
+from tests.mutants.telling import TestsNotRun, arguments
+from tests.mutants.warm import Warm
 
-Fate = Literal["killed", "survived", "hung"]
-"""`hung` is killed too: the tests did not end."""
-
-CPU_S_MAX: Final = 240
-"""Processor time of a trial, which a busy machine does not use up; one that waits for ever is a failing test."""
-WAITS_S_MAX: Final = 900
-_BROKEN: Final = 99
-_RAN: Final = frozenset({0, 1, 2})
-"""Exit codes of pytest that say what the tests said: all passed, one failed, one could not be collected."""
+TELLERS: Final = Path(__file__).with_name("tellers.json")
+"""Gate -> the tests that told of most of its mutants in the last full run, to be asked first."""
+_TELLERS_MAX: Final = 4
+_WARM_S_MAX: Final = 100_000
+_FRESH_S_MAX: Final = 300
 
 
-_LOADED_ONCE: Final = (
-    *("cryptography.fernet", "fastapi", "httpx", "kafka", "aiokafka", "lightfm", "msgspec", "numpy", "phonenumbers"),
-    *("pydantic", "pydantic_settings", "redis", "rich", "scipy.sparse", "typer", "yaml", "zstandard"),
-    *("hypothesis.strategies", "events.admission", "events.vocabulary"),
-)
+def tried(mutants: Sequence[Mutant], *, kept: Path, thorough: bool, examples: int, jobs: int) -> Iterator[Tried]:
+    """What becomes of each mutant; `kept` is the file of results, and those it holds are not tried again.
+
+    `thorough` runs every test of any gate that comes by the changed line, else those of its own module.
+    """
+    preload()
+    tests = {test for each in mutants for test in each.tests}
+    known = known_tellers()
+
+    def order(mutant: Mutant) -> list[str]:
+        return [*known.get(_gate(mutant), ()), *mutant.tests]
+
+    def warmly(left: Sequence[Mutant]) -> None:
+        def heard(mutant: Mutant, told: str | Hung) -> None:
+            Kept(kept, tests=tests).add(_said(mutant, told))
+
+        warm = Warm(left, heard=heard, order=None if thorough else order, examples=examples, jobs=jobs)
+        code = pytest.main(arguments(sorted(tests)), plugins=[warm])
+        if code:
+            raise TestsNotRun(f"pytest ended with {code}")
+
+    left = _left(mutants, Kept(kept, tests=tests))
+    if left:
+        list(forked([(left, _WARM_S_MAX)], warmly, jobs=1, loud=True))
+    results = Kept(kept, tests=tests)
+    yield from (each for mutant in mutants if (each := results.of(mutant)) is not None)
+
+    def anew(mutant: Mutant) -> str | Hung:
+        asked = frozenset(known.get(_gate(mutant), ()))
+        files = sorted({test.partition("::")[0] for test in asked} & tests)
+        stages = [Stage(files, asked), Stage(mutant.tests), Stage(sorted(tests - {*mutant.tests}) if thorough else ())]
+        return told_anew(mutant, [each for each in stages if each.files], examples=examples, cpu_s_max=_FRESH_S_MAX)
+
+    over = [(mutant, 3 * _FRESH_S_MAX) for mutant in _left(mutants, results)]
+    for mutant, told in forked(over, anew, jobs=jobs):
+        found = _said(mutant, told)
+        results.add(found)
+        yield found
 
 
-class TestsNotRun(RuntimeError):
-    """The tests of a mutant could not be run at all, so nothing is known about it."""
-
-    __test__ = False
-
-
-def fate_of(mutant: Mutant, *, examples: int) -> Fate:
-    """What the mutant's tests say of it, with so many examples for each property."""
-    pid = os.fork()
-    if pid == 0:
-        code = _BROKEN
-        try:
-            code = _tried(mutant, examples)
-        finally:
-            # Whatever happened, this process must not go on as its parent.
-            os._exit(code)
-    _, status = os.waitpid(pid, 0)
-    if os.WIFSIGNALED(status):
-        return "hung"
-    code = os.waitstatus_to_exitcode(status)
-    if code not in _RAN:
-        raise TestsNotRun(f"{', '.join(mutant.tests)}: pytest ended with {code}")
-    return "survived" if code == 0 else "killed"
+def known_tellers() -> Mapping[str, Sequence[str]]:
+    """See `TELLERS`."""
+    found: dict[str, list[str]] = json.loads(TELLERS.read_text(encoding="utf-8")) if TELLERS.exists() else {}
+    return found
 
 
-def preload() -> None:
-    """Load what no mutant can change: the libraries, and the facts below all gates."""
-    # A process with threads is not to be forked.
-    os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
-    for name in _LOADED_ONCE:
-        importlib.import_module(name)
+def tellers_of(found: Iterable[Tried]) -> dict[str, list[str]]:
+    """What `TELLERS` holds after these."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for mutant, told in found:
+        if "::" in told:
+            counts[_gate(mutant)][told] += 1
+    return {gate: [test for test, _ in counts[gate].most_common(_TELLERS_MAX)] for gate in sorted(counts)}
 
 
-def _tried(mutant: Mutant, examples: int) -> int:
-    """In the fork: 0 when all tests pass."""
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S_MAX, CPU_S_MAX))
-    _be_silent()
-    tree = mutated(mutant.source, mutant.mutation)
-    changed = _Mutated(mutant.module, tree)
-    sys.meta_path.insert(0, changed)
-    settings.register_profile(
-        "mutants",
-        deadline=None,
-        derandomize=True,
-        database=None,
-        max_examples=examples,
-        suppress_health_check=list(HealthCheck),
-    )
-    settings.load_profile("mutants")
-    code = int(pytest.main(_arguments(mutant.tests)))
-    # Where the module was there already, the tests ran against the original.
-    return code if changed.is_loaded else _BROKEN
+def _gate(mutant: Mutant) -> str:
+    return f"{mutant.module} {mutant.mutation.scope}"
 
 
-def _arguments(tests: Sequence[str]) -> list[str]:
-    has_fixtures = any((ROOT / test).parent.joinpath("conftest.py").exists() for test in tests)
-    plain = ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", f"--timeout={WAITS_S_MAX}"]
-    return [*plain, "-m", "not servers and not long", *tests, *([] if has_fixtures else ["--noconftest"])]
+def _left(mutants: Iterable[Mutant], results: Kept) -> list[Mutant]:
+    return [each for each in mutants if results.of(each) is None]
 
 
-def _be_silent() -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(nowhere, stream)
-
-
-class _Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Gives one module of ours from a changed syntax tree."""
-
-    def __init__(self, path: str, tree: ast.Module) -> None:
-        self._name = path.removesuffix(".py").replace("/", ".")
-        self._path, self._tree = str(ROOT / path), tree
-        self.is_loaded = False
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """See `MetaPathFinder`."""
-        if fullname != self._name:
-            return None
-        return importlib.machinery.ModuleSpec(fullname, self, origin=self._path)
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        """See `Loader`."""
-        self.is_loaded = True
-        module.__file__ = self._path
-        exec(compile(self._tree, self._path, "exec"), module.__dict__)  # noqa: S102 - it is our own source, changed
+def _said(mutant: Mutant, told: str | Hung) -> Tried:
+    found = Tried(mutant, HUNG if isinstance(told, Hung) else told)
+    sys.stderr.write(f"{mutant.name}: {found.told or 'survived'}\n")
+    return found
