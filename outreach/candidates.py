@@ -1,8 +1,11 @@
 """Candidates: what a fact may give us reason to say. A pure function of the fact; all else is asked when it is due."""
 
+import hashlib
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from events.fact import Fact
 from events.feedback import ComplaintFiled
@@ -14,6 +17,8 @@ from outreach.conditions import Alerted, BoughtAgain, Condition, Unsolved
 from outreach.triggers import Triggers
 
 CANDIDATE_FORMAT: Final = 1
+_MARK: Final = " "
+"""Begins what stands for the id of a record on a topic; no id has a space."""
 
 
 class Candidate(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -82,6 +87,26 @@ def _record(when: Condition, body: Body) -> str | None:
             return body.order_id if meant else None
         case _:
             return None
+
+
+def marked(candidate: Candidate, *, key: bytes) -> Candidate:
+    """The candidate as it goes on a topic, where no erasure reaches it: its record by a keyed hash.
+
+    Marked once more it stays as it is.
+    """
+    if candidate.record.startswith(_MARK):
+        return candidate
+    return replace(candidate, record=_mark(candidate.about, candidate.record, key))
+
+
+def recognised(candidate: Candidate, records: Iterable[str], *, key: bytes) -> Candidate:
+    """The inverse of `marked`, where the record is one of these."""
+    found = (each for each in records if _mark(candidate.about, each, key) == candidate.record)
+    return replace(candidate, record=next(found, candidate.record))
+
+
+def _mark(about: str, record: str, key: bytes) -> str:
+    return _MARK + hashlib.blake2b(f"record\x00{about}\x00{record}".encode(), key=key, digest_size=16).hexdigest()
 
 
 def encode_candidate(candidate: Candidate) -> bytes:

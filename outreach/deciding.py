@@ -17,7 +17,7 @@ from events.log import EventLog
 from events.partitioning import partition_of
 from outreach.addressing import Addressing
 from outreach.assessment import Assessment, reach_of
-from outreach.candidates import Candidate, encode_candidate
+from outreach.candidates import Candidate, encode_candidate, marked, recognised
 from outreach.decision import DECISION_FORMAT, Decision, arm_of, decision_id, occasion_hash
 from outreach.facts import breach_fact
 from outreach.guard import HoldUntil, Never, Send, Verdict, guard, unreachable
@@ -82,6 +82,8 @@ class Decider:
         if view is not None and view.canonical != candidate.person:
             await self.publish(replace(candidate, person=view.canonical, links=view.person.link_hash))
             return "moved"
+        if view is not None:
+            candidate = recognised(candidate, (*view.service.cases, *view.service.orders), key=self.key)
         for _ in range(TRIES):
             members = [candidate.identity] if view is None else view.members
             known = await self.records.decisions_of(members)
@@ -93,7 +95,8 @@ class Decider:
 
     async def publish(self, candidate: Candidate) -> None:
         """Publish a candidate, keyed by its person; LogError when the log does not take it."""
-        await self._publish(self.topics.decisions, candidate.person, encode_candidate(candidate))
+        said = encode_candidate(marked(candidate, key=self.key))
+        await self._publish(self.topics.decisions, candidate.person, said)
 
     async def _decided(self, case: _Case, view: PersonView | None) -> Outcome | None:
         """What became of the candidate; None when what is kept changed meanwhile."""

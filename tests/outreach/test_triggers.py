@@ -1,9 +1,18 @@
 """Triggers as data: what they may say, and what sets them off."""
 
 import pytest
+from msgspec.structs import replace
 
 from events.position import Position
-from outreach.candidates import Candidate, CandidateUndecodable, candidates, decode_candidate, encode_candidate
+from outreach.candidates import (
+    Candidate,
+    CandidateUndecodable,
+    candidates,
+    decode_candidate,
+    encode_candidate,
+    marked,
+    recognised,
+)
 from outreach.triggers import Triggers, TriggersInvalid, load_triggers, parse_triggers
 from tests.builders import DAY, HOUR, NOW, complaint, fact
 from tests.outreach.world import CATALOGUE, TRIGGERS, alert, bought
@@ -67,6 +76,21 @@ def test_a_candidate_holds_ids_and_times_only() -> None:
         1, "bought-three-times", order.identity, "order-1", NOW, NOW, order.event_key, received=NOW
     )
     assert b"baby" not in encode_candidate(candidate)
+
+
+def test_a_candidate_on_a_topic_does_not_tell_what_the_sender_calls_the_record() -> None:
+    [candidate] = candidates(bought(1, "baby"), Position(1, 0, 0), TRIGGERS)
+    key = b"k" * 32
+
+    told = marked(candidate, key=key)
+
+    assert b"order-1" not in encode_candidate(told)
+    assert marked(told, key=key) == told
+    assert marked(candidate, key=b"j" * 32) != told
+    assert marked(replace(candidate, about="app:other"), key=key).record != told.record
+    assert recognised(told, ["order-0", "order-1"], key=key) == candidate
+    assert recognised(told, ["order-0"], key=key) == told
+    assert recognised(candidate, ["order-0"], key=key) == candidate
 
 
 def test_a_complaint_is_due_after_a_day_counted_from_when_it_took_effect() -> None:
