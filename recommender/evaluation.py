@@ -3,8 +3,7 @@
 The gate lets nothing be served that does worse there than another candidate, or not better than popularity.
 """
 
-import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,7 @@ from recommender.manifest import Measured, Metrics
 from recommender.personal import PersonalFacts
 from recommender.suggest import suggest
 from recommender.suggestion import SuggestionInput
-from recommender.tournament_judging import HITS_IN, RANKS
+from recommender.tournament_judging import HITS_IN, RANKS, ndcg
 from recommender.training_pairs import spread
 
 
@@ -75,21 +74,20 @@ def cases_between(
 
 def evaluate(artifact: Artifact, *, catalogue: Catalogue, cases: Sequence[Case], at: int) -> Served:
     """What the artifact reaches with the cases, served at the cut-off (ms)."""
-    gains, hits = [], []
+    hits = np.zeros((len(cases), RANKS), np.bool_)
     told: dict[str, list[bool]] = {}
-    for case in cases:
+    for place, case in enumerate(cases):
         answer = suggest(
             case.person, artifact=artifact, catalogue=catalogue, channel=None, k=RANKS, now=at, key=b"evaluation"
         )
         served = [suggestion.service for suggestion in answer.suggestions]
-        gains.append(ndcg(served, case.targets))
-        hits.append(1.0 if case.targets & set(served[:HITS_IN]) else 0.0)
+        hits[place, : len(served)] = [service in case.targets for service in served]
         for service in case.targets:
             told.setdefault(service, []).append(service in served[:HITS_IN])
     recalls = [sum(found) / len(found) for _, found in sorted(told.items())]
     return Served(
-        ndcg=np.array(gains),
-        hit=np.array(hits),
+        ndcg=ndcg(hits, np.array([len(case.targets) for case in cases], np.int64)),
+        hit=hits[:, :HITS_IN].any(axis=1).astype(np.float64),
         macro_recall=round(sum(recalls) / len(recalls), 6) if recalls else 0.0,
         targets=sum(len(case.targets) for case in cases),
     )
@@ -99,13 +97,6 @@ def measured(values: Numbers) -> Measured:
     """The mean of one value per person, with its interval."""
     found = figure(values)
     return Measured(value=found.mean, low=found.low, high=found.high)
-
-
-def ndcg(served: Sequence[str], targets: Collection[str]) -> float:
-    """Discounted gain of the targets among the first ten served, as a share of the best that could be had."""
-    gain = sum(1 / math.log2(place + 2) for place, service in enumerate(served[:RANKS]) if service in targets)
-    best = sum(1 / math.log2(place + 2) for place in range(min(len(targets), RANKS)))
-    return gain / best if best else 0.0
 
 
 def gate(served: Mapping[str, Served], *, people_min: int) -> tuple[str, str]:

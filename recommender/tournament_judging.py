@@ -75,7 +75,7 @@ def cases_of(exam: Exam, *, people_max: int, cells_max: int) -> dict[Task, Cases
     known, taken = exam.known, exam.taken
     asked = np.unique(taken.person)
     most = min(people_max, max(cells_max // max(len(known.items), 1), 1))
-    asked = asked[np.linspace(0, len(asked) - 1, min(len(asked), most)).round().astype(int)] if len(asked) else asked
+    asked = asked[evenly(len(asked), most=most)]
     people = [known.row(int(person), int(exam.at[person])) for person in asked]
     right = taken.taken[asked].toarray() > 0
     fresh = known.taken[asked].toarray() == 0
@@ -86,6 +86,11 @@ def cases_of(exam: Exam, *, people_max: int, cells_max: int) -> dict[Task, Cases
         "repeat": _cases(people, asked, may=allowed, right=right & allowed),
         "new": _cases(people, asked, may=allowed & fresh, right=right & allowed & fresh),
     }
+
+
+def evenly(count: int, *, most: int) -> npt.NDArray[np.int64]:
+    """Which of so many to look at: at most `most`, evenly spread."""
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
 
 
 def repeats_share(cases: Mapping[Task, Cases]) -> float:

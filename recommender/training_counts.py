@@ -9,9 +9,8 @@ from scipy import sparse
 from recommender.artifact import POPULARITY, Arrays
 from recommender.choices import Takings
 from recommender.interactions import Interactions, LongArray, Sparse
+from recommender.reasons import COMPANIONS_MIN
 
-COUNT_MIN: Final = 5
-"""Of fewer people nothing is told."""
 _CODES_MAX: Final = 4_000_000
 
 
@@ -67,7 +66,7 @@ def _summed(codes: list[LongArray], width: int) -> Sparse:
 def _rows(name: str, counts: Sparse) -> Arrays:
     """The counts that are large enough to be told, as sparse rows."""
     kept = sparse.csr_matrix(counts)
-    kept.data[kept.data < COUNT_MIN] = 0
+    kept.data[kept.data < COMPANIONS_MIN] = 0
     kept.eliminate_zeros()
     kept.sort_indices()
     return {

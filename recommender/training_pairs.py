@@ -12,6 +12,7 @@ from recommender.choices import History, Presented, Takings, facts_before, taken
 from recommender.features import own_takings, person_features
 from recommender.interactions import Interactions
 from recommender.served import person_row
+from recommender.tournament_judging import evenly
 
 CELLS_MAX: Final = 2_000_000
 """People times services looked at; of more people, some evenly spread."""
@@ -94,6 +95,4 @@ def joined(found: Sequence[Pairs]) -> Pairs:
 
 def spread(among: Sequence[int], *, most: int) -> list[int]:
     """At most so many of them, evenly spread."""
-    if len(among) <= most:
-        return list(among)
-    return [among[int(place)] for place in np.linspace(0, len(among) - 1, most).round()]
+    return [among[place] for place in evenly(len(among), most=most)]

@@ -43,9 +43,9 @@ def fit(data: Interactions, *, plan: Plan, progress: Progress) -> Ease:
     # With more than one thread the last bits would depend on how many there are.
     with threadpool_limits(1):
         inverse = np.linalg.inv(gram)
+        progress(1, 1)
     weights = inverse / -np.diag(inverse)
     np.fill_diagonal(weights, 0.0)
-    progress(1, 1)
     return Ease(weights.astype(np.float32), tie_break(data))
 
 

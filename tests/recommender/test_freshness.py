@@ -9,7 +9,7 @@ import pytest
 from consent.purposes import PROFILE, SUGGEST
 from events.fact import Fact
 from recommender.artifact import Artifact
-from recommender.evaluation import ndcg
+from recommender.tournament_judging import ndcg
 from tests.builders import DAY, NOW
 from tests.recommender.worlds import (
     CHECKERBOARD,
@@ -42,7 +42,9 @@ def quality(artifact: Artifact, *, events: int) -> float:
         taken = [some for some in taken_by(customer) if some.type == "transaction.subscribed"][:events]
         held = {some.body.model_dump()["service"] for some in taken}
         who = person(*agreed(SUGGEST, PROFILE, identity="app:new"), *renamed(held), identity="app:new")
-        reached.append(ndcg(services(answer(who, artifact=artifact, catalogue=CHECKERBOARD)), colour - held))
+        told = services(answer(who, artifact=artifact, catalogue=CHECKERBOARD))
+        hits = np.array([[service in colour - held for service in told]])
+        reached.append(ndcg(hits, np.array([len(colour - held)])))
     return float(np.mean(reached))
 
 

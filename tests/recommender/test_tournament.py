@@ -159,6 +159,12 @@ def test_marks_of_an_order_that_is_known() -> None:
     assert (found.hit[0], found.precision[0], found.macro_recall) == (1.0, 0.2, 0.666667)
 
 
+def test_ndcg_is_one_for_the_best_order_and_counts_places() -> None:
+    hits = np.array([[True, True, False], [False, True, False], [False, False, False]])
+
+    assert ndcg(hits, np.array([2, 1, 1])).tolist() == pytest.approx([1.0, 1 / np.log2(3), 0.0])
+
+
 def test_closed_items_are_never_told_and_of_equals_the_earlier_is() -> None:
     scores = np.array([[9.0, 1.0, 5.0, 5.0]])
 

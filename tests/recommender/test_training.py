@@ -16,7 +16,7 @@ from consent.purposes import PROFILE, SENSITIVE, SUGGEST, TRAIN
 from consent.rules import shipped_rules
 from events.fact import Fact
 from recommender.artifact import Artifact, encode_artifact
-from recommender.evaluation import Served, gate, ndcg
+from recommender.evaluation import Served, gate
 from recommender.training import train
 from tests.builders import DAY, HOUR, NOW, consent, fact, linked, purchased
 from tests.recommender.worlds import (
@@ -304,12 +304,6 @@ def test_a_blend_that_is_clearly_worse_than_one_of_its_parts_is_not_served() -> 
 
     assert gate({"popularity": popularity, "ease": part, "blend": worse}, people_min=20)[0] == "ease"
     assert gate({"popularity": popularity, "ease": part, "blend": as_good}, people_min=20)[0] == "blend"
-
-
-def test_ndcg_is_one_for_the_best_order_and_counts_places() -> None:
-    assert ndcg(["a", "b", "c"], {"a", "b"}) == 1.0
-    assert ndcg(["c", "a"], {"a"}) == pytest.approx(0.6309, abs=1e-4)
-    assert ndcg(["c"], {"a"}) == 0.0
 
 
 def test_a_ranker_that_is_not_for_the_data_is_left_out_and_named() -> None:

@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from recommender.interactions import NOBODY, PersonRow, interactions
 from recommender.rankers.lightfm_hybrid import ModelDiverged
@@ -141,6 +142,20 @@ def test_a_fit_that_does_not_converge_is_no_ranker() -> None:
 
     with pytest.raises(ModelDiverged):
         fitted("lightfm", data, learning_rate=1e6)
+
+
+def test_ease_inverts_on_one_thread_however_many_there_are() -> None:
+    data, _ = checkerboard()
+    seen: list[set[int]] = []
+
+    def threads(_done: int, _total: int) -> None:
+        seen.append({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
+
+    with threadpool_limits(2):
+        RANKERS["ease"].fit(data, plan={}, progress=threads)
+        threads(1, 1)
+
+    assert seen == [{1}, {2}]
 
 
 def test_segments_need_something_known_of_the_people() -> None:
