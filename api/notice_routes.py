@@ -48,11 +48,9 @@ class NoticeRoutes:
     async def current(self) -> CurrentNotices:
         """The newest version in force of what is said about each purpose, in every language."""
         now = self.services.clock()
-        found = ((purpose, self.services.notices.current(purpose, at=now, known_at=now)) for purpose in PURPOSES)
         told = {
             purpose: Told(notice=notice.ref, hash=notice.hash, texts=notice.texts)
-            for purpose, notice in found
-            if notice is not None
+            for purpose, notice in self.services.notices.told_of(PURPOSES, at=now, known_at=now)
         }
         return CurrentNotices(notices=told)
 

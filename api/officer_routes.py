@@ -7,6 +7,7 @@ is, and `after` waits for a write. Whoever looks at a person says what for, and 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
@@ -87,7 +88,7 @@ class OfficerRoutes:
         refs = self.services.refs
         with self.services.evidence.reading() as evidence:
             members = members_at(identity, evidence.of, at=now)
-            pieces = [piece for found in evidence.of(members).values() for piece in found]
+            pieces = list(chain.from_iterable(evidence.of(members).values()))
             return History(
                 identities=tuple(identity_card(each, refs) for each in members),
                 timeline=timeline(pieces, refs),
@@ -122,10 +123,10 @@ class OfficerRoutes:
             for known in (at, known_at):
                 view = person_at(identity, evidence.of, at=at, known_at=known, rules=rules)
                 found = evidence.of((*view.members, *view.person.restricting))
-                said = [piece for pieces_of_one in found.values() for piece in pieces_of_one]
+                said = list(chain.from_iterable(found.values()))
                 senses.append(sense_of(view, said, at=at, known_at=known, refs=refs))
                 everything |= found
-            pieces = [piece for found_of_one in everything.values() for piece in found_of_one]
+            pieces = list(chain.from_iterable(everything.values()))
             return PermittedThen(
                 as_known=senses[0],
                 in_hindsight=senses[1],
@@ -224,7 +225,7 @@ class OfficerRoutes:
                 }
                 if name != min(agreed):
                     continue  # the person is listed once, under the first identity that agreed
-                pieces = [piece for found in agreed.values() for piece in found]
+                pieces = list(chain.from_iterable(agreed.values()))
                 renewal = renewal_of(
                     view, pieces, purpose=purpose, now=now, soon_ms=soon_days * DAY_MS, old_ms=old_days * DAY_MS
                 )

@@ -182,11 +182,9 @@ class PreferenceRoutes:
 
     def _stand(self, view: PersonView) -> list[Choice]:
         now = self.services.clock()
-        current = ((purpose, self.services.notices.current(purpose, at=now, known_at=now)) for purpose in CHOICES)
         return [
             Choice(purpose, notice, view.permits(purpose, at=now, known_at=now))
-            for purpose, notice in current
-            if notice is not None
+            for purpose, notice in self.services.notices.told_of(CHOICES, at=now, known_at=now)
         ]
 
     def _acts(self, said: Mapping[str, str], language: Language) -> list[Act]:

@@ -9,6 +9,7 @@ import typer
 
 from commands.api import receipts_of
 from commands.declaring import note_at_the_machine
+from commands.options import DataFolderOption, NotedOption, StoreOption
 from commands.output import JsonOption, console, emit, plain_table
 from commands.release import VERSION
 from commands.sealing import history_of
@@ -42,9 +43,9 @@ def explain(
     decision: Annotated[str, typer.Argument(metavar="DECISION", help="the id that the answer carried")],
     *,
     facts: Annotated[bool, typer.Option("--facts", help="open the facts that reasons rest on, in history")] = False,
-    what_for: Annotated[str, typer.Option("--for", help="what you look for; noted")] = "request",
-    redis: Annotated[str | None, typer.Option(help="URL of the store")] = None,
-    data: Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")] = None,
+    what_for: NotedOption = "request",
+    redis: StoreOption = None,
+    data: DataFolderOption = None,
     json: JsonOption = False,
 ) -> None:
     """Make a past decision again: what was offered, what was not and at which stage, and whether it is the same."""

@@ -15,6 +15,7 @@ from api.auth import ApiKey, Role, authenticate
 from api.key_file import KeyFile
 from api.refusal import Refusal
 from commands.clock import now_ms
+from commands.options import DataFolderOption
 from commands.output import JsonOption, console, emit
 from commands.sealing import body_keys_of
 from commands.settings import KEYS_FILE, Settings, keyring_of, settings_of
@@ -29,7 +30,6 @@ from events.shape import format_time
 
 _log = logging.getLogger(__name__)
 
-DataOption = Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")]
 RequestArgument = Annotated[str, typer.Argument(metavar="REQUEST", help="the erasure it is about")]
 KeyOption = Annotated[str, typer.Option("--key", envvar="RAPPORT_KEY", help="your privacy key of the API")]
 
@@ -37,7 +37,7 @@ OPENED: Final = "evidence.opened"
 """The kind of the entry on the ledger for an opening of what was put away."""
 
 
-def due(*, data: DataOption = None, json: JsonOption = False) -> None:
+def due(*, data: DataFolderOption = None, json: JsonOption = False) -> None:
     """See which keys of facts are to be destroyed by now, by the terms of retention."""
     settings = settings_of(data=data)
     keys, now = body_keys_of(settings), now_ms()
@@ -52,7 +52,7 @@ def due(*, data: DataOption = None, json: JsonOption = False) -> None:
     console.print(f"evidence of {len(ended)} erasures is due" if ended else "no evidence of an erasure is due")
 
 
-def age_out(*, data: DataOption = None, json: JsonOption = False) -> None:
+def age_out(*, data: DataFolderOption = None, json: JsonOption = False) -> None:
     """Destroy the keys that are due: what they sealed cannot be opened any more, wherever a copy of it lies."""
     settings = settings_of(data=data)
     gone = aged_out(settings, now=now_ms())
@@ -91,7 +91,7 @@ def aged_out(settings: Settings, *, now: int) -> dict[str, int]:
 def give_up(
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="ids of keys, as a stopped partition names them")],
     *,
-    data: DataOption = None,
+    data: DataFolderOption = None,
 ) -> None:
     """Count lost keys as destroyed: the facts they sealed are passed over, and will not come back."""
     settings = settings_of(data=data)
@@ -106,7 +106,7 @@ def ask_for_evidence(
     why: Annotated[str, typer.Option("--why", help="what it is needed for; noted")],
     *,
     key: KeyOption,
-    data: DataOption = None,
+    data: DataFolderOption = None,
 ) -> None:
     """Ask for the evidence about somebody who was erased; a second person has to approve it within a day."""
     settings = settings_of(data=data)
@@ -119,7 +119,7 @@ def ask_for_evidence(
 
 
 def open_evidence(
-    request: RequestArgument, *, key: KeyOption, data: DataOption = None, json: JsonOption = False
+    request: RequestArgument, *, key: KeyOption, data: DataFolderOption = None, json: JsonOption = False
 ) -> None:
     """Approve what somebody else asked for, and show it: noted on the ledger before anything is shown."""
     settings = settings_of(data=data)

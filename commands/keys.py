@@ -10,6 +10,7 @@ from api.auth import Role, make_key
 from api.key_file import KeyFile
 from commands.clock import now_ms
 from commands.fact_keys import age_out, ask_for_evidence, due, give_up, open_evidence
+from commands.options import DataFolderOption
 from commands.output import JsonOption, console, emit
 from commands.settings import KEYS_FILE, Settings, settings_of
 from events.fact import describe
@@ -24,8 +25,6 @@ DEMO: Final = "demo"
 """The name of the keys `make` makes."""
 DEMO_SOURCE: Final = "crm"
 
-DataOption = Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")]
-
 
 @app.command()
 def add(
@@ -37,7 +36,7 @@ def add(
         list[str] | None, typer.Option("--type", help="ingest: an event type, or a prefix ending in .*")
     ] = None,
     rate: Annotated[int | None, typer.Option(help="requests and events a second it may send")] = None,
-    data: DataOption = None,
+    data: DataFolderOption = None,
     json: JsonOption = False,
 ) -> None:
     """Make a key and show it, once."""
@@ -54,7 +53,7 @@ def add(
 
 
 @app.command("list")
-def list_keys(*, data: DataOption = None, json: JsonOption = False) -> None:
+def list_keys(*, data: DataFolderOption = None, json: JsonOption = False) -> None:
     """List the keys there are; never what they are."""
     keys = sorted(_file(data).all().values(), key=lambda key: (key.made_at, key.id))
     if json:
@@ -69,7 +68,7 @@ def list_keys(*, data: DataOption = None, json: JsonOption = False) -> None:
 
 
 @app.command()
-def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")], *, data: DataOption = None) -> None:
+def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")], *, data: DataFolderOption = None) -> None:
     """Let a key in no longer, from the next request on."""
     if not _file(data).revoke(key_id):
         raise typer.BadParameter(f"there is no key {key_id}; `rapport keys list` lists them")
@@ -77,7 +76,7 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")], *, data: DataOp
 
 
 @app.command("make")
-def make(*, data: DataOption = None) -> None:
+def make(*, data: DataFolderOption = None) -> None:
     """Make one key for each role, in place of those made so before, and write them as JSON."""
     emit(demo_keys(settings_of(data=data)))
 

@@ -12,6 +12,7 @@ import typer
 
 from commands.clock import now_ms
 from commands.ledger_telling import audited, plain, publications, tell
+from commands.options import DataFolderOption
 from commands.output import JsonOption, console, emit
 from commands.settings import LEDGER_KEY_FILE, Settings, SettingsInvalid, settings_of
 from consent.ledger import CHECKPOINT, LEAVES, Ledger
@@ -41,8 +42,6 @@ app = typer.Typer(name="ledger", no_args_is_help=True, help="What was agreed to 
 DEFAULT_NAME: Final = "rapport.local/ledger"
 PROOF_BYTES_MAX: Final = 16 * 1024 * 1024
 
-DataOption = Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")]
-
 
 class LedgerMissing(Exception):
     """There is no ledger, or no file, where one was named; the text says what to do."""
@@ -55,7 +54,7 @@ def keygen(
     ] = None,
     *,
     beside: Annotated[bool, typer.Option(help="sign with this key beside the one that is there")] = False,
-    data: DataOption = None,
+    data: DataFolderOption = None,
 ) -> None:
     """Make the key that signs checkpoints, and show its public half: give that to whoever is to verify."""
     settings = settings_of(data=data)
@@ -67,7 +66,7 @@ def keygen(
 
 
 @app.command()
-def show(*, data: DataOption = None, json: JsonOption = False) -> None:
+def show(*, data: DataFolderOption = None, json: JsonOption = False) -> None:
     """See how much it holds, what is signed, where that was published, and the public key."""
     settings = settings_of(data=data)
     with _opened(settings) as ledger:
@@ -91,7 +90,7 @@ def publish(
     ] = None,
     *,
     post: Annotated[bool, typer.Option(help="send to URLs by POST, not PUT")] = False,
-    data: DataOption = None,
+    data: DataFolderOption = None,
     json: JsonOption = False,
 ) -> None:
     """Sign the ledger as it is and publish the checkpoint; status 1 when a target did not take it."""
@@ -115,7 +114,7 @@ def prove(
     out: Annotated[Path, typer.Option(help="the file to write")],
     *,
     since: Annotated[Path | None, typer.Option(help="a checkpoint that whoever verifies holds")] = None,
-    data: DataOption = None,
+    data: DataFolderOption = None,
 ) -> None:
     """Write an entry with its proof into a file, which `rapport ledger verify` checks anywhere."""
     earlier = None if since is None else read_checkpoint(text_of(since)).size

@@ -5,6 +5,7 @@ Written from the data folder, so that it needs no server and holds however much 
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -14,13 +15,13 @@ from commands.client import identity_of
 from commands.clock import now_ms
 from commands.declaring import note_at_the_machine, pseudonym_of
 from commands.ledger import signers_of, text_of
+from commands.options import DataFolderOption
 from commands.output import JsonOption, console, emit
 from commands.sealing import opening_of
 from commands.settings import Settings, settings_of
 from consent.consent_record import Controller
 from consent.dossier import About, DossierRefused, Prove, write_dossier
 from consent.dossier_verifier import check as checked
-from consent.evidence import Evidence
 from consent.evidence_index import EvidenceIndex
 from consent.ledger import Ledger
 from consent.ledger_entry import LedgerError
@@ -50,7 +51,7 @@ def export(
         Path | None, typer.Option(help="a checkpoint that whoever checks it holds: proofs lead on from there")
     ] = None,
     what_for: Annotated[str, typer.Option("--for", help="what you export for; noted")] = "request",
-    data: Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")] = None,
+    data: DataFolderOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write a signed dossier: consent records, all evidence, notices; about one person also the ledger's proofs."""
@@ -69,7 +70,7 @@ def export(
             controller=stated,
             rules=settings.rules(),
         )
-        pieces = evidence.everything() if members is None else _pieces(evidence.of(members))
+        pieces = evidence.everything() if members is None else list(chain.from_iterable(evidence.of(members).values()))
         with _proofs(settings, earlier) as prove:
             asked = None if members is None else prove
             manifest = write_dossier(folder, pieces, about=about, signers=signers, prove=asked)
@@ -110,10 +111,6 @@ def check(
         raise typer.Exit(1)
     if not json:
         console.print("it holds: signed with this key, nothing changed, added or taken away since", soft_wrap=True)
-
-
-def _pieces(found: dict[str, list[Evidence]]) -> list[Evidence]:
-    return [piece for pieces in found.values() for piece in pieces]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -10,6 +11,7 @@ import typer
 from commands.client import IdentityArgument
 from commands.clock import now_ms
 from commands.declaring import note_at_the_machine, pseudonym_of
+from commands.options import DataFolderOption, NotedOption, StoreOption
 from commands.output import JsonOption, console, emit
 from commands.rights_bundle import Held, bundle_of, write_bundle
 from commands.sealing import history_of, opening_of
@@ -36,9 +38,9 @@ def access(
     identity: IdentityArgument,
     out: Annotated[Path, typer.Option(help="the ZIP to write")],
     *,
-    what_for: Annotated[str, typer.Option("--for", help="what you look for; noted")] = "request",
-    redis: Annotated[str | None, typer.Option(help="URL of the store")] = None,
-    data: Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")] = None,
+    what_for: NotedOption = "request",
+    redis: StoreOption = None,
+    data: DataFolderOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write all we hold of a person into one ZIP: of every identity that is verified as theirs."""
@@ -61,7 +63,7 @@ async def _held(settings: Settings, who: str) -> Held:
         persons = PersonReader(RedisFacets(store.client, holds, partitions=partitions), settings.rules())
         view = await persons.read(who, now=now)
         with EvidenceIndex(settings.evidence, opening_of(settings)).reading() as evidence:
-            pieces = [piece for found in evidence.of(view.members).values() for piece in found]
+            pieces = list(chain.from_iterable(evidence.of(view.members).values()))
         return Held(
             view=view,
             facts=facts_of(history_of(settings), view.members),

@@ -11,6 +11,7 @@ from commands.client import IdentityArgument
 from commands.clock import now_ms
 from commands.declaring import note_at_the_machine, pseudonym_of
 from commands.logs import PROFILES, known_epochs
+from commands.options import DataFolderOption, NotedOption, StoreOption
 from commands.output import JsonOption, console, emit
 from commands.rights_rectifying import NotRectified, Rectification
 from commands.sealing import sealing_of
@@ -35,10 +36,10 @@ def rectify(
     identity: IdentityArgument,
     position: Annotated[str, typer.Argument(help="where the wrong fact stands, as events.json of `access` says")],
     *,
-    what_for: Annotated[str, typer.Option("--for", help="what you look for; noted")] = "request",
-    redis: Annotated[str | None, typer.Option(help="URL of the store")] = None,
+    what_for: NotedOption = "request",
+    redis: StoreOption = None,
     kafka: Annotated[str | None, typer.Option(help="brokers, host:port, separated by commas")] = None,
-    data: Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")] = None,
+    data: DataFolderOption = None,
     json: JsonOption = False,
 ) -> None:
     """Fold an identity anew without a wrong fact, while workers run. It stays out however often it is replayed."""

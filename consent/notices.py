@@ -104,6 +104,12 @@ class Notices:
         found = [n for n in self.versions if purpose in n.purposes and n.is_in_force(at=at, known_at=known_at)]
         return max(found, key=lambda notice: (notice.valid_from, notice.version, notice.id), default=None)
 
+    def told_of(self, purposes: Iterable[str], *, at: int, known_at: int) -> Iterator[tuple[str, Notice]]:
+        """Each of the purposes that has a version in force then (ms), with the newest one."""
+        for purpose in purposes:
+            if (notice := self.current(purpose, at=at, known_at=known_at)) is not None:
+                yield purpose, notice
+
     def superseding(self, purpose: str, ref: str, *, at: int, known_at: int) -> Notice | None:
         """The material change in force that ended an agreement to the purpose under the notice `ref`, if one did.
 
