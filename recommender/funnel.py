@@ -5,9 +5,9 @@ fitness only personal facts could tell is then withheld. A rule answers with the
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,7 @@ Refused = Mapping[int, tuple[Stage, str]]
 """Place -> the stage and the reason of its first refusal."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(NamedTuple):
     """What the rules may look at. `held` and `needed` are None in general mode: then nothing is known of either.
 
     `region` is the person's, None where it is not known or may not be looked at. `has_heard_enough` of offers, and

@@ -162,17 +162,18 @@ def _taken_before(times: int) -> Wording:
 
 def _modelled(service: Service, spoken: Iterable[str], known: Known) -> Iterator[Reason]:
     """What the ranker went by, as far as it can be said truly; where it names nothing, what it goes with of theirs."""
-    for name in tuple(spoken) or (f"with:{other}" for other in sorted(known.held)):
+    names = iter(spoken)
+    first = next(names, None)
+    for name in _companions(service, known) if first is None else chain((first,), names):
         told, cells = known.tellings[name], known.cells(name)
-        if (
-            told is None
-            or not cells
-            or (told.holds is not None and not _goes_with(told.holds, service.id, known.artifact))
-        ):
-            continue
-        yield Reason(
-            code=told.code, text=told.text, evidence=_keys(cells), sensitive=told.sensitive, sayable=told.sayable
-        )
+        if told is not None and cells:
+            yield Reason(
+                code=told.code, text=told.text, evidence=_keys(cells), sensitive=told.sensitive, sayable=told.sayable
+            )
+
+
+def _companions(service: Service, known: Known) -> Iterator[str]:
+    return (f"with:{other}" for other in sorted(known.held) if _goes_with(other, service.id, known.artifact))
 
 
 def general_reason(service: Service, artifact: Artifact, *, people: float) -> Reason:

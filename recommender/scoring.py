@@ -4,10 +4,10 @@ Both are probabilities, so that they can stand beside each other in one answer. 
 none: then the shares of the catalogue's starting evidence stand in their place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from recommender.artifact import Counts
+from recommender.artifact import Artifact, Counts
 from recommender.features import Feature, person_features
 from recommender.personal import Owned, PersonalFacts
 from recommender.reasons import COMPANIONS_MIN
@@ -40,7 +40,7 @@ class Shares(NamedTuple):
     are: Sequence[Trait] = ()
     rows: Mapping[int, int] = {}
 
-    def speaking_for(self, place: int, shelf: Shelf) -> tuple[str, ...]:
+    def speaking_for(self, place: int, artifact: Artifact) -> Iterator[str]:
         """What of the person speaks for the service at the place; nothing where popularity alone does.
 
         Names are `with:<service>` for what they took, then `segment:<feature>` for a name of `features`, each strongest
@@ -48,11 +48,10 @@ class Shares(NamedTuple):
         took the service itself before (`repeat:`) needs no count of others and is for who tells the reasons to say.
         """
         row = self.rows.get(place)
-        if row is None:
-            return ()
-        artifact = shelf.artifact
-        expected = max(artifact.popularity.item(row), 1.0) / max(artifact.manifest.people, 1)
-        return (*_strongest(self.had, row, expected), *_strongest(self.are, row, expected))
+        if row is not None:
+            expected = max(artifact.popularity.item(row), 1.0) / max(artifact.manifest.people, 1)
+            yield from _strongest(self.had, row, expected)
+            yield from _strongest(self.are, row, expected)
 
 
 def popularity_shares(shelf: Shelf) -> Shares:

@@ -27,7 +27,8 @@ _FOREVER: Final = 10_000_000
 """Later than any day a date can name, as a day number."""
 _SCORE_MAX: Final = 1e6
 """No score comes near this."""
-_BLOCK: Final = 8
+BLOCK: Final = 8
+"""Services that are looked at together for the best few."""
 
 
 class Modelled(NamedTuple):
@@ -55,10 +56,10 @@ class Shelf:
     """Columns of a catalogue and an artifact.
 
     `alphabetical` is a service's rank by id; `starts` and `ends` are proleptic day numbers; `rank` is 0 for what goes
-    first, and more for what goes later whatever its score; `ahead` outweighs any score by it; `blocks` are where each
-    eight of them begin; `weighed` is value and lever as far as they weigh, None where they do not; `raises` is by how
-    much each context raises them, `unraised` what stands where nothing does; `popularity` are shares that
-    sum to one, `propensity` is the probability that goes with them. `not_on` and `not_in` are those a channel or
+    first, and more for what goes later whatever its score; `ahead` outweighs any score by it, and is infinite behind
+    the last service, up to whole blocks; `weighed` is value and lever as far as they weigh, None where they do not;
+    `raises` is by how much each context raises them, `unraised` what stands where nothing does; `popularity` are shares
+    that sum to one, `propensity` is the probability that goes with them. `not_on` and `not_in` are those a channel or
     a region does not have, by each that any service names; `offers` are those caps on offers hold back; the groups name
     places by what their services have in common. `modelled` is by
     whether sensitive services may be scored. `general` is the reason true for everyone.
@@ -74,7 +75,6 @@ class Shelf:
     ends: npt.NDArray[np.int64]
     rank: tuple[int, ...]
     ahead: Numbers
-    blocks: npt.NDArray[np.intp]
     weighed: Numbers | None
     raises: Mapping[str, Numbers]
     unraised: Numbers
@@ -137,8 +137,7 @@ def _made(artifact: Artifact, catalogue: Catalogue) -> Shelf:
         starts=np.array([0 if each.starts is None else each.starts.toordinal() for each in services]),
         ends=np.array([_FOREVER if each.ends is None else each.ends.toordinal() for each in services]),
         rank=rank,
-        ahead=np.array(rank) * _SCORE_MAX,
-        blocks=np.arange(0, len(services), _BLOCK),
+        ahead=np.append(np.array(rank) * _SCORE_MAX, np.full(-len(services) % BLOCK, np.inf)),
         weighed=_weighed(catalogue),
         raises={each.id: np.array([each.raises(one) for one in services]) for each in catalogue.contexts},
         unraised=np.ones(len(services)),

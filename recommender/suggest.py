@@ -7,7 +7,6 @@ vector afresh from the facts handed in, so the last event already counts.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -25,7 +24,7 @@ from recommender.needs import NeedFound, needs_found
 from recommender.personal import PersonalFacts, Taking, latest, standing_takings
 from recommender.reasons import REASONS_MAX, need_reason, reasons_for
 from recommender.scoring import Shares, personal_shares, popularity_shares
-from recommender.shelf import Numbers, Shelf, shelf_of
+from recommender.shelf import BLOCK, Numbers, Shelf, shelf_of
 from recommender.suggestion import (
     BUCKET_MS,
     K_MAX,
@@ -144,8 +143,7 @@ def _with_personal(
 ) -> Known:
     told = tuple(told_to(facts.service))
     since = known.at - catalogue.cap.window_ms
-    return replace(
-        known,
+    return known._replace(
         purposes=facts.purposes,
         held=held,
         needed={service for found in needs for service in found.need.suggests},
@@ -157,14 +155,15 @@ def _with_personal(
 
 def _best(no: Refused, scores: Numbers, *, shelf: Shelf, k: int) -> list[int]:
     """The places of the first k: fallbacks last, mandatory services first, then by score; the id breaks a tie."""
-    # One number says both.
-    keys = shelf.ahead - scores
+    # One number says both; those behind the last service, which fill up the blocks, are infinite.
+    keys = shelf.ahead.copy()
+    keys[: len(scores)] -= scores
     keys[list(no)] = np.inf
     # So many blocks have their least at or below the bound, so at least as many services lie there, ties included.
-    leasts = np.minimum.reduceat(keys, shelf.blocks)
+    leasts = np.minimum.reduce(keys.reshape(BLOCK, -1))
     leasts.sort()
     bound = leasts[k - 1] if k <= len(leasts) else np.inf
-    places = (keys <= bound).nonzero()[0].tolist()
+    places = (keys[: len(scores)] <= bound).nonzero()[0].tolist()
     order = sorted(
         (shelf.rank[place], -scores.item(place), shelf.alphabetical[place], place)
         for place in places
@@ -175,7 +174,7 @@ def _best(no: Refused, scores: Numbers, *, shelf: Shelf, k: int) -> list[int]:
 
 def _suggestion(place: int, *, found: Ranked, ground: _Ground, shelf: Shelf) -> Suggestion:
     service = shelf.services[place]
-    speaking = ground.shares.speaking_for(place, shelf)
+    speaking = ground.shares.speaking_for(place, shelf.artifact)
     own = iter(()) if ground.own is None else reasons_for(service, speaking, needs=ground.needs, known=ground.own)
     first = next(own, None)
     ours = () if first is None else chain((first,), own)
