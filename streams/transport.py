@@ -19,7 +19,7 @@ from faust.types import TP, AppT, ConsumerMessage, Message
 from mode.threads import ServiceThread, WorkerThread
 from yarl import URL
 
-from streams.fetched import frames_of, state_of
+from streams.fetched import frames_of, state_of, take_plain
 from streams.frame import Checkpoints
 from streams.lag import monotonic_ms
 from streams.ownership import FETCH_WAIT_MS, SHORT_LOG_MS, Handed, Key, Ownership, Wanted, gap_reason
@@ -84,6 +84,7 @@ class FrameThread(driver.AIOKafkaConsumerThread):
         if not asked:
             await asyncio.sleep(patience_s)
             return {}
+        take_plain(consumer)
         try:
             with fetcher._subscriptions.fetch_context():  # noqa: SLF001
                 records = await fetcher.fetched_records(set(asked), timeout=patience_s, max_records=max_records)
