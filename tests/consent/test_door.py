@@ -257,6 +257,7 @@ def test_a_hold_that_outlives_the_fold_of_its_no_does_not_hide_that_the_no_stand
     held = frozenset({PROFILE})
     assert reason(asked(subject(part(profile_build=[YES, NO], held=held)), PROFILE)) is RefusalReason.WITHDRAWN
     assert reason(asked(subject(part(profile_build=[NO, LATER_YES], held=held)), PROFILE)) is RefusalReason.HELD
+    assert reason(asked(subject(part(held=held)), PROFILE)) is RefusalReason.HELD, "nobody was asked before"
 
 
 def test_a_hold_closes_legitimate_interest_and_never_the_contract() -> None:

@@ -10,6 +10,7 @@ from consent.accesses import (
     DECLARABLE,
     REASON_MAX,
     REASON_MIN,
+    UNDECLARED,
     Access,
     AccessesUnavailable,
     AccessLog,
@@ -43,6 +44,15 @@ def test_what_a_role_is_not_for_is_refused_without_a_reason(reason: str | None) 
     for role, purpose in (("agent", "audit"), ("privacy", "answer"), ("admin", "audit")):
         with pytest.raises(NotDeclared, match="say why"):
             declared(role, purpose=purpose, reason=reason)
+
+
+@pytest.mark.parametrize("length", [REASON_MIN, REASON_MAX])
+def test_a_reason_is_as_short_or_as_long_as_is_said(length: int) -> None:
+    assert declared("agent", purpose="incident", reason="x" * length).broke_glass
+
+
+def test_whoever_declares_nothing_breaks_no_glass() -> None:
+    assert declared("privacy", purpose=None, reason=None) == (UNDECLARED, "", False)
 
 
 def test_with_a_reason_the_glass_is_broken_and_that_is_noted() -> None:
