@@ -1,5 +1,6 @@
 """A store that was put back from a copy holds what was erased since: it is noticed, and erased again."""
 
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 
@@ -10,6 +11,8 @@ from events.partitioning import partition_of
 from profiles.facet import Facet
 from profiles.rights import erased_at
 
+_log = logging.getLogger(__name__)
+
 BY_ITSELF = "restored"
 """Stands for a key where nobody asked: the store went back."""
 
@@ -18,17 +21,24 @@ async def ask_again(places: Places, *, is_caught_up: Callable[[], Awaitable[bool
     """Ask for the erasure of everybody whom the store holds again; the requests, none while it is not known yet.
 
     Where the log reached back far enough, the tombstone was folded again: then it is only what lies beside profiles
-    that has to go, and whoever came back since is left alone.
+    that has to go, the files with it, which hold profiles as they were; and whoever came back since is left alone.
     """
     hashes = places.requests.erased_since(await places.residue.reached())
     if not hashes or not await is_caught_up():
         return []
     again: list[Erasure] = []
+    gone: list[str] = []
     for identity in sorted(await places.residue.named(lambda name: suppression(name, key=places.key) in hashes)):
         if erased_at(await _facet(places, identity)) is None:
             again.append(places.requests.open(_asked(places, identity)))
         else:
             await places.residue.forget([identity])
+            gone.append(identity)
+    if gone:
+        await places.letters.forget(gone)
+        if (why := await places.residue.rewrite_files()) is not None:
+            _log.warning("the store was put back from a copy, and its files hold what was erased: %s", why)
+            return again
     await places.residue.reach(places.requests.latest())
     return again
 

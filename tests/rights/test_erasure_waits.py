@@ -42,6 +42,27 @@ async def test_a_store_put_back_from_before_is_emptied_where_the_log_does_not_re
     assert await ask_again(home.places(), is_caught_up=yes) == []
 
 
+async def test_the_files_of_a_store_put_back_from_before_are_written_anew_until_it_is_done(home: Installation) -> None:
+    class Managed(MemoryResidue):
+        async def rewrite_files(self) -> str | None:
+            return "the store refuses BGREWRITEAOF to this user: let its operator do that"
+
+    copy, entries = home.world.store.snapshot(), dict(home.residue.entries)
+    home.ask(ME, CARD)
+    await home.until_done()
+    await home.put_back(copy)
+    managed = Managed(home.world.store)
+    managed.entries = dict(entries)
+
+    assert await ask_again(replace(home.places(), residue=managed), is_caught_up=yes) == []
+    assert (managed.entries, managed.number) == ({"decision:2": pseudonym(OTHER)}, 0)
+
+    home.residue.entries, home.residue.number = entries, 0
+    written = home.residue.files_written
+    assert await ask_again(home.places(), is_caught_up=yes) == []
+    assert (home.residue.files_written, home.residue.number) == (written + 1, home.requests.latest())
+
+
 async def test_who_came_back_is_left_alone_when_the_log_empties_the_store_again(home: Installation) -> None:
     copy, entries = home.world.store.snapshot(), dict(home.residue.entries)
     home.ask(ME, CARD)
