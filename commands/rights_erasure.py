@@ -6,6 +6,7 @@ Whatever a step finds undone it does, and doing it again changes nothing, so it 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
@@ -229,12 +230,10 @@ async def _certified(erasure: Erasure, places: Places, done: Steps) -> Outcome:
     )
     entry_id = f"{_entry_id(erasure)}:certified"
     entry = Entry(id=entry_id, kind="rights.certified", content={"certificate": hash_of(certificate)})
-    try:
+    with suppress(EntryUnknown):
         # A crash came between the ledger and our own note: the one that was put down is not known any more.
         places.ledger.opening(entry_id)
         entry = Entry(id=f"{entry_id}:{now}", kind=entry.kind, content=entry.content)
-    except EntryUnknown:
-        pass
     await asyncio.to_thread(places.ledger.append, [entry])
     await asyncio.to_thread(places.requests.certify, erasure, certificate, at=now)
     return {}

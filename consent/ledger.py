@@ -111,10 +111,10 @@ class Ledger:
         with self._alone():
             self._write_missing_leaves()
             leaves = self._openings.older(kinds, clock=clock, before=before)
-        if leaves:
-            [reason] = self.append([because])
-            with self._alone():
-                self._openings.overwrite(leaves, because=reason)
+        [reason] = self.append([because]) if leaves else [-1]
+        with self._alone():
+            # Also with none: what was overwritten before may be in the log of the file still.
+            self._openings.overwrite(leaves, because=reason)
         return len(leaves)
 
     def checkpoint(self, signers: Sequence[Signer], *, now_ms: int) -> str:

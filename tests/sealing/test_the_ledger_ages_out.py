@@ -1,5 +1,6 @@
 """What the ledger can show ends with its term: facts with their keys, looks with their own term; the tree stays."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,12 +13,15 @@ from commands.keeper import Keeping
 from commands.ledger import make_key, signers_of
 from commands.settings import Settings, make_keyring, settings_of
 from consent.accesses import Access, AccessLog
-from consent.ledger import Ledger
+from consent.ledger import OPENINGS, Ledger
 from consent.ledger_accesses import access_id, put_down
-from consent.ledger_entry import Entry, EntryUnknown
+from consent.ledger_ageing import age_facts_out
+from consent.ledger_entry import Entry, EntryUnknown, LedgerError
 from consent.ledger_follower import LedgerFollower, fact_id
 from consent.ledger_note import open_checkpoint
+from consent.ledger_openings import Openings
 from consent.ledger_verify import audit
+from consent.retention import load_retention
 from events.position import Position
 from events.shape import parse_time
 from tests.builders import DAY, NOW, admitted, consent, fact, linked, pseudonym
@@ -107,10 +111,27 @@ def test_the_ledger_verifies_before_and_after_and_says_for_whose_sake(settings: 
     assert (done.findings, done.destroyed) == ([], 5)
 
 
-def test_what_was_overwritten_is_in_no_file(settings: Settings) -> None:
+def test_what_was_overwritten_is_in_no_file(settings: Settings, ledger: Ledger) -> None:
+    """Not in SQLite's log either, while another process has the ledger open."""
+    old = FACTS[0].event_key.hex().encode()
+    assert old in ledger.opening(fact_id(placed(FACTS)[0][0])).payload
     aged_out(settings, now=DUE)
 
-    old = FACTS[0].event_key.hex().encode()
+    assert [path for path in settings.ledger.rglob("*") if path.is_file() and old in path.read_bytes()] == []
+
+
+def test_what_somebody_is_reading_is_wiped_when_it_is_tried_again(settings: Settings, ledger: Ledger) -> None:
+    path, old = settings.ledger / OPENINGS, FACTS[0].event_key.hex().encode()
+    ledger._openings.close()
+    ledger._openings = Openings(path, busy_s=0.05)
+    with closing(sqlite3.connect(path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM openings").fetchall()
+        with pytest.raises(LedgerError, match="being read"):
+            age_facts_out(ledger, load_retention(), now=DUE)
+        reader.execute("COMMIT")
+
+    assert age_facts_out(ledger, load_retention(), now=DUE) == 0
     assert [path for path in settings.ledger.rglob("*") if path.is_file() and old in path.read_bytes()] == []
 
 
