@@ -260,6 +260,20 @@ def test_a_hold_that_outlives_the_fold_of_its_no_does_not_hide_that_the_no_stand
     assert reason(asked(subject(part(held=held)), PROFILE)) is RefusalReason.HELD, "nobody was asked before"
 
 
+@pytest.mark.parametrize(
+    ("yes", "no", "because"),
+    [
+        (("given", 25, 30), ("withdrawn", 20, 100), RefusalReason.CONFLICTING),
+        (("given", 10, 100), ("withdrawn", 20, 30), RefusalReason.CONFLICTING),
+        (("given", 20, 30), ("withdrawn", 20, 100), RefusalReason.CONFLICTING),
+        (("given", 10, 30), ("withdrawn", 20, 30), RefusalReason.CONFLICTING),
+        (("given", 10, 20), ("withdrawn", 20, 30), RefusalReason.WITHDRAWN),
+    ],
+)
+def test_a_yes_contradicts_a_no_that_it_does_not_precede_in_both_times(yes: Act, no: Act, because: str) -> None:
+    assert reason(asked(subject(part(profile_build=[yes, no])), PROFILE)) is because
+
+
 def test_a_hold_closes_legitimate_interest_and_never_the_contract() -> None:
     who = subject(Part("app:a", {}, frozenset(PURPOSES)))
     assert open_purposes(who) == ALWAYS_OPEN

@@ -151,6 +151,25 @@ def test_too_many_identities_are_no_person_on_any_day(many: int, why: str) -> No
         person_at(pseudonym("app:0"), kept(halves), at=NOW + DAY, known_at=NOW + DAY, rules=shipped_rules())
 
 
+def test_what_hangs_together_by_way_of_others_counts_as_well() -> None:
+    near = [half for n in range(1, READ_MAX - 28) for half in linked("app:0", f"app:{n}")]
+    far = [half for n in range(200, 240) for half in linked("app:1", f"app:{n}")]
+
+    with pytest.raises(PersonTooLarge, match="hung together"):
+        person_at(pseudonym("app:0"), kept([*near, *far]), at=NOW + DAY, known_at=NOW + DAY, rules=shipped_rules())
+
+
+@pytest.mark.parametrize(
+    ("size", "strength", "members"), [(MEMBERS_MAX, "verified", MEMBERS_MAX), (READ_MAX, "probable", 1)]
+)
+def test_as_many_identities_as_are_allowed_are_a_person(size: int, strength: str, members: int) -> None:
+    halves = [half for n in range(1, size) for half in linked("app:0", f"app:{n}", strength=strength)]
+
+    view = person_at(pseudonym("app:0"), kept(halves), at=NOW + DAY, known_at=NOW + DAY, rules=shipped_rules())
+
+    assert len(view.members) == members
+
+
 async def test_a_fact_that_was_found_to_be_wrong_counts_until_it_was_known_and_on_no_day_in_hindsight() -> None:
     #   given 0 (wrongly)      folded anew without it 3
     wrong, right = consent("given", PROFILE, at=NOW), consent("given", ANALYTICS, at=NOW)
