@@ -52,7 +52,7 @@ STAGES: Final = {
     "fetch": "aiokafka's getmany, per record",
     "load": "packed facets that are held in memory; for new people the store is asked",
     "open": "a packed facet to one that facts can be folded into",
-    "keys": "the keys of a batch looked up, where facts are sealed",
+    "keys": "the headers of a batch read; where facts are sealed, their keys looked up",
     "decode": "bytes to a fact; opened, where they are sealed",
     "fold": "a fact into its facet",
     "candidates": "what outreach may follow",
