@@ -159,21 +159,21 @@ class Sealing:
             return {}
         began = self.clock()
         found = self.keys.find(ids)
-        told = {each: self._told(each, found) for each in ids}
+        told = {each: self._opened(each, wrapped) for each, wrapped in found.items()}
         # What is not known now may be known soon: another process has made it.
-        self._found.keep({each: key for each, key in told.items() if each in found}, since=began)
-        return told
+        self._found.keep(told, since=began)
+        return told | {each: self._unknown(each) for each in ids if each not in told}
 
-    def _told(self, key_id: str, found: Mapping[str, bytes | None]) -> BodyKey | Exception:
-        if key_id not in found:
-            if not self.maker.made(key_id):
-                return FactUndecodable("the body is sealed under a key that is none of ours")
-            return BodyKeyUnknown(
-                f"the keys do not hold {key_id}, which sealed a fact: put the latest copy of them back, or give it up "
-                f"with `rapport keys give-up {key_id}`"
-            )
-        wrapped = found[key_id]
+    def _opened(self, key_id: str, wrapped: bytes | None) -> BodyKey | Exception:
         return BodyGone("the key was destroyed") if wrapped is None else self.maker.unwrap(StoredKey(key_id, wrapped))
+
+    def _unknown(self, key_id: str) -> Exception:
+        if not self.maker.made(key_id):
+            return FactUndecodable("the body is sealed under a key that is none of ours")
+        return BodyKeyUnknown(
+            f"the keys do not hold {key_id}, which sealed a fact: put the latest copy of them back, or give it up "
+            f"with `rapport keys give-up {key_id}`"
+        )
 
 
 class _Memory(Generic[_K, _V]):
