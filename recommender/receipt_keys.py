@@ -20,6 +20,8 @@ from recommender.receipts import InputsUnreadable, InstallationSealing, KeyGone
 REMEMBERED_S: Final = 4.0
 """How long a key is relied on before it is asked whether any was destroyed."""
 REMEMBERED_MAX: Final = 50_000
+AWAY_S: Final = 1.0
+"""How long keys that did not answer are not asked again: nobody queues behind a server that is away."""
 _ID_BYTES: Final = 32
 
 
@@ -40,6 +42,7 @@ class IdentitySealing:
     clock: Callable[[], float] = time.monotonic
     _held: dict[str, BodyKey] = field(default_factory=dict, init=False, repr=False)
     _as_of: float = field(default=-math.inf, init=False)
+    _away_at: float = field(default=-math.inf, init=False)
     _period: str = field(default="", init=False)
     _period_ends: int = field(default=0, init=False)
     _destructions: int = field(default=0, init=False)
@@ -76,17 +79,26 @@ class IdentitySealing:
     def _looked_up(self, identity: str) -> BodyKey:
         """The key of an identity for now, made where there is none. Blocks."""
         with self._turn:
-            began, period = self.clock(), period_of(self.now())
-            destructions = self.keys.destructions()
-            if (destructions, period) != (self._destructions, self._period) or len(self._held) >= REMEMBERED_MAX:
-                self._destructions, self._period, self._held = destructions, period, {}
-                self._period_ends = end_of(period)
-            self._as_of = began
-            if identity not in self._held:
-                name = KeyName(identity, SERVICE, period)
-                stored = self.keys.named([name]) or self.keys.ensure({name: self.maker.make()})
-                self._held[identity] = self.maker.unwrap(stored[name])
-            return self._held[identity]
+            if self.clock() - self._away_at < AWAY_S:
+                raise BodyKeysUnavailable("the keys did not answer a moment ago")
+            try:
+                return self._asked(identity)
+            except BodyKeysUnavailable:
+                self._away_at = self.clock()
+                raise
+
+    def _asked(self, identity: str) -> BodyKey:
+        began, period = self.clock(), period_of(self.now())
+        destructions = self.keys.destructions()
+        if (destructions, period) != (self._destructions, self._period) or len(self._held) >= REMEMBERED_MAX:
+            self._destructions, self._period, self._held = destructions, period, {}
+            self._period_ends = end_of(period)
+        self._as_of = began
+        if identity not in self._held:
+            name = KeyName(identity, SERVICE, period)
+            stored = self.keys.named([name]) or self.keys.ensure({name: self.maker.make()})
+            self._held[identity] = self.maker.unwrap(stored[name])
+        return self._held[identity]
 
     def _opening(self, key_id: str) -> BodyKey:
         """The key of an id as it is now: it is asked each time."""

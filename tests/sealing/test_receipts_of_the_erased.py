@@ -16,7 +16,7 @@ from events.memory_body_keys import MemoryBodyKeys
 from recommender.catalogue_store import CatalogueStore
 from recommender.explain import explain
 from recommender.model_store import ModelStore
-from recommender.receipt_keys import REMEMBERED_S, IdentitySealing
+from recommender.receipt_keys import AWAY_S, REMEMBERED_S, IdentitySealing
 from recommender.receipts import InputsUnreadable, InstallationSealing, KeyGone
 from tests.api.world import World, problem
 from tests.builders import NOW, pseudonym
@@ -139,6 +139,21 @@ async def test_keys_that_do_not_answer_let_nothing_be_sealed() -> None:
         await process(keys).ready(ANNA)
     with pytest.raises(BodyKeysUnavailable):
         process(keys).seal(ANNA, b"x")
+
+
+async def test_nobody_queues_behind_keys_that_are_away_and_they_are_asked_again_soon() -> None:
+    keys, clocks = Counting(), Clocks()
+    sealing = process(keys, clocks)
+    keys.is_away = True
+    for _ in range(5):
+        with pytest.raises(BodyKeysUnavailable):
+            await sealing.ready(ANNA)
+    assert keys.asked == 1
+
+    keys.is_away = False
+    clocks.seconds += AWAY_S
+    await sealing.ready(ANNA)
+    assert sealing.open(ANNA, sealing.seal(ANNA, b"x")) == b"x"
 
 
 def test_what_is_not_as_it_was_sealed_does_not_open_and_says_why() -> None:
