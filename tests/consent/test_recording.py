@@ -9,13 +9,14 @@ from msgspec.structs import replace
 
 from consent.act_records import ActRecord, ActRecords, MemoryActRecords
 from consent.door import Part, RefusalReason, permits, subject_of
-from consent.holds import ConsentStoreUnavailable, Hold
+from consent.holds import ConsentStoreUnavailable, Hold, hold_of
 from consent.memory_holds import MemoryHolds
 from consent.purposes import PROFILE, SERVICE, SUGGEST
-from consent.recording import ActRefused, Recorded, Recorder, plan_act
+from consent.recording import IDENTITIES_MAX, ActRefused, Recorded, Recorder, plan_act
 from consent.rules import shipped_rules
 from consent.sweeper import GRACE_MS, PAUSE_MAX_MS, Sweeper, Tried, due
 from events.acts import ConsentAct, ConsentGiven, ConsentWithdrawn
+from events.admission import AHEAD_MAX_MS
 from events.fact import decode_fact
 from events.partitioning import partition_of
 from events.shape import FROM_LOG
@@ -69,6 +70,20 @@ def test_an_act_is_one_fact_for_each_identity_under_one_key() -> None:
     assert tuple(fact.identity for fact in facts) == ANNA
     assert {fact.event_key for fact in facts} == {plan(YES).event_key}
     assert {fact.body for fact in facts} == {YES}
+
+
+def test_as_many_identities_and_as_far_ahead_as_is_said() -> None:
+    many = [pseudonym(f"app:{number}") for number in range(IDENTITIES_MAX)]
+
+    assert len(plan(NO, identities=many).facts) == IDENTITIES_MAX
+    assert plan(NO, at=NOW + AHEAD_MAX_MS).made_at == NOW
+
+
+def test_a_no_to_what_is_no_purpose_holds_nothing() -> None:
+    [no, *_] = (decode_fact(fact) for fact in plan(NO).facts)
+
+    assert hold_of(no) is not None
+    assert hold_of(replace(no, body=act(ConsentWithdrawn, purpose="no.such_purpose"))) is None
 
 
 def test_the_same_act_said_again_later_is_the_same_event() -> None:
