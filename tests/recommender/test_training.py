@@ -154,6 +154,7 @@ def test_what_customers_are_said_to_take_is_borne_out_by_enough_of_them() -> Non
     assert sorted(artifact.arrays["companions.counts"]) == [80, 80]
 
 
+@pytest.mark.long
 def test_another_process_gives_the_same_bytes() -> None:
     program = (
         "from tests.recommender.worlds import CHECKERBOARD, taken_by, trained\n"
