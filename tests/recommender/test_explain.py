@@ -58,6 +58,7 @@ def test_a_thousand_decisions_are_made_again_to_the_byte(receipts: list[Decision
     assert len({each.answer for each in receipts}) > MANY // 4
 
 
+@pytest.mark.long
 def test_another_process_makes_the_same_ones(receipts: list[Decision], kept: Path, tmp_path: Path) -> None:
     shutil.copytree(kept, tmp_path, dirs_exist_ok=True)
     (tmp_path / "receipts").write_bytes(msgspec.msgpack.encode(receipts))
