@@ -19,6 +19,7 @@ def test_whatever_goes_wrong_every_fact_counts_once_and_no_permit_is_overstepped
     assert_all_hold(first)
 
 
+@pytest.mark.long
 def test_the_same_seed_is_the_same_history_under_another_order_of_sets() -> None:
     seed = next(seed for seed in range(1000) if len(faults_of(seed)) >= 8)
     told = [_replayed(seed, hash_seed) for hash_seed in ("1", "2")]
@@ -27,6 +28,7 @@ def test_the_same_seed_is_the_same_history_under_another_order_of_sets() -> None
     assert "every invariant holds" in told[0]
 
 
+@pytest.mark.long
 def test_another_seed_is_another_history() -> None:
     assert _replayed(1, "1") != _replayed(2, "1")
 
