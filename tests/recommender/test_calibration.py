@@ -180,6 +180,7 @@ def model() -> Artifact:
     return trained(facts, catalogue=CHECKERBOARD, plan=PLAN)
 
 
+@pytest.mark.long
 def test_in_a_planted_world_the_probability_of_a_yes_is_what_was_planted() -> None:
     artifact = model()
     shelf = shelf_of(artifact, CHECKERBOARD)
