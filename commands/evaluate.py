@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -92,7 +93,9 @@ def _data(
 ) -> Interactions:
     people = read_described(attributes, given=columns.person, names=PERSON, option="--person") if attributes else {}
     items = read_described(services, given=columns.item, names=ITEM, option="--item") if services else {}
-    pairs = read_pairs(eligible, columns) if eligible else None
+    # A pattern names the columns of the wide table, and none of another.
+    of_pairs = replace(columns, item=None) if isinstance(source, Wide) else columns
+    pairs = read_pairs(eligible, of_pairs) if eligible else None
     told: dict[str, dict[str, str]] = {}
     rows = read_wide(source, left, told) if isinstance(source, Wide) else read_takings(source, left)
     made = interactions(rows, item_features=features_of(items), eligible=pairs, features=features_of(people))

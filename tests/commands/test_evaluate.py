@@ -155,6 +155,17 @@ def test_month_after_month_of_ownership_a_service_is_taken_when_it_is_first_had(
     assert told == [("ind_a", 0), ("ind_c", 0), ("ind_b", 31)]
 
 
+def test_who_may_have_what_can_be_told_beside_a_column_for_each_service(tmp_path: Path) -> None:
+    lines = [f"C{n:03d},{n % 2},{(n + 1) % 2},{int(n % 3 > 0)},{int(n % 5 > 1)}" for n in range(90)]
+    path = written(tmp_path, "wide.csv", "ID,ind_a,ind_b,ind_c,ind_d", *lines)
+    pairs = [f"C{n:03d},ind_{each}" for n in range(90) for each in "cd"]
+    may = written(tmp_path, "may.csv", "person,service", *pairs)
+    free, limited = (found(path, "--item", "ind_*", *more)["tasks"]["new"] for more in ([], ["--eligible", may]))
+
+    popular = [answer["parts"]["popularity"]["ndcg_at_10"]["mean"] for answer in (free, limited)]
+    assert popular[1] > popular[0] + 0.05
+
+
 def test_takings_beside_columns_of_yes_and_no_are_no_ownership(tmp_path: Path) -> None:
     table = table_of(written(tmp_path, "t.csv", "user,product,gift,new,first", *["a,tea,0,1,0", "b,tie,1,0,1"] * 4))
 
