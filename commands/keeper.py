@@ -64,15 +64,21 @@ def keeper(
         _log.info("the ledger is signed with a new key: %s", make_key(settings, DEFAULT_NAME).verifier)
     keeping = Keeping(settings)
     if once:
-        if not keeping.round():
+        is_well = keeping.round()
+        while keeping.waited():
+            is_well = keeping.round()
+        if not is_well:
             raise typer.Exit(1)
         return
     ended = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    while not ended.is_set():
-        keeping.round()
-        ended.wait(PAUSE_S)
+    try:
+        while not ended.is_set():
+            keeping.round()
+            ended.wait(PAUSE_S)
+    finally:
+        keeping.end()
 
 
 @dataclass
@@ -102,6 +108,14 @@ class Keeping:
             self._tried("ageing out", self._aged_out),
         ]
         return all(done)
+
+    def waited(self) -> bool:
+        """Wait for the model that an erasure is waiting for; False where none is being made."""
+        return self._erasures.retraining.waited()
+
+    def end(self) -> None:
+        """Leave no process behind."""
+        self._erasures.retraining.end()
 
     def _history(self) -> History:
         """History, opened; looked at anew for as long as the installation has no secret to open it with."""

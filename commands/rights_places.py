@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Collection
@@ -15,6 +14,7 @@ from typing import Any, Final
 from commands.clock import now_ms
 from commands.ledger import signers_of
 from commands.logs import PROFILES, known_epochs
+from commands.retraining import Retraining
 from commands.rights_erasure import Places, carry_out
 from commands.rights_keys import erase_again
 from commands.rights_restored import ask_again
@@ -62,9 +62,6 @@ PLACE_ERRORS: Final = (
 """What a place raises that cannot be used now."""
 LOOK_S: Final = 10.0
 """How often the store is asked whether it went back."""
-TRAINING_S: Final = 900.0
-TRAINED_AGAIN_S: Final = 60.0
-"""How long a training that failed is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +106,13 @@ class ErasureSweep:
     """Goes on with every erasure of one installation that is not done, whatever it was stopped by."""
 
     settings: Settings
-    _train_at: float = field(default=float("-inf"), init=False)
+    retraining: Retraining = field(init=False)
     _look_at: float = field(default=float("-inf"), init=False)
     _said: dict[str, str] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        argv = [sys.executable, "-c", "import cli; cli.main()", "train", "--json"]
+        self.retraining = Retraining(argv, environment(self.settings))
 
     def round(self) -> None:
         """Once over all that is pending. Errors of the places as they are; nothing is lost by them."""
@@ -197,7 +198,7 @@ class ErasureSweep:
                     sealing=sealing,
                     vault=Vault(settings.vault),
                     retention=load_retention(settings.retention),
-                    retrain=self._retrain,
+                    retrain=self.retraining.ask,
                     survivors=lambda _at: SURVIVORS,
                     partitions=settings.partitions,
                     consent_topic=settings.consent_topic,
@@ -209,16 +210,3 @@ class ErasureSweep:
         finally:
             evidence.close()
             ledger.close()
-
-    def _retrain(self) -> str | None:
-        """Make a model in a process of its own; why there is none."""
-        if time.monotonic() < self._train_at:
-            return "a training failed, and is begun again within a minute"
-        argv = [sys.executable, "-c", "import cli; cli.main()", "train", "--json"]
-        told = environment(self.settings)
-        with suppress(subprocess.TimeoutExpired):
-            ended = subprocess.run(argv, env=told, stdout=subprocess.DEVNULL, timeout=TRAINING_S, check=False)  # noqa: S603 - our own command
-            if ended.returncode == 0:
-                return None
-        self._train_at = time.monotonic() + TRAINED_AGAIN_S
-        return "the training failed; the log of this process says why"
