@@ -341,3 +341,13 @@ def test_an_answer_is_canonical_json_whatever_its_scores(score: float) -> None:
 
     assert written == canonical_json(json.loads(written))
     assert f'"score":{score!r},' in written.decode()
+
+
+def test_two_lines_of_a_service_in_one_order_are_one_taking() -> None:
+    catalogue = catalogue_of("milk", milk={"counts": {"items": ["i-1", "i-2"]}, "repeatable": True})
+    order = purchased("o-1", lines=[{"item": "i-1", "category": "dairy"}, {"item": "i-2", "category": "dairy"}])
+
+    [milk] = [each for each in asked(*CONSENT, order, catalogue=catalogue).suggestions if each.service == "milk"]
+
+    assert [reason.text.en for reason in milk.reasons] == ["They have taken it before."]
+    assert [len(reason.evidence) for reason in milk.reasons] == [1]
