@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from scipy import sparse
-from scipy.optimize import minimize
 
 from recommender.interactions import Interactions, LongArray, Numbers, PersonRow, Sparse
 from recommender.rankers.heads import on_head
@@ -109,7 +109,10 @@ def _fitted(inputs: Sparse, took: Sparse, *, closed: Sparse, plan: Plan, progres
         progress(steps, _STEPS_MAX)
 
     start = np.zeros(shape[0] * shape[1])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", callback=told, options={"maxiter": _STEPS_MAX})
+    # Loaded when a fit asks for it: every process imports this module, and few of them fit.
+    found = scipy.optimize.minimize(
+        loss, start, jac=True, method="L-BFGS-B", callback=told, options={"maxiter": _STEPS_MAX}
+    )
     progress(_STEPS_MAX, _STEPS_MAX)
     return np.asarray(found.x, np.float32).reshape(shape)
 
