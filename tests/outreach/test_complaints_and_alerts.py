@@ -8,6 +8,7 @@ from tests.outreach.world import (
     ANNA,
     EMAIL,
     EVENTS,
+    TOPICS,
     OutreachWorld,
     agreed,
     alert,
@@ -27,6 +28,22 @@ async def test_a_complaint_unsolved_after_a_day_is_a_breach_and_a_task_for_our_s
     assert (task["channel"], task["service"], task["consent"]["basis"]) == ("desk", "care-call", "contract")
     case = world.people.facets[pseudonym(ANNA)].service.cases["case-1"]
     assert [(cell.at, cell.value) for cell in case.escalated] == [(NOW + DAY, "sla-solution-24h")]
+
+
+async def test_no_topic_holds_what_the_sender_calls_the_case() -> None:
+    world = OutreachWorld()
+    [candidate] = await world.hear(complaint())
+
+    told = [
+        record.value or b""
+        for topic in (TOPICS.decisions, TOPICS.outreach)
+        for partition in range(PARTITIONS)
+        for record in world.log.records(topic, partition)
+    ]
+
+    assert candidate.record == "case-1"
+    assert told != []
+    assert not any(b"case-1" in each for each in told)
 
 
 async def test_a_complaint_solved_in_time_is_no_breach() -> None:
