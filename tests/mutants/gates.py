@@ -26,7 +26,15 @@ BESIDE: Final[Mapping[str, frozenset[str]]] = {
     "events/sealing.py": frozenset(
         {
             *("Sealing.seal", "Sealing._at_hand", "Sealing._name", "Sealing._stand", "Sealing._opening"),
-            *("Sealing._told", "_Memory.held", "_Memory.keep", "_missing", "_enveloped", "_encoded"),
+            *(
+                "Sealing._opened",
+                "Sealing._unknown",
+                "_Memory.held",
+                "_Memory.keep",
+                "_missing",
+                "_enveloped",
+                "_encoded",
+            ),
         }
     ),
     "profiles/view.py": frozenset({"view_of", "_part", "_flags", "_stands", "_jurisdiction", "_law_of", "_deny_only"}),
@@ -60,6 +68,8 @@ _OF_THE_DOOR: Final = (
     "tests/consent/test_fail_open.py",
 )
 
+_OF_MESSAGES: Final = ("tests/outreach/test_what_a_message_needs.py",)
+
 TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "consent/door.py": _OF_THE_DOOR,
     "consent/matrix.py": ("tests/consent/test_matrix.py", "tests/consent/test_gate_tables.py", *_OF_THE_DOOR),
@@ -90,12 +100,20 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "events/sealing.py": ("tests/sealing/test_fates.py", "tests/sealing/test_body_keys_contract.py"),
     "consent/accesses.py": ("tests/officer/test_accesses.py",),
     "consent/retention.py": ("tests/sealing/test_retention.py",),
-    "outreach/deciding.py": ("tests/outreach/test_deciding.py",),
+    "outreach/deciding.py": (*_OF_MESSAGES, "tests/outreach/test_deciding.py"),
     "outreach/guard.py": ("tests/outreach/test_guard.py", "tests/outreach/test_deciding.py"),
-    "outreach/assessment.py": ("tests/outreach/test_deciding.py",),
-    "outreach/occasions.py": ("tests/outreach/test_deciding.py", "tests/noninterference/test_messages.py"),
-    "outreach/claiming.py": ("tests/outreach/test_claiming.py", "tests/outreach/test_claims_after_linking.py"),
-    "api/card.py": ("tests/api/test_customers.py",),
+    "outreach/assessment.py": (*_OF_MESSAGES, "tests/outreach/test_deciding.py"),
+    "outreach/occasions.py": (
+        *_OF_MESSAGES,
+        "tests/outreach/test_deciding.py",
+        "tests/noninterference/test_messages.py",
+    ),
+    "outreach/claiming.py": (
+        *_OF_MESSAGES,
+        "tests/outreach/test_claiming.py",
+        "tests/outreach/test_claims_after_linking.py",
+    ),
+    "api/card.py": ("tests/api/test_card.py", "tests/api/test_customers.py"),
     "api/standing.py": ("tests/api/test_consents.py", "tests/api/test_customers.py"),
     "api/preferences.py": ("tests/leaving/test_page.py", "tests/leaving/test_preferences.py"),
     "api/outreach_routes.py": ("tests/api/test_outreach.py",),
