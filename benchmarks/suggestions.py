@@ -29,12 +29,16 @@ from api.refs import Refs
 from benchmarks.http_load import Ask, closed_loop, get, open_loop, percentile
 from benchmarks.redis_people import value_of
 from benchmarks.serving_world import artifact_of, catalogue_of, seed_people, write_catalogue
+from commands.clock import now_ms
 from commands.keys import demo_keys
-from commands.settings import make_keyring, settings_of
+from commands.sealing import body_keys_of
+from commands.settings import Keyring, Settings, make_keyring, settings_of
 from commands.up_services import environment
+from consent.purposes import SERVICE
 from embedded.ports import LOOPBACK, free_ports
 from embedded.process import running
 from embedded.service import Service
+from events.body_keys import KeyMaker, KeyName, period_of
 from events.keys import global_key
 from events.pseudonyms import Pseudonyms
 from recommender.model_store import ModelStore
@@ -82,6 +86,7 @@ def routes(plan: Plan, folder: Path) -> Iterator[dict[str, Route]]:
         ModelStore(settings.models).publish(artifact_of(catalogue), record={})
         pseudonyms = Pseudonyms(keyring.pseudonym_key, settings.region)
         persons = seed_people(store.url, people=plan.people, partitions=PARTITIONS, pseudonyms=pseudonyms)
+        _make_keys([name for person in persons for name in person], settings, keyring)
         refs = Refs(keyring.ref_key)
         order = random.Random(1).sample(persons, min(len(persons), 20_000))
         paths = [f"/v1/customers/{refs.seal(person[0])}/suggestions?channel=desk" for person in order]
@@ -97,6 +102,12 @@ def routes(plan: Plan, folder: Path) -> Iterator[dict[str, Route]]:
                     "bare": Route(bare_port, _asking(bare_paths, port=bare_port, key=key), psutil.Process(least.pid)),
                     "ours": Route(port, _asking(paths, port=port, key=key), psutil.Process(ours.pid)),
                 }
+
+
+def _make_keys(identities: Sequence[str], settings: Settings, keyring: Keyring) -> None:
+    """The keys that stand for whoever had a fact in this quarter; without them the first receipt makes one."""
+    keys, maker, period = body_keys_of(settings), KeyMaker(keyring.body_key_wrap), period_of(now_ms())
+    keys.ensure({KeyName(each, SERVICE, period): maker.make() for each in identities})
 
 
 def _service(name: str, argv: list[str], settings: Any, folder: Path, *, port: int) -> Service:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, NamedTuple, Protocol
+from typing import ClassVar, Final, NamedTuple, Protocol
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -63,8 +63,11 @@ class BodyGone(Exception):
 class BodyKeys(Protocol):
     """Where keys are kept; several processes use it at once. All calls block. BodyKeysUnavailable.
 
-    What is written is durable when a call returns.
+    What is written is durable when a call returns. `is_near` says that looking something up reads this machine alone,
+    and takes microseconds: an event loop may do it.
     """
+
+    is_near: ClassVar[bool]
 
     def named(self, names: Collection[KeyName]) -> dict[KeyName, StoredKey]:
         """The keys that stand under these names."""

@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from typing import ClassVar
 
 from events.body_keys import KeyName, Retired, StoredKey
 
 
 class MemoryBodyKeys:
     """See `events.body_keys.BodyKeys`."""
+
+    is_near: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._names: dict[KeyName, str] = {}

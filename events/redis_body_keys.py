@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 from redis import Redis
@@ -31,6 +31,8 @@ _retired = msgspec.msgpack.Decoder(Retired)
 
 class RedisBodyKeys:
     """See `events.body_keys.BodyKeys`."""
+
+    is_near: ClassVar[bool] = False
 
     def __init__(self, url: str) -> None:
         self._client: Any = Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from events.body_keys import BodyKeysUnavailable, KeyName, Retired, StoredKey
 
@@ -34,6 +34,8 @@ _DESTROYED: Final = (
 
 class SqliteBodyKeys:
     """See `events.body_keys.BodyKeys`. A key that is gone leaves its id, by which it is known to have been."""
+
+    is_near: ClassVar[bool] = True
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -7,7 +7,8 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -50,8 +51,16 @@ class IdentitySealing:
 
     async def ready(self, identity: str) -> None:
         """See `Sealing`."""
-        if self.is_on and self._at_hand(identity) is None:
-            await asyncio.to_thread(self._looked_up, identity)
+        if not self.is_on or self._at_hand(identity) is not None:
+            return
+        # A thread costs more than to look into a file; unless one is just making a key, which waits for the disk.
+        if self.keys.is_near and self._turn.acquire(blocking=False):
+            try:
+                if self._known(identity) is not None:
+                    return
+            finally:
+                self._turn.release()
+        await asyncio.to_thread(self._looked_up, identity)
 
     def seal(self, identity: str, content: bytes) -> bytes:
         """See `Sealing`."""
@@ -79,26 +88,48 @@ class IdentitySealing:
     def _looked_up(self, identity: str) -> BodyKey:
         """The key of an identity for now, made where there is none. Blocks."""
         with self._turn:
-            if self.clock() - self._away_at < AWAY_S:
-                raise BodyKeysUnavailable("the keys did not answer a moment ago")
-            try:
-                return self._asked(identity)
-            except BodyKeysUnavailable:
-                self._away_at = self.clock()
-                raise
+            return self._known(identity) or self._made(identity)
 
-    def _asked(self, identity: str) -> BodyKey:
-        began, period = self.clock(), period_of(self.now())
+    def _known(self, identity: str) -> BodyKey | None:
+        """The key of an identity for now. Its caller has the turn."""
+        with self._answering():
+            began, period = self.clock(), period_of(self.now())
+            if began - self._as_of > REMEMBERED_S or period != self._period:
+                self._forget_if_destroyed(period)
+                self._as_of = began
+            if identity not in self._held:
+                name = KeyName(identity, SERVICE, period)
+                self._hold(identity, self.keys.named([name]).get(name))
+        return self._held.get(identity)
+
+    def _forget_if_destroyed(self, period: str) -> None:
         destructions = self.keys.destructions()
-        if (destructions, period) != (self._destructions, self._period) or len(self._held) >= REMEMBERED_MAX:
+        if (destructions, period) != (self._destructions, self._period):
             self._destructions, self._period, self._held = destructions, period, {}
             self._period_ends = end_of(period)
-        self._as_of = began
-        if identity not in self._held:
-            name = KeyName(identity, SERVICE, period)
-            stored = self.keys.named([name]) or self.keys.ensure({name: self.maker.make()})
-            self._held[identity] = self.maker.unwrap(stored[name])
+
+    def _made(self, identity: str) -> BodyKey:
+        """A new key of an identity, or the one that somebody else made meanwhile. Its caller has the turn."""
+        name = KeyName(identity, SERVICE, self._period)
+        with self._answering():
+            self._hold(identity, self.keys.ensure({name: self.maker.make()})[name])
         return self._held[identity]
+
+    def _hold(self, identity: str, stored: StoredKey | None) -> None:
+        if len(self._held) >= REMEMBERED_MAX:
+            self._held = {}
+        if stored is not None:
+            self._held[identity] = self.maker.unwrap(stored)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        if self.clock() - self._away_at < AWAY_S:
+            raise BodyKeysUnavailable("the keys did not answer a moment ago")
+        try:
+            yield
+        except BodyKeysUnavailable:
+            self._away_at = self.clock()
+            raise
 
     def _opening(self, key_id: str) -> BodyKey:
         """The key of an id as it is now: it is asked each time."""

@@ -1,7 +1,8 @@
 """The inputs of a receipt are sealed under a key of the identity, and end with it."""
 
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import replace as dataclass_replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 
 from commands.sealing import receipt_sealing_of
 from commands.settings import make_keyring, settings_of
-from events.body_keys import EVIDENCE, BodyKeys, BodyKeysUnavailable, KeyMaker, KeyName, end_of, period_of
+from events.body_keys import EVIDENCE, BodyKeys, BodyKeysUnavailable, KeyMaker, KeyName, StoredKey, end_of, period_of
 from events.memory_body_keys import MemoryBodyKeys
 from recommender.catalogue_store import CatalogueStore
 from recommender.explain import explain
@@ -50,6 +51,7 @@ class Counting(MemoryBodyKeys):
         super().__init__()
         self.asked = 0
         self.by: set[int] = set()
+        self.made_by: set[int] = set()
         self.is_away = False
 
     def destructions(self) -> int:
@@ -58,6 +60,16 @@ class Counting(MemoryBodyKeys):
         if self.is_away:
             raise BodyKeysUnavailable("away")
         return super().destructions()
+
+    def ensure(self, offered: Mapping[KeyName, StoredKey]) -> dict[KeyName, StoredKey]:
+        self.made_by.add(threading.get_ident())
+        return super().ensure(offered)
+
+
+class Far(Counting):
+    """Keys on another machine."""
+
+    is_near = False
 
 
 def process(keys: BodyKeys, clocks: Clocks | None = None, maker: KeyMaker = MAKER) -> IdentitySealing:
@@ -131,6 +143,39 @@ async def test_whoever_is_ready_does_not_ask_again() -> None:
     assert (keys.asked, asked) == (1, 1)
 
 
+async def test_a_key_that_is_near_is_looked_up_at_once_and_only_made_in_a_thread() -> None:
+    keys = Counting()
+    await process(keys).ready(ANNA)
+    assert threading.get_ident() not in keys.made_by
+
+    keys.by.clear()
+    sealing = process(keys)
+    await sealing.ready(ANNA)
+
+    assert keys.by == {threading.get_ident()}
+    assert sealing.open(ANNA, sealing.seal(ANNA, b"x")) == b"x"
+
+
+async def test_nobody_waits_on_the_event_loop_while_a_thread_makes_a_key() -> None:
+    made, begun, here = threading.Event(), threading.Event(), threading.get_ident()
+
+    class Slow(Counting):
+        def ensure(self, offered: Mapping[KeyName, StoredKey]) -> dict[KeyName, StoredKey]:
+            begun.set()
+            assert threading.get_ident() != here
+            assert made.wait(60)
+            return super().ensure(offered)
+
+    sealing = process(Slow())
+    first = asyncio.create_task(sealing.ready(ANNA))
+    assert await asyncio.to_thread(begun.wait, 60)
+    second = asyncio.create_task(sealing.ready(BEN))
+    asyncio.get_running_loop().call_soon(made.set)
+    await asyncio.gather(first, second)
+
+    assert sealing.open(BEN, sealing.seal(BEN, b"x")) == b"x"
+
+
 async def test_keys_that_do_not_answer_let_nothing_be_sealed() -> None:
     keys = Counting()
     keys.is_away = True
@@ -197,7 +242,7 @@ def test_a_decision_is_made_again_until_its_person_is_erased(tmp_path: Path) -> 
 async def test_the_route_seals_for_who_was_asked_about_and_other_requests_do_not_wait_for_the_key(
     tmp_path: Path,
 ) -> None:
-    keys, world = Counting(), World(tmp_path)
+    keys, world = Far(), World(tmp_path)
     ours = dataclass_replace(RECEIPTS, sealing=process(keys))
 
     answer = await world.with_services(receipts=ours).suggestions()
