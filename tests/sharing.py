@@ -27,10 +27,12 @@ LONGEST_FIRST: Final = (
 
 
 def group_of(test: str) -> str:
-    """Whose tests one process runs, by a test's id: those of one Apache Kafka node, of one service, or of one file."""
+    """Whose tests one process runs, by its id: those of one node, one service, one file, or the rules of the house."""
     file = test.split("::", maxsplit=1)[0]
     if file.startswith("tests/journeys/"):
         return "journeys"
+    if file.startswith("tests/house/"):
+        return "house"
     if file.startswith("tests/simulation/"):
         return test
     if "apache" in test and file not in NODE_OF_THEIR_OWN:
