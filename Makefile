@@ -20,7 +20,7 @@ check: lint ## format, lint, types, import rules and the tests that need no serv
 test: lint ## the same checks and every test, on servers it starts itself
 	$(PYTHON) -m pytest -q -n 3
 
-chaos: $(TOOLS) ## kill, pause and cut off real processes, and recount: make chaos ARGS="--kills 100 --broker apache"
+chaos: $(TOOLS) ## kill, pause and cut off real processes, and recount: make chaos ARGS="--kills 100 --broker apache", or ARGS="withdrawals --runs 20"
 	$(PYTHON) -m tests.chaos $(ARGS)
 
 simulate: $(TOOLS) ## replay one simulated history: make simulate ARGS=827
