@@ -4,7 +4,6 @@ An opening is durable before its leaf is written, so a leaf can always be made a
 overwritten in the file, and the write-ahead log is emptied after it.
 """
 
-import os
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from consent.ledger_entry import EntryUnknown, LedgerDamaged, LedgerError, Opening
+from events.durable_files import make_private
 
 _VERSION: Final = 1
 _ASKED_AT_ONCE: Final = 500
@@ -77,7 +77,7 @@ class Openings:
 
     def __init__(self, path: Path, *, read_only: bool = False, busy_s: float = 30.0) -> None:
         if not read_only:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            make_private(path)
         try:
             self._db = _opened(path, read_only=read_only, busy_s=busy_s)
         except sqlite3.Error as error:

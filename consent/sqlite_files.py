@@ -1,12 +1,13 @@
 """Files of SQLite that are primary: written by several processes, durable when a call returns."""
 
-import os
 import sqlite3
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
+
+from events.durable_files import make_private
 
 BUSY_S: Final = 5.0
 """How long a reader or writer waits for another one."""
@@ -23,7 +24,7 @@ def primary_file(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if is_private:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            make_private(path)
         with closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as connection:
             for pragma in ("journal_mode = WAL", "synchronous = FULL", *(["secure_delete = ON"] if is_private else [])):
                 connection.execute(f"PRAGMA {pragma}").fetchall()

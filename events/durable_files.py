@@ -1,6 +1,7 @@
 """Files that are on disk when the call returns, their names too."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -18,6 +19,16 @@ def replace_durably(path: Path, content: bytes) -> None:
     write_durably(scratch, content)
     scratch.replace(path)
     sync_folder(path.parent)
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that is its owner's alone, where there is none.
+
+    One that is there is left closed: to close it again would drop every lock this process has on it, those of SQLite
+    too, and let another process take away the log that SQLite still writes to here.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def sync_folder(folder: Path) -> None:

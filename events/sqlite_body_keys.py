@@ -1,6 +1,5 @@
 """Keys in one file of SQLite, which is its owner's alone: what is deleted in it is overwritten."""
 
-import os
 import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from events.body_keys import BodyKeysUnavailable, KeyName, Retired, StoredKey
+from events.durable_files import make_private
 
 BUSY_S: Final = 5.0
 _AT_ONCE: Final = 500
@@ -190,7 +190,7 @@ class SqliteBodyKeys:
 
 def _opened(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    make_private(path)
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):

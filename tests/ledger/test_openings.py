@@ -1,6 +1,8 @@
 """Openings are kept apart from the tree, durably, and go when they are to go."""
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -98,3 +100,18 @@ def test_damage_found_while_reading_is_said(tmp_path: Path) -> None:
 
     with closing(Openings(path, read_only=True)) as openings, pytest.raises(LedgerDamaged, match="could not be read"):
         list(openings.rows(0, 20))
+
+
+def test_a_process_that_opens_the_file_twice_keeps_its_log_whoever_lets_go_of_it_elsewhere(tmp_path: Path) -> None:
+    held = open_ledger(tmp_path)
+    held.append(entries(10))
+    open_ledger(tmp_path, seed=2).close()
+
+    # The last one to close takes the log away, and while we hold the file no other process is that.
+    elsewhere = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('SELECT * FROM openings'); db.close()"
+    )
+    subprocess.run([sys.executable, "-c", elsewhere, str(tmp_path / OPENINGS)], check=True, timeout=60)
+    held.append(entries(10, start=10))
+
+    assert open_ledger(tmp_path, seed=3).size == 20
