@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ from events.segments import HistoryDamaged
 _log = logging.getLogger(__name__)
 
 PAUSE_S: Final = 1.0
+ERASED_EVERY_S: Final = 0.2
+"""How often it is looked whether anybody asked to be erased: that does not wait for a whole round."""
 AGED_EVERY_MS: Final = 3_600_000
 SIGNED_EVERY_MS: Final = 10_000
 """Each checkpoint is a file with whoever keeps them: no more of them than are of use."""
@@ -76,7 +79,9 @@ def keeper(
     try:
         while not ended.is_set():
             keeping.round()
-            ended.wait(PAUSE_S)
+            until = time.monotonic() + PAUSE_S
+            while not ended.wait(ERASED_EVERY_S) and time.monotonic() < until:
+                keeping.erase()
     finally:
         keeping.end()
 
@@ -104,10 +109,14 @@ class Keeping:
             self._tried("evidence", lambda: self._evidence_taken(history)),
             self._tried("accesses", self._accesses_put_down),
             self._tried("ledger", lambda: self._taken_and_signed(history)),
-            self._tried("erasures", self._erasures.round),
+            self.erase(),
             self._tried("ageing out", self._aged_out),
         ]
         return all(done)
+
+    def erase(self) -> bool:
+        """Go on with every erasure that was asked for; False where one could not."""
+        return self._tried("erasures", self._erasures.round)
 
     def waited(self) -> bool:
         """Wait for the model that an erasure is waiting for; False where none is being made."""
