@@ -161,8 +161,7 @@ def _best(no: Refused, scores: Numbers, *, shelf: Shelf, k: int) -> list[int]:
     keys[list(no)] = np.inf
     # So many blocks have their least at or below the bound, so at least as many services lie there, ties included.
     leasts = np.minimum.reduce(keys.reshape(BLOCK, -1))
-    leasts.sort()
-    bound = leasts[k - 1] if k <= len(leasts) else np.inf
+    bound = np.partition(leasts, k - 1)[k - 1] if k <= len(leasts) else np.inf
     places = (keys[: len(scores)] <= bound).nonzero()[0].tolist()
     order = sorted(
         (shelf.rank[place], -scores.item(place), shelf.alphabetical[place], place)
