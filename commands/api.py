@@ -28,6 +28,7 @@ from commands.garbage import look_for_garbage_rarely
 from commands.lag_board import LagBoard
 from commands.lease import LayoutLeft, Lease, leased
 from commands.logs import PROFILES, log_identities
+from commands.options import DataFolderOption, StoreOption
 from commands.recently import Recently
 from commands.release import VERSION, code_version
 from commands.rights_keys import keys_refusal
@@ -85,8 +86,8 @@ MODEL_EVERY_S: Final = 1.0
 def api(
     *,
     kafka: Annotated[str | None, typer.Option(help="brokers, host:port")] = None,
-    redis: Annotated[str | None, typer.Option(help="URL of the store")] = None,
-    data: Annotated[str | None, typer.Option(help="folder of history, models and keys")] = None,
+    redis: StoreOption = None,
+    data: DataFolderOption = None,
     partitions: Annotated[int | None, typer.Option(help="partitions of every topic")] = None,
     host: Annotated[str | None, typer.Option(help="where to listen")] = None,
     port: Annotated[int | None, typer.Option(help="where to listen")] = None,

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from commands.clock import now_ms
+from commands.options import StoreOption
 from commands.output import JsonOption, console, emit
 from commands.sealing import opening_of, sealing_of
 from commands.settings import keyring_of, settings_of
@@ -26,7 +27,6 @@ from streams.redis_dead_letters import RedisDeadLetters
 
 app = typer.Typer(name="dead-letters", no_args_is_help=True, help="Records that could not be used, and why.")
 
-RedisOption = Annotated[str | None, typer.Option("--redis", help="URL of the store")]
 KafkaOption = Annotated[str | None, typer.Option("--kafka", help="brokers, host:port")]
 
 
@@ -55,7 +55,7 @@ class NoKept(Exception):
 @app.command("list")
 def list_letters(
     *,
-    redis: RedisOption = None,
+    redis: StoreOption = None,
     reason: Annotated[str | None, typer.Option(help="only letters set aside for this reason")] = None,
     json: JsonOption = False,
 ) -> None:
@@ -74,7 +74,7 @@ def list_letters(
 def show(
     letter_id: Annotated[str, typer.Argument(metavar="ID")],
     *,
-    redis: RedisOption = None,
+    redis: StoreOption = None,
     reveal: Annotated[bool, typer.Option("--open", help="decrypt what it held: personal data on your screen")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -92,7 +92,7 @@ def show(
 def replay(
     letter_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="one letter; else all of --reason")] = None,
     *,
-    redis: RedisOption = None,
+    redis: StoreOption = None,
     kafka: KafkaOption = None,
     reason: Annotated[str | None, typer.Option(help="all letters set aside for this reason")] = None,
     json: JsonOption = False,
@@ -116,7 +116,7 @@ def replay(
 
 @app.command()
 def discard(
-    letter_id: Annotated[str, typer.Argument(metavar="ID")], *, redis: RedisOption = None, json: JsonOption = False
+    letter_id: Annotated[str, typer.Argument(metavar="ID")], *, redis: StoreOption = None, json: JsonOption = False
 ) -> None:
     """Forget one letter for good, so that the later ones about the same identity can be replayed.
 

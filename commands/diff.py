@@ -13,8 +13,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from commands.diff_sides import Census, Comparison, Difference, InUse, Rebuilt, Recounted, Side
+from commands.options import DataFolderOption, StoreOption
 from commands.output import JsonOption, console, emit
-from commands.rebuild import DataOption, RedisOption, Site, site
+from commands.rebuild import Site, site
 from commands.rebuild_fold import RebuildRefused
 from commands.settings import Settings, settings_of
 from profiles.redis_rebuild import RedisRebuild
@@ -32,8 +33,8 @@ class Against(StrEnum):
 
 def diff(
     *,
-    redis: RedisOption = None,
-    data: DataOption = None,
+    redis: StoreOption = None,
+    data: DataFolderOption = None,
     against: Annotated[
         Against, typer.Option(help="what `rapport rebuild` made, or history folded in memory, one partition at a time")
     ] = Against.REBUILT,

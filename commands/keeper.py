@@ -14,6 +14,7 @@ import typer
 from commands.clock import now_ms
 from commands.fact_keys import aged_out
 from commands.ledger import DEFAULT_NAME, make_key, signers_of
+from commands.options import DataFolderOption
 from commands.rights_places import PLACE_ERRORS, ErasureSweep
 from commands.sealing import opening_of
 from commands.settings import LEDGER_KEY_FILE, Settings, SettingsInvalid, settings_of
@@ -56,7 +57,7 @@ CANNOT_GO_ON: Final = (
 
 def keeper(
     *,
-    data: Annotated[str | None, typer.Option(help="folder of history, models and keys")] = None,
+    data: DataFolderOption = None,
     once: Annotated[bool, typer.Option(help="take what is archived by now, and end")] = False,
 ) -> None:
     """Keep the index of evidence and the ledger up with history, and sign and publish the ledger, until SIGTERM."""

@@ -21,6 +21,7 @@ from commands.logs import (
     log_identities,
     see_log,
 )
+from commands.options import DataFolderOption, StoreOption
 from commands.output import JsonOption, console, emit
 from commands.settings import HISTORY, Keyring, Settings, keyring_of, settings_of
 from events.epochs import Adopted, AnotherLog, Epoch, Missing, NotAdopted, Same, recognise
@@ -29,12 +30,9 @@ from streams.admin import ensure_topics, wait_for_broker
 
 app = typer.Typer(name="log", no_args_is_help=True, help="The logs this installation followed.")
 
-RedisOption = Annotated[str | None, typer.Option("--redis", help="URL of the store")]
-DataOption = Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")]
-
 
 @app.command()
-def show(*, redis: RedisOption = None, data: DataOption = None, json: JsonOption = False) -> None:
+def show(*, redis: StoreOption = None, data: DataFolderOption = None, json: JsonOption = False) -> None:
     """Show the logs followed so far, one epoch each, and the partitions that are not read now."""
     settings = settings_of(redis=redis, data=data)
     epochs = asyncio.run(_known(settings))
@@ -57,8 +55,8 @@ def show(*, redis: RedisOption = None, data: DataOption = None, json: JsonOption
 def adopt(
     *,
     kafka: Annotated[str | None, typer.Option("--kafka", help="brokers, host:port")] = None,
-    redis: RedisOption = None,
-    data: DataOption = None,
+    redis: StoreOption = None,
+    data: DataFolderOption = None,
     partitions: Annotated[int | None, typer.Option(help="partitions of every topic")] = None,
     accept_gap: Annotated[bool, typer.Option("--accept-gap", help="go on although facts are lost")] = False,
     json: JsonOption = False,

@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from commands.diff_sides import Census, parts
 from commands.logs import followed_epochs
+from commands.options import DataFolderOption, StoreOption
 from commands.output import JsonOption, console, emit
 from commands.rebuild_fold import RebuildRefused, Refold
 from commands.rebuild_move import move, stay
@@ -29,14 +30,11 @@ from profiles.redis_leases import RedisLeases
 from profiles.redis_rebuild import RedisRebuild
 from profiles.redis_store import RedisStore
 
-RedisOption = Annotated[str | None, typer.Option("--redis", help="URL of the store")]
-DataOption = Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")]
-
 
 def rebuild(
     *,
-    redis: RedisOption = None,
-    data: DataOption = None,
+    redis: StoreOption = None,
+    data: DataFolderOption = None,
     switch: Annotated[bool, typer.Option("--switch", help="put rebuilt facets in place of those in use")] = False,
     abandon: Annotated[bool, typer.Option("--abandon", help="drop what was rebuilt")] = False,
     accept_gap: Annotated[bool, typer.Option("--accept-gap", help="rebuild although history lacks facts")] = False,

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from commands.clock import now_ms
 from commands.declaring import note_at_the_machine
 from commands.garbage import look_for_garbage_rarely
+from commands.options import DataFolderOption, StoreOption
 from commands.output import JsonOption, console, emit, plain_table
 from commands.release import VERSION
 from commands.settings import Settings, settings_of
@@ -47,8 +48,8 @@ def simulate(
     k: Annotated[int, typer.Option("-k", min=1, max=K_MAX, help="how many each person gets at most")] = 3,
     seed: Annotated[int, typer.Option(help="which made-up people")] = 7,
     html: Annotated[Path | None, typer.Option(help="write the report with its plots here")] = None,
-    redis: Annotated[str | None, typer.Option(help="URL of the store")] = None,
-    data: Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")] = None,
+    redis: StoreOption = None,
+    data: DataFolderOption = None,
     json: JsonOption = False,
 ) -> None:
     """Simulate suggestions: who gets what, what rules remove, who is left without, whom they treat otherwise.

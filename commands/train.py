@@ -13,6 +13,7 @@ from commands.clock import now_ms
 from commands.lease import leased
 from commands.ledger import signers_of, text_of
 from commands.logs import known_epochs
+from commands.options import DataFolderOption, StoreOption
 from commands.output import JsonOption, console, emit
 from commands.release import VERSION
 from commands.sealing import history_of
@@ -32,16 +33,14 @@ from recommender.training_making import Progress as Told
 from recommender.training_making import quiet
 from recommender.training_record import signed
 
-DataOption = Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")]
-
 _JUDGED = {"repeat": "anything", "new": "new only", "served": "as served"}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 
 
 def train(
     *,
-    redis: Annotated[str | None, typer.Option(help="URL of the store")] = None,
-    data: DataOption = None,
+    redis: StoreOption = None,
+    data: DataFolderOption = None,
     every: Annotated[str | None, typer.Option(help="train again and again, such as every 1h")] = None,
     json: JsonOption = False,
 ) -> None:

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from commands.clock import now_ms
 from commands.ledger import signers_of
+from commands.options import DataFolderOption, StoreOption
 from commands.output import JsonOption, console, emit
 from commands.sealing import history_of
 from commands.settings import LEDGER_KEY_FILE, Settings, settings_of
@@ -20,12 +21,11 @@ from recommender.training_record import SIGNATURE, Left, is_signed, left_since
 
 app = typer.Typer(name="models", no_args_is_help=True, help="Trained models.")
 
-DataOption = Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")]
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL")]
 
 
 @app.command("list")
-def list_models(*, data: DataOption = None, json: JsonOption = False) -> None:
+def list_models(*, data: DataFolderOption = None, json: JsonOption = False) -> None:
     """List the models, the latest first; the one that is served is marked."""
     store = ModelStore(settings_of(data=data).models)
     current = store.current()
@@ -41,7 +41,7 @@ def list_models(*, data: DataOption = None, json: JsonOption = False) -> None:
 
 
 @app.command("show")
-def show(name: ModelArgument, *, data: DataOption = None, json: JsonOption = False) -> None:
+def show(name: ModelArgument, *, data: DataFolderOption = None, json: JsonOption = False) -> None:
     """Show a model's card: what it was made from, how it did, whose data, who signed. `current` is the one served."""
     settings = settings_of(data=data)
     store = ModelStore(settings.models)
@@ -58,8 +58,8 @@ def show(name: ModelArgument, *, data: DataOption = None, json: JsonOption = Fal
 def roll_back(
     name: ModelArgument,
     *,
-    redis: Annotated[str | None, typer.Option(help="URL of the store")] = None,
-    data: DataOption = None,
+    redis: StoreOption = None,
+    data: DataFolderOption = None,
 ) -> None:
     """Serve an earlier model; where people it was trained on have left since, train anew instead (status 1).
 

@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from commands.clock import now_ms
+from commands.options import DataFolderOption, StoreOption
 from commands.output import JsonOption, console, emit, plain_table
 from commands.sealing import history_of
 from commands.settings import Settings, keyring_of, settings_of
@@ -29,8 +30,8 @@ def uplift(
     experiment: Annotated[
         Path | None, typer.Option(help="the experiment (YAML); by default the one the API serves by")
     ] = None,
-    redis: Annotated[str | None, typer.Option(help="URL of the store")] = None,
-    data: Annotated[str | None, typer.Option("--data", help="folder of history, models and keys")] = None,
+    redis: StoreOption = None,
+    data: DataFolderOption = None,
     json: JsonOption = False,
 ) -> None:
     """Compare how often presented suggestions are accepted: served in full, by the model alone, and in general."""

@@ -18,6 +18,7 @@ from commands.lag_board import LagBoard
 from commands.last_resort import end_within
 from commands.lease import Lease, leased
 from commands.logs import PROFILES, log_identities
+from commands.options import DataFolderOption, StoreOption
 from commands.sealing import sealing_of
 from commands.settings import HISTORY, Keyring, Settings, keyring_of, settings_of
 from commands.worker_outreach import OutreachPlant, outreach_plant
@@ -89,8 +90,8 @@ def worker(
     *,
     app: Annotated[AppName, typer.Option(help="which app to run")] = AppName.PROFILES,
     kafka: Annotated[str | None, typer.Option(help="brokers, host:port")] = None,
-    redis: Annotated[str | None, typer.Option(help="URL of the store")] = None,
-    data: Annotated[str | None, typer.Option(help="folder of history, models and keys")] = None,
+    redis: StoreOption = None,
+    data: DataFolderOption = None,
     partitions: Annotated[int | None, typer.Option(help="partitions of every topic")] = None,
     instance_id: Annotated[str | None, typer.Option(help="static membership (Apache Kafka)")] = None,
 ) -> None:
