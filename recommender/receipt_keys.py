@@ -16,11 +16,9 @@ from consent.purposes import SERVICE
 from events.body_keys import BodyKeys, BodyKeysUnavailable, KeyMaker, KeyName, StoredKey, end_of, period_of
 from events.fact import BodyKey
 from events.sealed_bytes import SealBroken, open_bytes, seal_bytes
+from events.sealing import REMEMBERED_MAX, REMEMBERED_S
 from recommender.receipts import InputsUnreadable, InstallationSealing, KeyGone
 
-REMEMBERED_S: Final = 4.0
-"""How long a key is relied on before it is asked whether any was destroyed."""
-REMEMBERED_MAX: Final = 50_000
 AWAY_S: Final = 1.0
 """How long keys that did not answer are not asked again: nobody queues behind a server that is away."""
 _ID_BYTES: Final = 32

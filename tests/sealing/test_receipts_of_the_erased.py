@@ -14,10 +14,11 @@ from commands.sealing import receipt_sealing_of
 from commands.settings import make_keyring, settings_of
 from events.body_keys import EVIDENCE, BodyKeys, BodyKeysUnavailable, KeyMaker, KeyName, StoredKey, end_of, period_of
 from events.memory_body_keys import MemoryBodyKeys
+from events.sealing import REMEMBERED_S
 from recommender.catalogue_store import CatalogueStore
 from recommender.explain import explain
 from recommender.model_store import ModelStore
-from recommender.receipt_keys import AWAY_S, REMEMBERED_S, IdentitySealing
+from recommender.receipt_keys import AWAY_S, IdentitySealing
 from recommender.receipts import InputsUnreadable, InstallationSealing, KeyGone
 from tests.api.world import World, problem
 from tests.builders import NOW, pseudonym
