@@ -2,14 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from html import escape
-from typing import Final
 
 from commands import html
 from commands.evaluate_report import HEAD, TITLES, against, earned_of, figures_of, notes_of, rows_of
 from recommender.tournament import Outcome, Verdict
-
-_SERVED: Final = "#a3262a"
-_PART: Final = "#3d6fb6"
 
 
 def page_of(outcome: Outcome, *, title: str, read: Sequence[str]) -> str:
@@ -34,7 +30,7 @@ def _plot(verdict: Verdict) -> str:
         for row, (label, score) in enumerate(rows):
             figure = score.ndcg_at_10
             low, high, middle = (html.at(value / most) for value in (figure.low, figure.high, figure.mean))
-            colour = _SERVED if label == "served" else _PART
+            colour = html.RED if label == "served" else html.BLUE
             yield html.label(label, x=0, row=row) + html.upright(served, row=row)
             yield html.interval(low, high, middle=middle, row=row, colour=colour)
             yield html.label(f"{figure.mean:.3f}", x=html.at(1) + 10, row=row)

@@ -3,7 +3,7 @@
 import csv
 import gzip
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -37,11 +37,11 @@ class Table:
         if not sample:
             raise TableUnusable(f"{path.name} is empty")
         self._delimiter = _delimiter(sample)
-        first = next(self._cells(iter(sample[:1])))
+        first = next(self._cells(sample[:1]))
         self.has_header = not (numbered or _is_data(first))
         names = first if self.has_header else [str(place + 1) for place in range(len(first))]
         self.header = [name.strip() for name in names]
-        self.sample = [row for row in islice(self._cells(iter(sample)), int(self.has_header), None) if row]
+        self.sample = [row for row in islice(self._cells(sample), int(self.has_header), None) if row]
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Line number and cells of each row that is not blank."""
@@ -72,10 +72,8 @@ class Table:
             )
         return found
 
-    def _cells(self, lines: Iterator[str]) -> "Reader":
-        if len(self._delimiter) > 1:
-            lines = (line.replace(self._delimiter, _ONE_SIGN) for line in lines)
-        return csv.reader(lines, delimiter=self._delimiter if len(self._delimiter) == 1 else _ONE_SIGN)
+    def _cells(self, lines: Iterable[str]) -> "Reader":
+        return _parted(lines, self._delimiter)
 
 
 def is_number(cell: str) -> bool:
@@ -105,12 +103,17 @@ def _lines(path: Path) -> Iterator[str]:
         raise TableUnusable(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
+def _parted(lines: Iterable[str], delimiter: str) -> "Reader":
+    if len(delimiter) > 1:
+        return csv.reader((line.replace(delimiter, _ONE_SIGN) for line in lines), delimiter=_ONE_SIGN)
+    return csv.reader(lines, delimiter=delimiter)
+
+
 def _delimiter(sample: Sequence[str]) -> str:
     """The one that cuts most rows into as many cells as the first, of which there are at least two."""
 
     def fit(delimiter: str) -> tuple[int, int]:
-        lines = (line.replace("::", _ONE_SIGN) for line in sample[:200]) if delimiter == "::" else sample[:200]
-        sizes = [len(row) for row in csv.reader(lines, delimiter=delimiter.replace("::", _ONE_SIGN)) if row]
+        sizes = [len(row) for row in _parted(sample[:200], delimiter) if row]
         return (sum(size == sizes[0] for size in sizes) if sizes and sizes[0] > 1 else 0, sizes[0] if sizes else 0)
 
     return max(_DELIMITERS, key=fit)

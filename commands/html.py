@@ -8,6 +8,9 @@ ROW: Final = 22
 """Height of a row of a plot, as wide as a name, a scale and what is written behind it."""
 NAME: Final = 250
 WIDTH: Final = 420
+BLUE: Final = "#3d6fb6"
+RED: Final = "#a3262a"
+"""What stands out."""
 _STYLE: Final = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1d2433}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}table{border-collapse:collapse}

@@ -9,8 +9,6 @@ from recommender.simulate_report import Disparity, SideReport, SimulationReport
 
 _MOST: Final = 40
 """Rows of a plot."""
-_BLUE: Final = "#3d6fb6"
-_RED: Final = "#a3262a"
 
 Bar = tuple[str, float, str]
 """A name, a length, and what is written behind it."""
@@ -85,7 +83,7 @@ def _bars(rows: Sequence[Bar]) -> str:
     drawn = [
         html.label(name, x=0, row=row)
         + f'<rect x="{html.NAME}" y="{row * html.ROW + 4}" width="{html.at(length) - html.NAME}" '
-        + f'height="{html.ROW - 8}" fill="{_BLUE}"/>'
+        + f'height="{html.ROW - 8}" fill="{html.BLUE}"/>'
         + html.label(told, x=html.at(length) + 6, row=row)
         for row, (name, length, told) in enumerate(rows)
     ]
@@ -97,7 +95,7 @@ def _intervals(found: Sequence[Disparity]) -> str:
     for row, each in enumerate(found):
         low, high, rate = (html.at(share) for share in (*each.interval, each.rate))
         others = html.at(min(1.0, max(0.0, each.rate - each.difference)))
-        colour = _RED if each.stands_out else _BLUE
+        colour = html.RED if each.stands_out else html.BLUE
         drawn.append(
             html.label(f"{each.group} ({each.people})", x=0, row=row)
             + html.upright(others, row=row)

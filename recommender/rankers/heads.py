@@ -31,9 +31,7 @@ class Head:
     _place: IntArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        place = np.full(len(self.otherwise), -1, np.int32)
-        place[self.columns] = np.arange(len(self.columns), dtype=np.int32)
-        object.__setattr__(self, "_place", place)
+        object.__setattr__(self, "_place", _places(self.columns, of=len(self.otherwise)))
 
     @property
     def name(self) -> str:
@@ -82,8 +80,7 @@ def head_of(data: Interactions, *, most: int) -> IntArray:
 
 def narrowed(data: Interactions, columns: IntArray) -> Interactions:
     """Only these items, and what was taken of them; people and what is known of them stay the same."""
-    place = np.full(len(data.items), -1, np.int32)
-    place[columns] = np.arange(len(columns), dtype=np.int32)
+    place = _places(columns, of=len(data.items))
     kept = data.only(place[data.item] >= 0)
     return replace(
         kept,
@@ -92,6 +89,13 @@ def narrowed(data: Interactions, columns: IntArray) -> Interactions:
         item_features=data.item_features[columns],
         eligible=None if data.eligible is None else data.eligible.tocsc()[:, columns].tocsr(),
     )
+
+
+def _places(columns: IntArray, *, of: int) -> IntArray:
+    """For each of so many columns its place among these; -1 for the others."""
+    place = np.full(of, -1, np.int32)
+    place[columns] = np.arange(len(columns), dtype=np.int32)
+    return place
 
 
 def within(taken: Sparse, *, pairs_max: int) -> Sparse:
