@@ -139,7 +139,7 @@ def _api(run: Run) -> Service:
         argv=_rapport("api"),
         environment=environment(run.settings),
         log=run.settings.data / "logs" / "api.log",
-        ready=partial(_answers, run.settings.host, run.settings.port),
+        ready=partial(is_well, run.settings.host, run.settings.port),
         ready_timeout_s=60.0,
         restart=PATIENT,
         # It has worker processes of its own, which it ends itself.
@@ -195,7 +195,8 @@ def _is_reading(lags: Sequence[PartitionLag], settings: Settings, *, topics: Seq
     )
 
 
-def _answers(host: str, port: int) -> bool:
+def is_well(host: str, port: int) -> bool:
+    """Whether an API listens there and says that it is well."""
     connection = HTTPConnection(host, port, timeout=2.0)
     try:
         connection.request("GET", "/health")

@@ -26,19 +26,42 @@ class Partition(NamedTuple):
         return f"{self.topic}[{self.number}]"
 
 
-class CommitTap:
+class Catching:
+    """Catches what passes by a proxy at a point, once it was told to."""
+
+    def __init__(self) -> None:
+        self.caught = threading.Event()
+        self._armed: Point | None = None
+
+    def arm(self, point: Point) -> None:
+        """Hold the next one there; `caught` is set when it is held."""
+        self.caught.clear()
+        self._armed = point
+
+    def disarm(self) -> None:
+        """Hold nothing."""
+        self._armed = None
+
+    def _holds(self, point: Point) -> bool:
+        if self._armed != point:
+            return False
+        self._armed = None
+        self.caught.set()
+        return True
+
+
+class CommitTap(Catching):
     """See `proxy.Tap`. Counts the commits of one worker; `arm` has it hold the next one at a point.
 
     A commit is applied when the store answers it with nil: any other checkpoint in its way would be the answer.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.applied: Counter[Partition] = Counter()
         self.total = 0
         self.fenced = 0
         self.applied_at = 0.0
-        self.caught = threading.Event()
-        self._armed: Point | None = None
         self._waiting: dict[int, str] = {}
         self._sent: dict[int, Partition] = {}
 
@@ -51,15 +74,6 @@ class CommitTap:
         """The worker behind it is a new process: count since its start."""
         self.applied = Counter()
         self.disarm()
-
-    def arm(self, point: Point) -> None:
-        """Hold the next commit there; `caught` is set when it is held."""
-        self.caught.clear()
-        self._armed = point
-
-    def disarm(self) -> None:
-        """Hold nothing."""
-        self._armed = None
 
     def asked(self, link: int, data: bytes) -> bool:
         verb = _VERB.match(data)
@@ -89,10 +103,3 @@ class CommitTap:
     def closed(self, link: int) -> None:
         self._waiting.pop(link, None)
         self._sent.pop(link, None)
-
-    def _holds(self, point: Point) -> bool:
-        if self._armed != point:
-            return False
-        self._armed = None
-        self.caught.set()
-        return True

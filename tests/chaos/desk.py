@@ -1,18 +1,18 @@
 """The API of a site, as a process that is killed and started again; it reaches its store through a proxy of its own."""
 
 import sys
-import threading
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
+from functools import partial
 from typing import Final
 
 from api.auth import Role
 from commands.keys import demo_keys
+from commands.up_services import is_well
 from embedded.ports import LOOPBACK, free_port
 from embedded.process import Process
 from embedded.service import Service
 from embedded.store import store_url
-from tests.chaos.commits import AFTER, BEFORE, Point
+from tests.chaos.commits import AFTER, BEFORE, Catching
 from tests.chaos.proxy import Proxy
 from tests.chaos.site import Site
 from tests.servers import ROOT
@@ -20,22 +20,12 @@ from tests.servers import ROOT
 _HOLD: Final = b":hold:"
 
 
-class HoldTap:
-    """See `proxy.Tap`. `arm` has it keep the next hold of a no from the store, or the store's answer from the API."""
+class HoldTap(Catching):
+    """See `proxy.Tap`. Catches the next hold of a no on its way to the store, or the store's answer to it."""
 
     def __init__(self) -> None:
-        self.caught = threading.Event()
-        self._armed: Point | None = None
+        super().__init__()
         self._placing: set[int] = set()
-
-    def arm(self, point: Point) -> None:
-        """Hold the next one there; `caught` is set when it is held."""
-        self.caught.clear()
-        self._armed = point
-
-    def disarm(self) -> None:
-        """Hold nothing."""
-        self._armed = None
 
     def asked(self, link: int, data: bytes) -> bool:
         if b"HSETNX" not in data or _HOLD not in data:
@@ -49,13 +39,6 @@ class HoldTap:
 
     def closed(self, link: int) -> None:
         self._placing.discard(link)
-
-    def _holds(self, point: Point) -> bool:
-        if self._armed != point:
-            return False
-        self._armed = None
-        self.caught.set()
-        return True
 
 
 @dataclass(eq=False)
@@ -97,21 +80,9 @@ def desk_of(site: Site) -> Desk:
         environment={**site.installation.environment, "RAPPORT_REDIS": store_url(proxy.port)},
         folder=ROOT,
         log=site.folder / "api.log",
-        ready=lambda: answers(port),
+        ready=partial(is_well, LOOPBACK, port),
         ready_timeout_s=90.0,
     )
     process = Process(service)
     process.wait_ready()
     return Desk(site, tap, proxy, service, keys, port, process)
-
-
-def answers(port: int) -> bool:
-    """Whether an API listens there and is well."""
-    connection = HTTPConnection(LOOPBACK, port, timeout=2.0)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()

@@ -234,13 +234,17 @@ class Installation:
             waiting |= await carry_out(each, places or self.places())
         return waiting
 
-    async def until_done(self, places: Places | None = None) -> Erasure:
-        """Round after round of everything that runs."""
-        for _ in range(5):
+    async def go_on(self, places: Places | None = None, *, rounds: int) -> None:
+        """So many rounds of everything that runs."""
+        for _ in range(rounds):
             await self.carry_out(places)
             await self.world.fold()
             self.archive()
             self.follow()
+
+    async def until_done(self, places: Places | None = None) -> Erasure:
+        """Round after round of everything that runs."""
+        await self.go_on(places, rounds=5)
         assert self.requests.pending() == []
         return self.requests.listed()[0]
 

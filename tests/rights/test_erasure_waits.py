@@ -101,11 +101,7 @@ async def test_nothing_is_certified_while_a_model_made_with_the_person_is_served
     with_them = home.models.current()
     home.ask(ME)
     failing = replace(home.places(), retrain=lambda: "the training failed")
-    for _ in range(3):
-        await home.carry_out(failing)
-        await home.world.fold()
-        home.archive()
-        home.follow()
+    await home.go_on(failing, rounds=3)
     waiting = await home.carry_out(failing)
 
     assert (home.models.current(), [each.certificate for each in home.requests.listed()]) == (with_them, [None])

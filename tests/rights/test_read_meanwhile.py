@@ -56,11 +56,7 @@ async def test_no_evidence_counts_as_gone_while_somebody_reads_what_it_was(home:
 async def test_who_looks_while_the_person_is_being_erased_leaves_nobody_behind(home: Installation) -> None:
     home.ask(ME)
     failing = replace(home.places(), retrain=lambda: "the training failed")
-    for _ in range(3):
-        await home.carry_out(failing)
-        await home.world.fold()
-        home.archive()
-        home.follow()
+    await home.go_on(failing, rounds=3)
     assert {"accesses", "ledger"} <= home.requests.pending()[0].done.keys()
     home.accesses.note(Access(*LOOKED)._replace(key="officer", role="privacy"))
     put_down(home.accesses, home.ledger)
