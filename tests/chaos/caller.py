@@ -18,7 +18,13 @@ Kind = Literal["withdrawal", "claim", "suggestion", "lookup"]
 
 PATIENCE_S: Final = 90.0
 AGAIN_S: Final = 0.05
-_UNSETTLED: Final = (httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT, httpx.codes.INTERNAL_SERVER_ERROR)
+_UNSETTLED: Final = (
+    httpx.codes.SERVICE_UNAVAILABLE,
+    httpx.codes.GATEWAY_TIMEOUT,
+    httpx.codes.INTERNAL_SERVER_ERROR,
+    # All who leave by a link come from one address here, and ask again and again while the store is away.
+    httpx.codes.TOO_MANY_REQUESTS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ class Caller:
         began, cut, unsettled = time.monotonic(), 0, 0
         headers = {"Authorization": f"Bearer {self.keys[role]}"} if data is None else {}
         while time.monotonic() - began < PATIENCE_S:
-            sent = time.monotonic()
+            sent, pause_s = time.monotonic(), AGAIN_S
             try:
                 with self._counted(kind):
                     response = await self.http.request(method, path, headers=headers, json=body, data=data)
@@ -79,7 +85,9 @@ class Caller:
                 if response.status_code not in _UNSETTLED:
                     return Tries(began, Answer(sent, answered, response.status_code, _said(response)), cut, unsettled)
                 unsettled += 1
-            await pass_until(time.monotonic() + AGAIN_S)
+                if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+                    pause_s = float(response.headers["Retry-After"])
+            await pass_until(time.monotonic() + pause_s)
         raise NoAnswer(f"{kind}: {cut} attempts were cut off, {unsettled} came to nothing")
 
     @contextmanager
