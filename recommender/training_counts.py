@@ -49,12 +49,14 @@ def _first(
 def _companions(first: Iterable[tuple[LongArray, LongArray]], *, width: int) -> Sparse:
     """Of m x m, how many people took the column's item later than they first took the row's."""
     waiting: list[LongArray] = []
+    count = 0
     total = sparse.csr_matrix((width, width), dtype=np.int64)
     for items, numbers in first:
         earlier, later = np.nonzero(numbers[:, None] < numbers[None, :])
         waiting.append(items[earlier] * width + items[later])
-        if sum(map(len, waiting)) > _CODES_MAX:
-            total, waiting = total + _summed(waiting, width), []
+        count += len(earlier)
+        if count > _CODES_MAX:
+            total, waiting, count = total + _summed(waiting, width), [], 0
     return total + _summed(waiting, width)
 
 
