@@ -56,6 +56,7 @@ def test_nobody_left_where_nothing_was_taken_back() -> None:
     ],
 )
 def test_who_withdrew_or_was_erased_has_left(said: Fact) -> None:
+    assert left(said)
     assert left(said) == Left(1)
     assert str(left(said)) == "1 of those it was trained on have left since"
 
@@ -110,6 +111,42 @@ def test_an_agreement_that_has_run_out_is_one_that_was_left() -> None:
     assert found == Left(1)
 
 
+def left_after(world: list[Fact], *more: Fact) -> Left:
+    """Who left if these facts followed a training that read the world."""
+    read = Bounded(log_of(world))
+    list(read())
+    record = {"ends": read.ends, "snapshot": NOW}
+    return left_since(log_of([*world, *more]), record, policy=POLICY, policy_now=POLICY, at=LATER, rules=RULES, held={})
+
+
+def test_who_came_back_or_was_erased_before_the_training_has_not_left_since() -> None:
+    world = [
+        *agreed(TRAIN, PROFILE, identity="app:1"),
+        consent("withdrawn", PROFILE, identity="app:1", at=NOW - 2 * DAY),
+        consent("given", PROFILE, identity="app:1", at=NOW - DAY, event_id="again"),
+        *agreed(TRAIN, identity="app:2"),
+        fact("rights.erased", identity="app:2", at=NOW - DAY, request_id="r"),
+    ]
+
+    assert left_after(world) == Left(0)
+    assert left_after(world, consent("withdrawn", PROFILE, identity="app:1", at=NOW + DAY)) == Left(1)
+
+
+def test_who_lets_us_train_again_has_not_left() -> None:
+    no = consent("withdrawn", TRAIN, identity="app:1", at=NOW + DAY)
+    yes = consent("given", TRAIN, identity="app:1", at=NOW + 2 * DAY, event_id="again")
+    world = agreed(TRAIN, PROFILE, identity="app:1")
+
+    assert left_after(world, no, yes) == Left(0)
+    assert left_after(world, no) == Left(1)
+
+
+def test_who_agreed_to_training_alone_leaves_by_withdrawing_that() -> None:
+    no = consent("withdrawn", TRAIN, identity="app:1", at=NOW + DAY)
+
+    assert left_after(agreed(TRAIN, identity="app:1"), no) == Left(1)
+
+
 @pytest.mark.parametrize(
     "changed",
     [{"record": None}, {"record": {"snapshot": NOW}}, {"record": {"ends": {}}}, {"policy_now": "of another day"}],
@@ -118,6 +155,7 @@ def test_what_cannot_be_told_counts_as_left(changed: dict[str, Any]) -> None:
     found = left(**changed)
 
     assert found
+    assert found.people == 0
     assert found.unknown is not None
 
 
@@ -150,7 +188,8 @@ def test_a_record_is_signed_and_any_change_to_it_shows() -> None:
     assert is_signed(record, signer.verifier)
     assert not is_signed({**record, "people_refused": 7}, signer.verifier)
     assert not is_signed(record, other.verifier)
-    assert not is_signed(signed(usual().record, []), signer.verifier)
+    assert signed(usual().record, []) == usual().record
+    assert not is_signed(usual().record, signer.verifier)
 
 
 def test_the_card_tells_what_serves_and_whose_data_it_was_made_of() -> None:
