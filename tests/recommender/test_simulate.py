@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from commands.simulate_page import page_of
-from consent.purposes import ANALYTICS, PROFILE, SUGGEST
+from consent.purposes import ANALYTICS, PROFILE, SENSITIVE, SUGGEST
 from events.fact import Fact
 from profiles.view import PersonView
 from recommender.artifact import untrained
@@ -181,6 +181,23 @@ def test_numbers_are_grouped_in_bands_and_what_is_not_agreed_to_is_not_known() -
     found = found_of([*people, *closed], by=["visits"])
 
     assert found.groups == {("visits", "30 to 39"): 20, ("visits", "40 to 49"): 20, ("visits", "not known"): 15}
+
+
+def test_groups_are_by_what_the_contract_needs_and_by_what_is_sensitive_where_agreed_to_and_never_by_law() -> None:
+    said = {"country": "DE", "children": 2, "arrears": True}
+    people = [
+        member("open", described("open", **said), purposes=(*COUNTED, SENSITIVE)),
+        member("closed", described("closed", **said)),
+    ]
+
+    found = found_of(people, by=list(said))
+
+    assert found.groups == {
+        ("country", "DE"): 2,
+        ("children", "0 to 9"): 1,
+        ("children", "not known"): 1,
+        ("arrears", "not known"): 2,
+    }
 
 
 def test_an_attribute_that_is_known_and_may_not_be_used_now_is_not_known() -> None:
