@@ -24,6 +24,7 @@ WORDS: Final = {
     "rebuild": "history folded anew, compared, switched",
     "ledger": "a million consent acts put down, audited, proven",
     "simulate": "what suggestions would be, per person",
+    "training": "a million facts from history to a model, step by step",
     "recommender": "the tournament on purchases of real people",
     "report": "write tables and pictures into docs/explanation/speed.md",
 }

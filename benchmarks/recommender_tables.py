@@ -8,6 +8,8 @@ from benchmarks.tables import Page, met
 TARGETS: Final = {("repeat", "served"): 0.726, ("new", "served"): 0.232}
 """What single rankers reached on completejourney before: own frequency, and item-kNN."""
 SIMULATED_PER_S: Final = 2000
+LIGHTFM_ALONE: Final = "LightFM alone"
+TRAINING_MOST_S: Final = {LIGHTFM_ALONE: 180, "the whole training": 600}
 
 
 def recommender_page(results: Results) -> Page:
@@ -28,6 +30,35 @@ def simulate_page(results: Results) -> Page:
         bar = met(rates.median >= SIMULATED_PER_S, f"at least {SIMULATED_PER_S:,}") if "shipped" in side else ""
         rows.append([side, f"{rates.median:,.0f}", f"{rates.least:,.0f}", bar])
     return Page(head, rows)
+
+
+def training_page(results: Results) -> Page:
+    """One row for each step, what all of them take, and the bars of it."""
+    head = ["step", "minutes:seconds", "CPU", "memory at most, MiB", "bar"]
+    steps = [run for run in results.runs if run["step"] != LIGHTFM_ALONE]
+    whole = {
+        "step": "the whole training",
+        "wall_s": sum(run["wall_s"] for run in steps),
+        "cpu_s": sum(run["cpu_s"] for run in steps),
+        "rss_mib": max(run["rss_mib"] for run in steps),
+    }
+    return Page(head, [_step(run) for run in (*results.runs, whole)])
+
+
+def _step(run: dict[str, Any]) -> list[str]:
+    most = TRAINING_MOST_S.get(run["step"])
+    return [
+        run["step"],
+        _minutes(run["wall_s"]),
+        _minutes(run["cpu_s"]),
+        f"{run['rss_mib']:,}",
+        "" if most is None else met(run["wall_s"] <= most, f"at most {_minutes(most)}"),
+    ]
+
+
+def _minutes(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
 
 
 def _row(run: dict[str, Any], data: str) -> list[str]:

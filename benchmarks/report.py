@@ -13,7 +13,7 @@ import typer
 
 from benchmarks.ledger import ledger_page
 from benchmarks.pictures import draw_costs, draw_latency, draw_rankers, draw_rates
-from benchmarks.recommender_tables import recommender_page, simulate_page
+from benchmarks.recommender_tables import recommender_page, simulate_page, training_page
 from benchmarks.results import RESULTS, Results
 from benchmarks.tables import (
     Page,
@@ -37,6 +37,7 @@ PAGES: Final[dict[str, Callable[[Results], Page]]] = {
     "ledger": ledger_page,
     "recommender": recommender_page,
     "simulate": simulate_page,
+    "training": training_page,
 }
 """Experiment -> its table."""
 
