@@ -105,8 +105,8 @@ class Claims:
             return "passed"
         about = replace(occasion, service=decision.service, at=decision.at)
         known = await self.records.decisions_of(view.members)
-        # What is only reserved does not stand before a message that is about to go.
-        others = [each for each in known if each.claim is not None and each.id != decision.id]
+        # What is only reserved, as this one is, does not stand before a message that is about to go.
+        others = [each for each in known if each.claim is not None]
         situation = self.assessment.situation(trigger, about, view, now=at, known=others)
         verdict = guard(situation, self.assessment.policy)
         return verdict.because if isinstance(verdict, HoldUntil | Never) else None
