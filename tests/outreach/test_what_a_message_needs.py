@@ -3,13 +3,18 @@
 import dataclasses
 
 import pytest
+from msgspec.structs import replace
 
-from consent.purposes import SENSITIVE
+from consent.purposes import SENSITIVE, SUGGEST
+from events.fact import Fact
 from outreach.assessment import Assessment
-from outreach.claiming import NoGo
+from outreach.claiming import Go, NoGo
+from outreach.guard import Situation
+from outreach.occasions import Occasion, tells_too_much
 from outreach.triggers import Trigger, Triggers
+from profiles.links import READ_MAX
 from recommender.catalogue import Catalogue
-from tests.builders import DAY, NOW, consent, fact
+from tests.builders import DAY, NOW, consent, fact, linked
 from tests.outreach.world import (
     ANNA,
     CATALOGUE,
@@ -23,6 +28,7 @@ from tests.outreach.world import (
     related,
     three,
 )
+from tests.recommender.worlds import view
 
 SOON = NOW + 1000
 
@@ -66,6 +72,63 @@ async def test_a_trigger_that_speaks_of_other_goods_too_gives_nothing_away(categ
     await world.told(*three("coffee"))
 
     assert await world.verdicts(ANNA) == [("never", "never_asked")]
+
+
+def assessed(*facts: Fact, service: str = "care-call", sensitive: bool = False) -> Situation:
+    """What the guard is asked about somebody of whom these facts are known."""
+    about = Occasion(key="k", at=NOW, service=service, count=1, evidence=(), sensitive=sensitive)
+    return Assessment(TRIGGERS, CATALOGUE).situation(TRIGGERS.triggers[-1], about, view(*facts), now=NOW, known=())
+
+
+@pytest.mark.parametrize(
+    ("situation", "purposes"),
+    [
+        (assessed(), set()),
+        (assessed(service="win-back-voucher"), {SUGGEST}),
+        (assessed(service="diapers"), {SENSITIVE}),
+        (assessed(sensitive=True), {SENSITIVE}),
+    ],
+    ids=["nothing", "what its service requires", "its service is sensitive", "its occasion is"],
+)
+def test_a_message_needs_what_its_service_requires_and_what_its_occasion_tells(
+    situation: Situation, purposes: set[str]
+) -> None:
+    assert set(situation.needs) == purposes
+    assert not any(situation.needs.values())
+
+
+def test_the_time_is_that_of_where_they_are_and_else_of_the_installation() -> None:
+    away = fact("identity.described", identity=ANNA, attributes={"timezone": "Asia/Shanghai"})
+
+    assert (assessed(away).zone, assessed().zone) == ("Asia/Shanghai", "Europe/Berlin")
+
+
+def test_a_trigger_of_sensitive_goods_tells_too_much_of_whoever_cannot_be_read_or_has_not_agreed() -> None:
+    about = TRIGGERS.by_id["bought-three-times"]
+    baby = about.model_copy(update={"when": about.when.model_copy(update={"categories": ("baby",)})})
+
+    assert tells_too_much(baby, None, now=NOW)
+    assert tells_too_much(baby, view(*agreed(PUSH)), now=NOW)
+    assert not tells_too_much(baby, view(*agreed(PUSH, SENSITIVE)), now=NOW)
+    assert not tells_too_much(about, None, now=NOW)
+
+
+async def test_whoever_has_too_many_identities_to_be_read_is_not_written_to() -> None:
+    world = OutreachWorld()
+    await world.hear(*agreed(PUSH), *three())
+    for number in range(READ_MAX):
+        await world.hear(*linked(ANNA, f"card:{number}", strength="probable"))
+    await world.settle()
+
+    assert world.messages() == []
+    assert await world.verdicts(ANNA) == [("never", "unreadable")]
+
+
+async def test_an_alert_is_one_occasion_whatever_else_there_was() -> None:
+    world, jo = OutreachWorld(), "email:jo@acme.test"
+    await world.told(*machine(), *agreed(EMAIL, identity=jo), alert())
+
+    assert [each.count for each in await world.decisions(jo)] == [1]
 
 
 async def test_what_somebody_has_already_is_not_offered_again() -> None:
@@ -115,3 +178,19 @@ async def test_what_is_offered_no_more_is_a_no_go(triggers: Triggers, catalogue:
     world.claims = dataclasses.replace(world.claims, assessment=Assessment(triggers, catalogue))
 
     assert await refused_at_the_claim(world, outreach_id) == because
+
+
+@pytest.mark.parametrize("part", ["candidate", "service", "channel"])
+async def test_a_message_of_which_a_part_is_lost_is_a_no_go(part: str) -> None:
+    world, outreach_id = await offered()
+    [whole] = await world.decisions(ANNA)
+    await world.records.write(replace(whole, **{part: None}), before=whole)
+
+    assert await refused_at_the_claim(world, outreach_id) == "withdrawn"
+
+
+async def test_an_answer_to_a_message_that_was_neither_claimed_nor_sent_is_no_claim() -> None:
+    world, outreach_id = await offered()
+    await world.hear(fact("outreach.answered", identity=ANNA, outreach=outreach_id, answer="accepted"))
+
+    assert isinstance(await world.claims.claim(outreach_id, at=SOON), Go)
