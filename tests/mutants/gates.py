@@ -88,6 +88,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "profiles/traits/table.py": ("tests/profiles/test_traits.py", "tests/api/test_customers.py"),
     "recommender/reading.py": ("tests/recommender/test_suggest.py", "tests/recommender/test_noninterference.py"),
     "recommender/personal.py": (
+        "tests/recommender/test_personal.py",
         "tests/recommender/test_suggest.py",
         "tests/recommender/test_noninterference.py",
     ),
