@@ -7,8 +7,10 @@ import pytest
 from consent.purposes import PROFILE, SENSITIVE, SUGGEST, TRAIN
 from consent.rules import shipped_rules
 from events.fact import Fact
+from profiles.facet import Attribute, AttributeSection, ServiceSection
 from recommender.choices import presented_between
 from recommender.features import own_takings, person_features
+from recommender.personal import PersonalFacts
 from recommender.training import train
 from tests.builders import DAY, HOUR, NOW, complaint, fact
 from tests.recommender.worlds import (
@@ -24,6 +26,7 @@ from tests.recommender.worlds import (
 )
 
 CONSENT = agreed(SUGGEST, PROFILE)
+YEAR = 365 * DAY
 MARKED = catalogue_of("plain", "secret", secret={"sensitive": True})
 
 
@@ -38,6 +41,62 @@ def answered(service: str, answer: str, *, at: int = NOW - DAY, identity: str = 
     return fact(
         "feedback.suggestion_answered", at=at, identity=identity, decision=decision, service=service, answer=answer
     )
+
+
+def ordered(name: str, *, at: int) -> Fact:
+    return fact("transaction.purchased", at=at, order_id=name, total={"amount": 100, "currency": "EUR"}, event_id=name)
+
+
+def contact(name: str, step: str, topic: str, *, at: int = NOW - DAY) -> Fact:
+    said: dict[str, Any] = {} if step == "started" else {"to_human": True, "reached": True}
+    return fact(f"service.contact_{step}", at=at, contact_id=name, topics=[topic], event_id=f"{name} {step}", **said)
+
+
+def test_orders_of_the_last_year_are_counted_that_were_placed_and_not_cancelled() -> None:
+    facts = [
+        ordered("now", at=NOW),
+        ordered("a-year-ago", at=NOW - YEAR),
+        ordered("before-that", at=NOW - YEAR - 1),
+        ordered("cancelled", at=NOW - DAY),
+        fact("transaction.cancelled", at=NOW, order_id="cancelled"),
+        fact("service.delivery_step", at=NOW, order_id="never-seen-placed", step="delivered"),
+    ]
+    who = person(*CONSENT, *facts)
+    assert who.personal is not None
+
+    _, cells = person_features(who.personal, catalogue=CHECKERBOARD, at=NOW)["orders:few"]
+
+    assert {cell.key for cell in cells} == {facts[0].event_key, facts[1].event_key}
+
+
+def test_the_topics_of_the_last_year_are_seen_as_they_were_said_first() -> None:
+    facts = [
+        contact("both", "started", "loan"),
+        contact("both", "ended", "card"),
+        contact("begun", "started", "fees"),
+        contact("over", "ended", "moving"),
+        contact("old", "started", "pension", at=NOW - YEAR - 1),
+    ]
+
+    topics = {name for name in features(*facts) if name.startswith("topic:")}
+
+    assert topics == {"topic:loan", "topic:fees", "topic:moving"}
+
+
+def test_words_and_yes_or_no_are_seen_of_what_was_described_and_numbers_are_not() -> None:
+    said = {"plan": "gold", "owner": True, "visits": 30}
+    described = fact("identity.described", at=NOW - DAY, attributes={**said, "religion": "none"})
+
+    kept = {more: features(described, more=more) - {"orders:none"} for more in ((), (SENSITIVE,))}
+
+    assert kept[()] == {"described:plan=gold", "described:owner=True"}
+    assert kept[SENSITIVE,] == kept[()] | {"described:religion=none"}
+
+
+def test_an_attribute_of_which_nothing_is_stated_is_no_feature() -> None:
+    empty = PersonalFacts(service=ServiceSection(), build=AttributeSection(attributes={"plan": Attribute()}))
+
+    assert set(person_features(empty, catalogue=CHECKERBOARD, at=NOW)) == {"orders:none"}
 
 
 def test_a_complaint_is_seen_as_long_as_it_is_open_and_after_it_was_solved() -> None:
