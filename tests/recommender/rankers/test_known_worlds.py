@@ -144,6 +144,34 @@ def test_a_fit_that_does_not_converge_is_no_ranker() -> None:
         fitted("lightfm", data, learning_rate=1e6)
 
 
+def sides() -> tuple[Rows, list[int]]:
+    """Even people take some of the even services, odd ones some of the odd; and the side of each."""
+    rows: Rows = [
+        (f"p{n:02d}", f"s{n % 2 + 2 * ((n * 7 + k * 3) % 20):02d}", NOW - DAY * (k + 1), 1.0)
+        for n in range(80)
+        for k in range(12)
+    ]
+    return rows, [n % 2 for n in range(80)]
+
+
+def test_a_service_feature_of_large_weight_does_not_throw_lightfm_off() -> None:
+    rows, side = sides()
+    features = {f"s{s:02d}": {f"side={s % 2}": 1.0, "price": 100.0 * (1 + s % 5)} for s in range(40)}
+    data = interactions(rows, item_features=features)
+    ranker = fitted("lightfm", data)
+
+    assert [first_new(ranker, data.row(person, NOW)) % 2 for person in range(80)] == side
+
+
+def test_much_that_is_known_of_people_does_not_throw_lightfm_off() -> None:
+    rows, side = sides()
+    noise = {n: {f"seen={(n * 13 + k) % 400}": 1.0 for k in range(300)} for n in range(80)}
+    data = interactions(rows, features={f"p{n:02d}": {f"side={n % 2}": 1.0} | noise[n] for n in range(80)})
+    ranker = fitted("lightfm", data)
+
+    assert [first_new(ranker, data.row(person, NOW)) % 2 for person in range(80)] == side
+
+
 def test_ease_inverts_on_one_thread_however_many_there_are() -> None:
     data, _ = checkerboard()
     seen: list[set[int]] = []
