@@ -110,7 +110,7 @@ def taken_between(told: Sequence[tuple[int, frozenset[str]]], *, since: int, unt
 
 def taken_by(fact: Fact, catalogue: Catalogue) -> set[str]:
     """The services that a fact tells were taken."""
-    records = {delta.kind: {delta.id: delta.record} for delta in deltas(fact) if delta.purpose == SERVICE}
+    records = {delta.kind: {delta.id: delta.record} for delta in deltas(fact)}
     return {taking.service for taking in takings(records, catalogue)}
 
 
