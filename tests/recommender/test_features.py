@@ -12,7 +12,7 @@ from recommender.choices import presented_between
 from recommender.features import own_takings, person_features
 from recommender.personal import PersonalFacts
 from recommender.training import train
-from tests.builders import DAY, HOUR, NOW, complaint, fact
+from tests.builders import DAY, HOUR, NOW, complaint, fact, purchased
 from tests.recommender.worlds import (
     CHECKERBOARD,
     CODE,
@@ -44,7 +44,8 @@ def answered(service: str, answer: str, *, at: int = NOW - DAY, identity: str = 
 
 
 def ordered(name: str, *, at: int) -> Fact:
-    return fact("transaction.purchased", at=at, order_id=name, total={"amount": 100, "currency": "EUR"}, event_id=name)
+    lines = [{"item": "B-1", "amount": 100}, {"item": "M-1", "category": "dairy", "amount": 100}]
+    return purchased(name, at=at, event_id=name, lines=lines)
 
 
 def contact(name: str, step: str, topic: str, *, at: int = NOW - DAY) -> Fact:
@@ -64,9 +65,11 @@ def test_orders_of_the_last_year_are_counted_that_were_placed_and_not_cancelled(
     who = person(*CONSENT, *facts)
     assert who.personal is not None
 
-    _, cells = person_features(who.personal, catalogue=CHECKERBOARD, at=NOW)["orders:few"]
+    seen = person_features(who.personal, catalogue=CHECKERBOARD, at=NOW)
 
-    assert {cell.key for cell in cells} == {facts[0].event_key, facts[1].event_key}
+    assert set(seen) == {"orders:few", "category:dairy"}
+    for _, cells in seen.values():
+        assert {cell.key for cell in cells} == {facts[0].event_key, facts[1].event_key}
 
 
 def test_the_topics_of_the_last_year_are_seen_as_they_were_said_first() -> None:
@@ -116,20 +119,24 @@ def test_the_latest_score_is_seen_as_a_word(kind: str, score: int, word: str) ->
 
 
 def test_what_was_declined_is_seen_and_what_was_accepted_is_a_taking() -> None:
-    who = person(*CONSENT, answered("s1", "declined"), answered("s2", "accepted"), catalogue=CHECKERBOARD)
+    unanswered = fact("feedback.suggestion_presented", at=NOW - DAY, decision="d-s3", service="s3")
+    facts = (answered("s1", "declined"), answered("s2", "accepted"), answered("gone", "declined"), unanswered)
+    who = person(*CONSENT, *facts, catalogue=CHECKERBOARD)
     assert who.personal is not None
 
-    assert "declined:s1" in person_features(who.personal, catalogue=CHECKERBOARD, at=NOW)
+    seen = person_features(who.personal, catalogue=CHECKERBOARD, at=NOW)
+    assert {name for name in seen if name.startswith("declined")} == {"declined:s1"}
     assert list(own_takings(who.personal, CHECKERBOARD)) == ["s2"]
 
 
 def test_what_tells_of_a_sensitive_service_is_seen_only_where_that_is_open() -> None:
-    facts = (answered("secret", "declined"), subscribed("secret"))
+    facts = (answered("secret", "declined"), answered("plain", "declined"), subscribed("secret"))
     who = person(*CONSENT, *facts, catalogue=MARKED)
     assert who.personal is not None
 
-    assert "declined:secret" not in features(*facts, catalogue=MARKED)
-    assert "declined:secret" in features(*facts, catalogue=MARKED, more=(SENSITIVE,))
+    closed, opened = (features(*facts, catalogue=MARKED, more=more) for more in ((), (SENSITIVE,)))
+    assert closed == {"orders:none", "declined:plain"}
+    assert opened == closed | {"declined:secret"}
     assert not own_takings(who.personal, MARKED)
 
 
