@@ -89,19 +89,23 @@ IN_CLEAR: Final = InClear()
 
 @dataclass
 class Sealing:
-    """See `Seals`. `is_on` False opens what was sealed and seals nothing new; `clock` tells seconds."""
+    """See `Seals`. `is_on` False opens what was sealed and seals nothing new; `clock` tells seconds.
+
+    Keys are remembered for `REMEMBERED_S`, and `remembered_max` of them.
+    """
 
     keys: BodyKeys
     maker: KeyMaker
     kind: Kind
     is_on: bool = True
     clock: Callable[[], float] = time.monotonic
+    remembered_max: int = REMEMBERED_MAX
     _named: "_Memory[KeyName, BodyKey]" = field(init=False, repr=False)
     _found: "_Memory[str, BodyKey | Exception]" = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._named = _Memory(self.clock)
-        self._found = _Memory(self.clock)
+        self._named = _Memory(self.clock, self.remembered_max)
+        self._found = _Memory(self.clock, self.remembered_max)
 
     def seal(self, facts: Sequence[Fact]) -> list[bytes]:
         """See `Seals`."""
@@ -179,14 +183,14 @@ class Sealing:
 class _Memory(Generic[_K, _V]):
     """What was asked lately: forgotten as a whole, so nothing in it is older than `REMEMBERED_S`."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float], held_max: int) -> None:
+        self._clock, self._held_max = clock, held_max
         self._since = clock()
         self._held: dict[_K, _V] = {}
 
     def held(self) -> dict[_K, _V]:
         """What is remembered now; not to be changed."""
-        if self._clock() - self._since > REMEMBERED_S or len(self._held) > REMEMBERED_MAX:
+        if self._clock() - self._since > REMEMBERED_S or len(self._held) > self._held_max:
             self._since, self._held = self._clock(), {}
         return self._held
 
