@@ -106,7 +106,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "recommender/training_record.py": ("tests/recommender/test_training_record.py",),
     "recommender/simulate.py": ("tests/recommender/test_simulate.py",),
-    "events/sealing.py": ("tests/sealing/test_fates.py", "tests/sealing/test_body_keys_contract.py"),
+    "events/sealing.py": ("tests/sealing/test_what_is_remembered.py", "tests/sealing/test_fates.py"),
     "consent/accesses.py": ("tests/officer/test_accesses.py",),
     "consent/retention.py": ("tests/sealing/test_retention.py",),
     "outreach/deciding.py": (*_OF_MESSAGES, "tests/outreach/test_deciding.py"),
