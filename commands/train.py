@@ -1,9 +1,9 @@
 """`rapport train`: make a model from permitted history, once or again and again."""
 
 import asyncio
-import re
 import time
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, Final
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,13 +18,21 @@ from commands.output import JsonOption, console, emit
 from commands.release import VERSION
 from commands.sealing import history_of
 from commands.settings import LEDGER_KEY_FILE, Settings, settings_of
-from commands.train_input import held_beyond_history
+from commands.train_input import HistoryBehind, held_beyond_history
+from commands.train_schedule import again_in_s, due_in_s, latest_made_at, seconds_of
+from consent.holds import ConsentStoreUnavailable
 from consent.ledger import CHECKPOINT
-from consent.ledger_note import read_checkpoint
+from consent.ledger_entry import LedgerError
+from consent.ledger_note import NoteInvalid, read_checkpoint
 from consent.redis_holds import RedisHolds
+from consent.versioned_data import DataInvalid
+from events.body_keys import BodyKeysUnavailable
+from events.epochs import EpochsUnreadable
 from events.history import History
+from events.segments import HistoryDamaged
 from profiles.redis_store import RedisStore
-from recommender.catalogue import load_catalogue
+from profiles.store import ProfileStoreError
+from recommender.catalogue import CatalogueInvalid, load_catalogue
 from recommender.catalogue_store import CatalogueStore
 from recommender.model_store import ModelStore
 from recommender.training import Trained
@@ -34,27 +42,54 @@ from recommender.training_making import quiet
 from recommender.training_record import signed
 
 _JUDGED = {"repeat": "anything", "new": "new only", "served": "as served"}
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
+_NO_MODEL_NOW: Final = (
+    BodyKeysUnavailable,
+    CatalogueInvalid,
+    ConsentStoreUnavailable,
+    DataInvalid,
+    EpochsUnreadable,
+    HistoryBehind,
+    HistoryDamaged,
+    LedgerError,
+    NoteInvalid,
+    OSError,
+    ProfileStoreError,
+)
+"""What keeps a training from being made, and may be mended by the time of the next attempt."""
 
 
 def train(
     *,
     redis: StoreOption = None,
     data: DataFolderOption = None,
-    every: Annotated[str | None, typer.Option(help="train again and again, such as every 1h")] = None,
+    every: Annotated[str | None, typer.Option(help="go on, and train when the latest is as old as 1h")] = None,
     json: JsonOption = False,
 ) -> None:
     """Train on the facts of people who allow it, judge the model on what came later, and serve what passes the gate."""
     settings = settings_of(redis=redis, data=data)
-    pause_s = None if every is None else _seconds(every)
-    while True:
+
+    def once() -> None:
         if json:
             emit(_said(train_once(settings, quiet)))
         else:
             _train_shown(settings)
-        if pause_s is None:
-            return
-        time.sleep(pause_s)
+
+    if every is None:
+        once()
+    else:
+        _train_when_due(settings, seconds_of(every), once)
+
+
+def _train_when_due(settings: Settings, every_s: int, once: Callable[[], None]) -> None:
+    models = ModelStore(settings.models)
+    while True:
+        time.sleep(due_in_s(latest_made_at(models), every_s=every_s, now=now_ms()))
+        try:
+            once()
+        except _NO_MODEL_NOW as error:
+            again_s = again_in_s(every_s)
+            typer.echo(f"rapport: no new model, tried again in {again_s:g} s: {error}", err=True)
+            time.sleep(again_s)
 
 
 def _train_shown(settings: Settings) -> None:
@@ -135,10 +170,3 @@ def _said(trained: Trained) -> dict[str, Any]:
     }
     own = {"model": trained.artifact.name, "ranker": manifest.ranker, "gate": manifest.gate, "metrics": metrics}
     return own | {name: value for name, value in trained.record.items() if name != "artifact"}
-
-
-def _seconds(text: str) -> int:
-    match = re.fullmatch(r"(\d{1,4})([smhd])", text)
-    if match is None or int(match[1]) == 0:
-        raise typer.BadParameter("a time such as 30m, 1h or 1d")
-    return int(match[1]) * _UNITS[match[2]]

@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +19,7 @@ from commands.keys import demo_keys
 from commands.output import console
 from commands.running import tell_running
 from commands.settings import READY_FILE, RUNNING_FILE, Settings, make_keyring, settings_of
+from commands.train_schedule import NEVER, seconds_of
 from commands.up_services import Run, arranged, services
 from embedded.process import NotReady
 from embedded.supervisor import Happening, ServiceLost, Supervisor
@@ -36,6 +37,7 @@ _WORDS = {
     "demo": "demo world",
     "train": "first training (LightFM)",
     "api": "API",
+    "trainer": "later trainings",
 }
 
 
@@ -55,27 +57,30 @@ def up(
     port: Annotated[int | None, typer.Option(help="where the API listens; 0 takes a free one")] = None,
     partitions: Annotated[int, typer.Option(help="partitions of every topic")] = EMBEDDED_PARTITIONS,
     demo: Annotated[bool, typer.Option(help="begin with a demo world")] = True,
+    train_every: Annotated[str, typer.Option(help="how old a model may grow, such as 30m; or never")] = "1h",
     accept_gap: Annotated[bool, typer.Option("--accept-gap", help="go on although facts are lost")] = False,
     ready_file: Annotated[Path | None, typer.Option(help="where to write the addresses and keys once ready")] = None,
 ) -> None:
     """Start everything and stay until Ctrl-C; then drain, stop everything, and leave no process behind."""
     folder = data.resolve()
+    every = None if train_every == NEVER else train_every
+    if every is not None:
+        seconds_of(every)
     with _alone(folder), _told_by([folder / READY_FILE, *([ready_file] if ready_file else [])], folder) as files:
         settings = settings_of(data=folder, port=port, partitions=partitions)
         make_keyring(settings)
         keys = demo_keys(settings)
-        with _arranged(settings, kafka=kafka, redis=redis, accept_gap=accept_gap, demo=demo) as run:
+        asked = arranged(settings, kafka=kafka, redis=redis, accept_gap=accept_gap, demo=demo, train_every=every)
+        with _arranged(settings, asked) as run:
             _supervised(run, keys, files)
     console.print("everything is stopped; the data stays in", str(folder))
 
 
 @contextmanager
-def _arranged(
-    settings: Settings, *, kafka: str | None, redis: str | None, accept_gap: bool, demo: bool
-) -> Iterator[Run]:
+def _arranged(settings: Settings, asked: AbstractContextManager[Run]) -> Iterator[Run]:
     with ExitStack() as held:
         try:
-            run = held.enter_context(arranged(settings, kafka=kafka, redis=redis, accept_gap=accept_gap, demo=demo))
+            run = held.enter_context(asked)
         except OSError as error:
             where = f"{settings.host}:{settings.port}"
             if error.errno == errno.EADDRINUSE:

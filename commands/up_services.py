@@ -37,13 +37,17 @@ _OF_ONE_PROCESS: Final = ("instance_id",)
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One `rapport up`: its settings with every address filled in, and which servers are its own."""
+    """One `rapport up`: its settings with every address filled in, and which servers are its own.
+
+    `train_every` says how old a model may grow, such as 1h; None trains once, at the start.
+    """
 
     settings: Settings
     own_store_port: int | None
     own_broker_port: int | None
     accept_gap: bool = False
     demo: bool = True
+    train_every: str | None = None
 
     @property
     def api_url(self) -> str:
@@ -53,7 +57,13 @@ class Run:
 
 @contextmanager
 def arranged(
-    settings: Settings, *, kafka: str | None, redis: str | None, accept_gap: bool, demo: bool
+    settings: Settings,
+    *,
+    kafka: str | None,
+    redis: str | None,
+    accept_gap: bool,
+    demo: bool,
+    train_every: str | None = None,
 ) -> Iterator[Run]:
     """The run with a free port for every server that is its own. OSError when the API's port is taken.
 
@@ -69,6 +79,7 @@ def arranged(
             own_broker_port=None if kafka else broker_port,
             accept_gap=accept_gap,
             demo=demo,
+            train_every=train_every,
         )
 
 
@@ -91,6 +102,8 @@ def services(run: Run) -> list[Service]:
         own.append(_step(run, "demo", "demo", "load", timeout_s=300))
     own.append(_step(run, "train", "train", "--json", timeout_s=600))
     own.append(_api(run))
+    if run.train_every is not None:
+        own.append(_trainer(run, run.train_every))
     return own
 
 
@@ -129,6 +142,16 @@ def _keeper(run: Run) -> Service:
         argv=_rapport("keeper"),
         environment=environment(run.settings),
         log=run.settings.data / "logs" / "keeper.log",
+        restart=PATIENT,
+    )
+
+
+def _trainer(run: Run, every: str) -> Service:
+    return Service(
+        name="trainer",
+        argv=_rapport("train", "--json", "--every", every),
+        environment=environment(run.settings),
+        log=run.settings.data / "logs" / "trainer.log",
         restart=PATIENT,
     )
 
