@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from consent.purposes import SENSITIVE
 from consent.rules import shipped_rules
 from profiles.person import PersonReader, StoreFacets
 from tests.api.world import World, problem
@@ -90,6 +91,25 @@ async def test_a_message_shows_nothing_of_the_profile_once_suggestions_are_refus
     assert before["evidence"]
     assert (after["id"], after["verdict"], after["grounds"]) == (before["id"], "send", before["grounds"])
     assert (after["service"], after["evidence"]) == (None, [])
+
+
+async def test_a_message_of_sensitive_goods_shows_nothing_of_them_once_that_alone_is_refused(
+    told: tuple[World, OutreachWorld],
+) -> None:
+    world, outreach = told
+    baby = [bought(number, "baby", at=NOW - number * HOUR) for number in range(11, 14)]
+    await outreach.told(*agreed("outreach.email", SENSITIVE), *OFFER, *baby)
+    before = {card["id"]: card for card in await decided(world)}
+    await outreach.hear(consent("withdrawn", SENSITIVE, at=NOW))
+
+    after = {card["id"]: card for card in await decided(world)}
+
+    [of_baby] = [each for each, card in before.items() if card["service"] == "diapers"]
+    [of_other] = before.keys() - {of_baby}
+    assert before[of_baby]["evidence"]
+    assert (after[of_baby]["service"], after[of_baby]["evidence"]) == (None, [])
+    assert after[of_other] == before[of_other]
+    assert after[of_other]["claim"] is None
 
 
 async def test_a_task_is_shown_whatever_was_agreed_to(told: tuple[World, OutreachWorld]) -> None:

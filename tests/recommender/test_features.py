@@ -130,14 +130,15 @@ def test_what_was_declined_is_seen_and_what_was_accepted_is_a_taking() -> None:
 
 
 def test_what_tells_of_a_sensitive_service_is_seen_only_where_that_is_open() -> None:
-    facts = (answered("secret", "declined"), answered("plain", "declined"), subscribed("secret"))
-    who = person(*CONSENT, *facts, catalogue=MARKED)
-    assert who.personal is not None
+    facts = (answered("secret", "declined"), answered("plain", "declined"), subscribed("secret"), subscribed("plain"))
 
     closed, opened = (features(*facts, catalogue=MARKED, more=more) for more in ((), (SENSITIVE,)))
     assert closed == {"orders:none", "declined:plain"}
     assert opened == closed | {"declined:secret"}
-    assert not own_takings(who.personal, MARKED)
+    for more, taken in ((), {"plain"}), ((SENSITIVE,), {"plain", "secret"}):
+        who = person(*CONSENT, *agreed(*more), *facts, catalogue=MARKED)
+        assert who.personal is not None
+        assert own_takings(who.personal, MARKED).keys() == taken
 
 
 def test_every_taking_that_stands_counts_and_one_that_was_ended_does_not() -> None:
