@@ -47,7 +47,7 @@ BESIDE: Final[Mapping[str, frozenset[str]]] = {
     "recommender/personal.py": frozenset(
         {"PersonalFacts.__post_init__", "PersonalFacts.has_sensitive", "_without_sensitive_lines", "_redacted"}
     ),
-    "recommender/features.py": frozenset({"person_features", "own_takings", "_declined"}),
+    "recommender/features.py": frozenset({"person_features", "spoken", "_declined"}),
     "recommender/served.py": frozenset({"person_row", "_checked"}),
     "recommender/training_record.py": frozenset(
         {"Bounded.__call__", "is_within", "Left.__bool__", "left_since", "signed", "is_signed", "_fields", "_text"}
@@ -59,6 +59,7 @@ BESIDE: Final[Mapping[str, frozenset[str]]] = {
     "outreach/guard.py": frozenset({"unreachable", "guard", "_withheld"}),
     "outreach/claiming.py": frozenset({"Claims._against"}),
     "outreach/deciding.py": frozenset({"Decider._closed"}),
+    "api/outreach_routes.py": frozenset({"_card"}),
 }
 """Module -> what in it is a gate without asking the door itself: it makes the subject, or acts on an answer."""
 
