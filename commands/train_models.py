@@ -4,7 +4,7 @@ import asyncio
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from commands.clock import now_ms
 from commands.ledger import signers_of
@@ -33,10 +33,11 @@ def list_models(*, data: DataFolderOption = None, json: JsonOption = False) -> N
     if json:
         emit(models)
         return
-    table = Table("model", "served", "ranker", "people", "gate")
+    # Names are whole, to be handed to the other commands; the gate's reasons are on the card.
+    table = Table(Column("model", no_wrap=True), "served", "people", Column("ranker", overflow="fold"))
     for model in models:
         served = "yes" if model["served"] else ""
-        table.add_row(model["name"], served, model["ranker"], str(model["people"]), model["gate"])
+        table.add_row(model["name"], served, str(model["people"]), model["ranker"] or f"[red]{model['gate']}[/]")
     console.print(table)
 
 
