@@ -52,6 +52,7 @@ BESIDE: Final[Mapping[str, frozenset[str]]] = {
     "recommender/training_record.py": frozenset(
         {"Bounded.__call__", "is_within", "Left.__bool__", "left_since", "signed", "is_signed", "_fields", "_text"}
     ),
+    "recommender/needs.py": frozenset({"needs_found"}),
     "recommender/funnel.py": frozenset(
         {"refused", "_eligible", "_applicable", "_suitable", "_consented", "_capped"},
     ),
@@ -75,8 +76,13 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "consent/door.py": _OF_THE_DOOR,
     "consent/matrix.py": ("tests/consent/test_matrix.py", "tests/consent/test_gate_tables.py", *_OF_THE_DOOR),
     "consent/rules.py": ("tests/consent/test_gate_tables.py", "tests/consent/test_matrix.py", *_OF_THE_DOOR),
-    "consent/status.py": _OF_THE_DOOR,
-    "consent/state.py": ("tests/consent/test_states.py", *_OF_THE_DOOR, "tests/profiles/test_fold.py"),
+    "consent/status.py": ("tests/consent/test_status.py", *_OF_THE_DOOR),
+    "consent/state.py": (
+        "tests/consent/test_states.py",
+        "tests/consent/test_status.py",
+        *_OF_THE_DOOR,
+        "tests/profiles/test_fold.py",
+    ),
     "consent/purposes.py": ("tests/consent/test_gate_tables.py", "tests/consent/test_purposes.py", *_OF_THE_DOOR),
     "consent/holds.py": ("tests/consent/test_recording.py", "tests/api/test_consents.py"),
     "consent/recording.py": ("tests/consent/test_recording.py", "tests/consent/test_gate_tables.py"),
@@ -98,6 +104,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/recommender/test_suggest.py",
         "tests/recommender/test_stories.py",
     ),
+    "recommender/needs.py": ("tests/recommender/test_needs.py", "tests/recommender/test_stories.py"),
     "recommender/choices.py": ("tests/recommender/test_training.py",),
     "recommender/features.py": ("tests/recommender/test_features.py", "tests/recommender/test_noninterference.py"),
     "recommender/served.py": (
