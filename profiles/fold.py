@@ -165,12 +165,10 @@ def _with_deltas(facet: Facet, fact: Fact, _body: Body) -> Changes:
     added = deltas(fact)
     sections: dict[str, Section] = {}
     for purpose in dict.fromkeys(delta.purpose for delta in added):
+        if purpose not in ALWAYS_OPEN and not opens(facet.consents, purpose, received_at=fact.received_at):
+            continue
         name, make = _SECTIONS[purpose]
-        section: Section | None = getattr(facet, name)
-        if section is None or purpose not in ALWAYS_OPEN:
-            if not opens(facet.consents, purpose, received_at=fact.received_at):
-                continue
-            section = section or make()
+        section: Section = getattr(facet, name) or make()
         sections[name] = _with_added(section, [each for each in added if each.purpose == purpose], fact.occurred_at)
     return sections
 
