@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import get_args
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from consent.door import (
     permits,
     subject_of,
 )
+from consent.matrix import DEFAULT_MATRIX, Matrix
 from consent.purposes import (
     ALWAYS_OPEN,
     ANALYTICS,
@@ -200,6 +202,17 @@ def test_an_answer_names_every_act_it_rests_on_and_the_weakest_proof() -> None:
     assert answer == Allowed(Because(basis="consent", relied_on=(key_of(YES), b"imported"), evidence="imported"))
     assert asked(who, SERVICE) == Allowed(Because(basis="contract"))
     assert asked(who, LEGAL) == Allowed(Because(basis="legal_obligation"))
+
+
+def test_an_answer_tells_what_the_purpose_rests_on_and_not_what_it_needs_does() -> None:
+    content = yaml.safe_load(DEFAULT_MATRIX.read_bytes())
+    content["versions"][0]["rows"][EMAIL]["EU"] = "legitimate_interest"
+    content["versions"][0]["assessments"][EMAIL] = "lia-email-1"
+    rules = Rules(Matrix.of(content), shipped_rules().notices)
+
+    answer = asked(subject(part(profile_build=[YES], suggest_personal=[YES]), rules=rules), EMAIL)
+
+    assert answer == Allowed(Because(basis="legitimate_interest", relied_on=(key_of(YES),), evidence="recorded"))
 
 
 def test_an_unknown_grade_of_proof_proves_nothing() -> None:

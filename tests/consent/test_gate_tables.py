@@ -11,6 +11,7 @@ from consent.purposes import (
     FEEDBACK,
     FIELD_PURPOSES,
     LEGAL,
+    OVERLAY_CLOSES,
     PROFILE,
     SENSITIVE,
     SERVICE,
@@ -30,9 +31,16 @@ def test_what_tells_of_children_health_or_belief_needs_consent_to_that(attribute
     assert attribute_purpose(attribute) == SENSITIVE
 
 
-@pytest.mark.parametrize("attribute", ["minor", "suppressed", "restricted"])
+@pytest.mark.parametrize(
+    "attribute",
+    ["minor", "arrears", "suppressed", "restricted", "objected", "under_erasure", "contract_ended"],
+)
 def test_what_only_ever_restricts_is_kept_by_law(attribute: str) -> None:
     assert attribute_purpose(attribute) == LEGAL
+
+
+def test_whatever_closes_purposes_is_kept_by_law() -> None:
+    assert {attribute_purpose(overlay) for overlay in OVERLAY_CLOSES} == {LEGAL}
 
 
 @pytest.mark.parametrize("attribute", ["language", "timezone", "country"])

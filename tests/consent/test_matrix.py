@@ -95,6 +95,22 @@ def test_a_matrix_against_the_law_or_itself_is_refused_with_the_place(content: A
         Matrix.of(content)
 
 
+@pytest.mark.parametrize(
+    ("word", "form"),
+    [
+        ("consent", Form.EXPRESSED),
+        ("explicit_consent", Form.EXPLICIT),
+        ("separate_consent", Form.SEPARATE),
+        ("written_consent", Form.WRITTEN),
+    ],
+)
+def test_each_word_of_a_consent_asks_for_its_form(word: str, form: Form) -> None:
+    ground = Matrix.of(row(TRAIN, CN=word)).ground(TRAIN, "CN", at=LATE, known_at=LATE)
+
+    assert ground is not None
+    assert (ground.basis, ground.form) == ("consent", form)
+
+
 def test_every_purpose_has_a_ground_everywhere() -> None:
     matrix = Matrix.load()
     for purpose in PURPOSES:
@@ -165,6 +181,14 @@ def test_the_hash_changes_with_anything_a_version_says() -> None:
     hashes = {Matrix.of(content).versions[0].hash for content in changes}
     assert len(hashes | {shipped_hash}) == len(changes) + 1
     assert Matrix.of(shipped()).versions[0].hash == shipped_hash
+
+
+def test_the_rules_are_named_by_thirty_two_digits_that_change_with_the_matrix() -> None:
+    notices = Rules.load().notices
+    names = [Rules(Matrix.of(content), notices).hash for content in (shipped(), with_second())]
+
+    assert len(set(names)) == 2
+    assert {len(bytes.fromhex(name)) for name in names} == {16}
 
 
 def test_a_file_that_is_missing_too_large_or_no_yaml_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from consent.recording import IDENTITIES_MAX, ActRefused, Recorded, Recorder, pl
 from consent.rules import shipped_rules
 from consent.sweeper import GRACE_MS, PAUSE_MAX_MS, Sweeper, Tried, due
 from events.acts import ConsentAct, ConsentGiven, ConsentWithdrawn
-from events.admission import AHEAD_MAX_MS
+from events.admission import AHEAD_MAX_MS, payload_digest
 from events.fact import decode_fact
 from events.partitioning import partition_of
 from events.shape import FROM_LOG
@@ -93,6 +93,8 @@ def test_the_same_act_said_again_later_is_the_same_event() -> None:
         plan(YES).digest,
         plan(YES).partition,
     )
+    # A field that is new in a later version was not said in an earlier one, and changes nothing.
+    assert again.digest == payload_digest(["consent.given", {"purpose": PROFILE, "act_id": "desk-1"}])
     assert plan(act(ConsentGiven, SUGGEST)).digest != plan(YES).digest
     assert plan(NO).digest != plan(YES).digest
 
@@ -132,6 +134,22 @@ async def test_a_yes_is_on_the_log_for_every_identity_and_holds_nothing() -> Non
     ]
     assert sorted(world.folded()) == list(ANNA)
     assert await world.held() == set()
+
+
+class AwayHolds(MemoryHolds):
+    async def place(self, holds: Sequence[Hold]) -> None:
+        raise ConsentStoreUnavailable("the store does not answer")
+
+
+async def test_a_yes_waits_for_no_holds() -> None:
+    world = World(holds=AwayHolds(partitions=PARTITIONS))
+
+    recorded = await world.recorder.record(plan(YES))
+
+    assert isinstance(recorded, Recorded)
+    assert recorded.is_on_log
+    with pytest.raises(ConsentStoreUnavailable):
+        await world.recorder.record(plan(act(ConsentWithdrawn, act_id="desk-2")))
 
 
 async def test_a_no_denies_at_once_while_the_log_is_silent() -> None:

@@ -16,7 +16,7 @@ from consent.evidence_index import EvidenceIndex
 from consent.purposes import ANALYTICS, PROFILE, PURPOSES, SUGGEST
 from consent.rules import shipped_rules
 from events.fact import Fact
-from profiles.at_time import EvidenceOf, person_at
+from profiles.at_time import EvidenceOf, members_at, person_at
 from profiles.facet import Facet
 from profiles.fold import fold
 from profiles.links import MEMBERS_MAX, READ_MAX
@@ -99,6 +99,9 @@ def test_the_links_are_those_of_the_day(tmp_path: Path) -> None:
     members = [was(index, at=NOW + day * DAY).members for day in (0, 2, 4)]
     assert list(map(len, members)) == [1, 2, 1]
     assert [asked(index, PROFILE, at=NOW + day * DAY) for day in (0, 2, 4)] == ["allowed", "conflicting", "allowed"]
+    app, card = pseudonym(APP), pseudonym(CARD)
+    together = [members_at(app, partial(evidence_in, index), at=NOW + day * DAY) for day in (0, 2, 4)]
+    assert together == [(app,), tuple(sorted((app, card))), (app,)]
 
 
 def test_a_link_that_was_heard_of_late_is_known_in_hindsight_only(tmp_path: Path) -> None:
@@ -187,8 +190,8 @@ async def test_a_fact_that_was_found_to_be_wrong_counts_until_it_was_known_and_o
         return person_at(pseudonym(APP), kept(history), at=at, known_at=known_at, rules=shipped_rules())
 
     assert told(then(NOW + DAY, NOW + DAY), PROFILE, at=NOW + DAY) == "allowed"
-    hindsight = then(NOW + DAY, NOW + 4 * DAY)
-    assert told(hindsight, PROFILE, at=NOW + DAY, known_at=NOW + 4 * DAY) == "never_asked"
+    for known_at in (NOW + 3 * DAY, NOW + 4 * DAY):
+        assert told(then(NOW + DAY, known_at), PROFILE, at=NOW + DAY, known_at=known_at) == "never_asked"
     after = NOW + 4 * DAY
     view = await seen(pseudonym(APP), *history, at=after)
     assert everything_told(then(after, after), after) == everything_told(view, after)

@@ -40,6 +40,12 @@ def test_an_agreement_that_ended_by_itself_is_listed(tmp_path: Path) -> None:
     assert found.because == "expired"
 
 
+def test_of_two_agreements_the_last_is_told(tmp_path: Path) -> None:
+    earlier = consent("given", PROFILE, at=NOW - 20 * DAY, expires_at=NOW + DAY)
+
+    assert renewal(tmp_path, ending(NOW + SOON), earlier) == Renewal("expiring", NOW - 10 * DAY, NOW + SOON, ())
+
+
 def test_an_old_agreement_is_listed(tmp_path: Path) -> None:
     found = renewal(tmp_path, consent("given", PROFILE, at=NOW - OLD))
 

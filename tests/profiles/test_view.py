@@ -123,7 +123,13 @@ async def test_legal_flags_of_any_identity_stand_even_of_one_that_only_restricts
     assert "minor" not in (await seen(APP, minor, grown)).subject.overlays
 
 
-@pytest.mark.parametrize(("said", "stands"), [("yes", True), ("unclear", True), (" No ", False), (0, False), (1, True)])
+@pytest.mark.parametrize(
+    ("said", "stands"),
+    [
+        *((said, True) for said in ("yes", "unclear", "1", 1, 2, True)),
+        *((said, False) for said in (" No ", "0", "False", " ", 0, False)),
+    ],
+)
 async def test_a_legal_flag_stands_unless_it_clearly_says_no(said: str | int, stands: bool) -> None:  # noqa: FBT001
     view = await seen(APP, fact("identity.described", identity=APP, attributes={"restricted": said}))
     assert ("restricted" in view.subject.overlays) is stands
@@ -137,6 +143,9 @@ async def test_the_jurisdiction_is_the_one_all_stated_countries_share() -> None:
     found = [(await seen(APP, *facts, *link)).subject.jurisdiction for facts in ([german, french], [german, chinese])]
     assert found == ["EU", None]
     assert (await seen(APP)).subject.jurisdiction is None
+    assert (await seen(CARD, chinese)).subject.jurisdiction == "CN"
+    elsewhere = fact("identity.described", identity=CARD, attributes={"country": "US"})
+    assert (await seen(CARD, elsewhere)).subject.jurisdiction is None
 
 
 async def test_deny_only_facts_tell_open_complaints_and_what_was_told_and_declined() -> None:
