@@ -241,8 +241,9 @@ def _lacking(subject: Subject, grant: Grant, ground: Ground, purpose: str) -> Re
 
 def combined(subject: Subject, purpose: str) -> PurposeState:
     """What all identities together said about a purpose: grants of the verified ones, noes of every one."""
-    said = [state for part in subject.parts if (state := part.states.get(purpose)) is not None]
-    said += [noes_of(state) for part in subject.restricting if (state := part.states.get(purpose)) is not None]
+    said = [part.states[purpose] for part in subject.parts if purpose in part.states]
+    if subject.restricting:
+        said += [noes_of(part.states[purpose]) for part in subject.restricting if purpose in part.states]
     if not said:
         return NEVER_ASKED
     return said[0] if len(said) == 1 else joined(said)
@@ -266,11 +267,9 @@ _A_NO: Final = frozenset(_REASON_OF.values())
 
 
 def _together(reasons: list[Because]) -> Because:
-    keys: list[bytes] = []
-    grades: list[str | None] = []
-    for reason in reasons:
-        if reason.relied_on:
-            keys += [key for key in reason.relied_on if key not in keys]
-            grades.append(reason.evidence)
-    weakest = next((grade for grade in EVIDENCE_GRADES if grade in grades), None)
-    return Because(basis=reasons[0].basis, relied_on=tuple(keys), evidence=weakest)
+    keys = dict.fromkeys([key for reason in reasons for key in reason.relied_on])
+    grades = [reason.evidence for reason in reasons]
+    for weakest in EVIDENCE_GRADES:
+        if weakest in grades:
+            return Because(basis=reasons[0].basis, relied_on=tuple(keys), evidence=weakest)
+    return Because(basis=reasons[0].basis, relied_on=tuple(keys))

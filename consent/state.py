@@ -8,6 +8,7 @@ the last one in effect alone is asked, before any no is looked at, so that one m
 
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -137,21 +138,22 @@ def with_asked(state: PurposeState, asked: Asked) -> PurposeState:
 
 def joined(states: Iterable[PurposeState]) -> PurposeState:
     """The state of the union of all acts: used for one more act as well as for a merged person."""
-    grants: set[Grant] = set()
+    grants: list[Grant] = []
     no: No | None = None
     asked: Asked | None = None
     no_received_at = -1
     for state in states:
-        grants.update(state.grants)
-        no = state.no if no is None or (state.no is not None and state.no > no) else no
-        asked = state.asked if asked is None or (state.asked is not None and state.asked > asked) else asked
+        grants += state.grants
+        if state.no is not None and (no is None or state.no > no):
+            no = state.no
+        if state.asked is not None and (asked is None or state.asked > asked):
+            asked = state.asked
         no_received_at = max(no_received_at, state.no_received_at)
-    return PurposeState(
-        grants=tuple(sorted(grants, reverse=True)[:GRANTS_MAX]),
-        no=no,
-        no_received_at=no_received_at,
-        asked=asked,
-    )
+    if len(grants) > 1:
+        # Sorted, what is the same stands side by side; a set would look at every field of each.
+        grants.sort(reverse=True)
+        grants = [grants[0], *(grant for last, grant in pairwise(grants) if grant != last)][:GRANTS_MAX]
+    return PurposeState(tuple(grants), no, no_received_at, asked)
 
 
 def noes_of(state: PurposeState) -> PurposeState:
@@ -165,20 +167,19 @@ def last_grant(state: PurposeState, *, at: int, known_at: int | None = None) -> 
     It alone counts, so that "yes, until May" ends an earlier "yes". `known_at` leaves out what was received later.
     Of grants with the same two times the one that ends first is taken.
     """
-    if len(state.grants) == 1:
-        only = state.grants[0]
-        is_in_effect = only.effective_at <= at and (known_at is None or only.received_at <= known_at)
-        return only if is_in_effect else None
-    in_effect = [
-        grant
-        for grant in state.grants
-        if grant.effective_at <= at and (known_at is None or grant.received_at <= known_at)
-    ]
-    if not in_effect:
-        return None
-    last = max(in_effect)
-    tied = [g for g in in_effect if (g.effective_at, g.received_at) == (last.effective_at, last.received_at)]
-    return min(tied, key=_weakness)
+    last: Grant | None = None
+    for grant in state.grants:
+        if grant.effective_at <= at and (known_at is None or grant.received_at <= known_at):
+            last = grant if last is None or _prevails(grant, over=last) else last
+    return last
+
+
+def _prevails(grant: Grant, *, over: Grant) -> bool:
+    if grant.effective_at != over.effective_at:
+        return grant.effective_at > over.effective_at
+    if grant.received_at != over.received_at:
+        return grant.received_at > over.received_at
+    return _weakness(grant) < _weakness(over)
 
 
 def _weakness(grant: Grant) -> tuple[bool, int, bytes, Grant]:
