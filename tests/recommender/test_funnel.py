@@ -12,28 +12,17 @@ from recommender.suggestion import Restraints
 from tests.builders import NOW
 from tests.recommender.worlds import CODE, catalogue_of
 
-CATALOGUE = catalogue_of(
-    "plain",
-    "upsell",
-    "adult",
-    "shop",
-    "north",
-    "quiet",
-    "both",
-    "clash",
-    "asked",
-    "closed",
-    upsell={"upsell": True, "issue": "sell"},
-    adult={"minimum_age": 18},
-    shop={"channels": ["shop"]},
-    north={"regions": ["north"]},
-    quiet={"sayable": False},
-    both={"prerequisites": ["plain", "upsell"]},
-    clash={"contraindications": ["plain", "upsell"]},
-    asked={"only_when_needed": True},
-    closed={"requires": ["profile.build", "data.sensitive"]},
-)
-SHELF = shelf_of(untrained(CATALOGUE, code=CODE), CATALOGUE)
+SERVICES: dict[str, Any] = {
+    "upsell": {"upsell": True, "issue": "sell"},
+    "adult": {"minimum_age": 18},
+    "shop": {"channels": ["shop"]},
+    "north": {"regions": ["north"]},
+    "quiet": {"sayable": False},
+    "both": {"prerequisites": ["plain", "upsell"]},
+    "clash": {"contraindications": ["plain", "upsell"]},
+    "asked": {"only_when_needed": True},
+    "closed": {"requires": ["profile.build", "data.sensitive"]},
+}
 USUAL: dict[str, Any] = {"channel": None, "is_staff": True, "at": NOW, "restraints": Restraints(), "held": {}}
 WITHHELD = {
     "north": "not offered in their region",
@@ -48,10 +37,12 @@ def had(*services: str) -> dict[str, Taking]:
     return {service: Taking(service, NOW, b"key") for service in services}
 
 
-def because(**known: Any) -> dict[str, str]:
+def because(services: dict[str, Any] = SERVICES, **known: Any) -> dict[str, str]:
     """Service -> why it is refused."""
-    found = refused(SHELF, Known(**{**USUAL, **known}))
-    return {SHELF.services[place].id: reason for place, (_, reason) in found.items()}
+    catalogue = catalogue_of("plain", *services, **services)
+    shelf = shelf_of(untrained(catalogue, code=CODE), catalogue)
+    found = refused(shelf, Known(**{**USUAL, **known}))
+    return {shelf.services[place].id: reason for place, (_, reason) in found.items()}
 
 
 def test_somebody_of_whom_nothing_is_known_is_refused_what_depends_on_them() -> None:
@@ -123,12 +114,5 @@ def test_a_service_is_offered_from_its_first_day_to_its_last() -> None:
         "first": {"starts": "2026-03-01"},
         "soon": {"starts": "2026-03-02"},
     }
-    catalogue = catalogue_of(*days, **days)
-    shelf = shelf_of(untrained(catalogue, code=CODE), catalogue)
 
-    found = refused(shelf, Known(**USUAL))
-
-    assert {shelf.services[place].id: reason for place, (_, reason) in found.items()} == {
-        "past": "no longer offered",
-        "soon": "not offered yet",
-    }
+    assert because(days) == {"past": "no longer offered", "soon": "not offered yet"}
