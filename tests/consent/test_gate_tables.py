@@ -113,6 +113,6 @@ def test_the_grades_of_evidence_are_these_the_weakest_first() -> None:
     assert EVIDENCE_GRADES == ("demo", "imported", "recorded")
 
 
-def test_a_purpose_there_is_not_needs_no_form() -> None:
-    assert not shipped_rules().needs_form("no.such", now=NOW)
-    assert shipped_rules().needs_form(SENSITIVE, now=NOW)
+def test_a_form_is_asked_for_only_where_agreeing_takes_more_than_an_act() -> None:
+    purposes = (SENSITIVE, PROFILE, LEGAL, "no.such")
+    assert [shipped_rules().needs_form(purpose, now=NOW) for purpose in purposes] == [True, False, False, False]

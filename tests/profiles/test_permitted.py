@@ -20,6 +20,7 @@ from tests.recommender.worlds import agreed, log_of
 
 BEFORE, AFTER = NOW - 9 * DAY, NOW - DAY
 DAIRY = [{"item": "milk", "category": "dairy"}]
+BREAD = [{"item": "bread", "category": "bakery"}]
 BABY = [{"item": "formula", "category": "baby"}]
 
 
@@ -102,10 +103,19 @@ def test_a_purpose_closed_since_takes_its_fields_out_even_where_it_was_given_aga
     order = purchased("o-1", at=BEFORE, lines=DAIRY)
     closed = withdrawn(PROFILE, at=NOW - 5 * DAY)
     again = consent("given", PROFILE, at=NOW - 4 * DAY)
-    later = purchased("o-2", at=AFTER, lines=[{"item": "bread", "category": "bakery"}])
+    later = purchased("o-2", at=AFTER, lines=BREAD)
 
     assert items(permitted(*agreed(TRAIN, PROFILE), order, closed)) == []
     assert items(permitted(*agreed(TRAIN, PROFILE), order, closed, again, later)) == ["bread"]
+
+
+def test_neither_another_yes_nor_a_no_said_again_takes_out_what_was_open() -> None:
+    order, later = purchased("o-1", at=BEFORE, lines=DAIRY), purchased("o-2", at=AFTER, lines=BREAD)
+    no, again = withdrawn(PROFILE, at=NOW - 5 * DAY), consent("given", PROFILE, at=NOW - 4 * DAY)
+    renewed = consent("renewed", PROFILE, at=AFTER)
+
+    assert items(permitted(*agreed(TRAIN, PROFILE), order, renewed)) == ["milk"]
+    assert items(permitted(*agreed(TRAIN, PROFILE), order, no, again, later, no)) == ["bread"]
 
 
 def test_a_field_s_purpose_has_to_be_allowed_at_the_snapshot_as_well() -> None:
@@ -185,8 +195,34 @@ def test_people_left_out_are_counted_apart() -> None:
 
     permit = permit_at(log_of(said), purpose=TRAIN, at=NOW, held={}, rules=shipped_rules())
 
-    assert permit.refused == {"never_asked": 2}
+    assert (permit.allowed, permit.refused) == ({"consent": 1}, {"never_asked": 2})
     assert set(permit.person_of) == {pseudonym("app:42")}
+
+
+def test_what_came_before_an_erasure_is_nobody_s_even_of_one_who_came_back() -> None:
+    erased = fact("rights.erased", request_id="r-1", at=AFTER)
+    before = [
+        *agreed(TRAIN, at=BEFORE),
+        purchased("o-1", at=BEFORE),
+        # Another process, whose clock is ahead, took it before the erasure.
+        purchased("o-2", at=BEFORE, received_at=AFTER + 2),
+    ]
+    back = [
+        *agreed(TRAIN, at=AFTER + 1),
+        purchased("o-3", at=BEFORE),
+        purchased("o-4", at=AFTER),
+        purchased("o-5", at=AFTER + 1),
+    ]
+
+    assert keys(permitted(*before, erased, *back)) == [back[-1].event_key]
+    # What is repeated happened once.
+    assert keys(permitted(*before, erased, *back, erased)) == [back[-1].event_key]
+
+
+def test_a_description_of_which_nothing_may_be_used_is_left_out() -> None:
+    told = fact("identity.described", at=BEFORE, attributes={"plan": "gold", "baby": True})
+
+    assert permitted(*agreed(TRAIN), told) == []
 
 
 @given(
