@@ -8,11 +8,13 @@ and the order is the ranker's own.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
+from recommender.interpolation import Interpolation
 
 Numbers = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -65,6 +67,10 @@ class Curve:
     activity: float
     at: Numbers
     log_odds: Numbers
+    _between: Interpolation | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_between", Interpolation(self.at, self.log_odds) if len(self.at) else None)
 
     def probabilities(self, score: Numbers, takings: Numbers | float) -> Numbers:
         """For each score; they rise with it."""
@@ -75,12 +81,12 @@ class Curve:
         return self._bent(self.intercept + self.activity * np.log1p(takings) + self.slope * score)
 
     def _bent(self, line: Numbers) -> Numbers:
-        if not len(self.at):
+        if self._between is None:
             return line
-        bent: Numbers = np.interp(line, self.at, self.log_odds)
-        low, high = self.at.item(0), self.at.item(-1)
+        inside = line.clip(self.at.item(0), self.at.item(-1))
+        bent = self._between(inside)
         bent += line
-        bent -= line.clip(low, high)
+        bent -= inside
         return bent
 
 
