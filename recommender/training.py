@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from consent.purposes import SENSITIVE, TRAIN
 from consent.rules import Rules
-from profiles.permitted import Facts, permit_at, permitted_by
+from events.fact import Fact
+from profiles.permitted import Facts, Permit, permit_at, permitted_by
 from recommender.artifact import BLEND, POPULARITY, Artifact
 from recommender.blend import Blend
 from recommender.catalogue import Catalogue
@@ -49,10 +50,7 @@ def train(
     progress("reading", 0, 1)
     facts = Bounded(facts)
     permit = permit_at(facts, purpose=TRAIN, at=at, rules=rules, held=held or {})
-    history = {
-        person: found if SENSITIVE in permit.fields[person] else without_sensitive(found, catalogue)
-        for person, found in histories(permitted_by(facts, permit)).items()
-    }
+    history = _permitted(facts, permit, catalogue)
     progress("reading", 1, 1)
     artifact = train_on(
         history, catalogue=catalogue, code=code, policy=rules.hash, plan=plan or Plan(), progress=progress
@@ -69,6 +67,14 @@ def train(
         "ends": dict(sorted((facts.ends or {}).items())),
     }
     return Trained(artifact=artifact, record=record)
+
+
+def _permitted(facts: Facts, permit: Permit, catalogue: Catalogue) -> dict[str, list[Fact]]:
+    """The permitted facts by person; of those who keep `data.sensitive` closed without what tells of it."""
+    return {
+        person: found if SENSITIVE in permit.fields[person] else without_sensitive(found, catalogue)
+        for person, found in histories(permitted_by(facts, permit)).items()
+    }
 
 
 def train_on(
