@@ -49,6 +49,7 @@ BESIDE: Final[Mapping[str, frozenset[str]]] = {
     ),
     "recommender/features.py": frozenset({"person_features", "spoken", "_declined"}),
     "recommender/served.py": frozenset({"person_row", "_checked"}),
+    "recommender/training.py": frozenset({"_permitted"}),
     "recommender/training_record.py": frozenset(
         {"Bounded.__call__", "is_within", "Left.__bool__", "left_since", "signed", "is_signed", "_fields", "_text"}
     ),
@@ -112,6 +113,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/recommender/test_model_store.py",
         "tests/recommender/test_suggest.py",
     ),
+    "recommender/training.py": ("tests/recommender/test_features.py", "tests/recommender/test_training.py"),
     "recommender/training_record.py": ("tests/recommender/test_training_record.py",),
     "recommender/simulate.py": ("tests/recommender/test_simulate.py",),
     "events/sealing.py": ("tests/sealing/test_what_is_remembered.py", "tests/sealing/test_fates.py"),
