@@ -85,6 +85,14 @@ def test_every_order_of_a_few_acts_gives_one_state() -> None:
             assert len(states) == 1, acts
 
 
+def test_in_every_order_of_arrival_the_last_question_is_on_record() -> None:
+    acts: list[Act] = [("requested", 1, 4), ("deferred", 3, 3), ("requested", 2, 5), ("given", 4, 4)]
+    last = Asked(3, 3, key_of(acts[1]), deferred=True)
+    for order in itertools.permutations(acts):
+        assert state_after(order).asked == last
+        assert joined(state_after([act]) for act in order).asked == last
+
+
 def test_every_pair_of_a_yes_and_a_no_follows_the_rule() -> None:
     for yes_effective, yes_received, no_effective, no_received in itertools.product(range(4), repeat=4):
         acts: list[Act] = [("given", yes_effective, yes_received), ("refused", no_effective, no_received)]
