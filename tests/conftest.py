@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
+from commands.garbage import look_for_garbage_rarely
 from embedded.ports import LOOPBACK
 from streams.admin import is_embedded, wait_for_broker
 from tests import servers
@@ -17,6 +18,8 @@ from tests.sharing import Sharing, place_of
 
 # Nothing here is timed: the machine may be busy with other tests.
 settings.register_profile("rapport", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# For `make check`: few examples, and the same in every run.
+settings.register_profile("quick", settings.get_profile("rapport"), max_examples=15, derandomize=True)
 settings.load_profile("rapport")
 
 SERVERS = {"kafka", "apache_kafka", "valkey", "valkey_url", "valkey_cluster"}
@@ -43,6 +46,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(SERVERS_S))
     if hasattr(config, "workerinput"):  # one of several processes
         items.sort(key=lambda item: place_of(item.nodeid))
+
+
+def pytest_collection_finish() -> None:
+    """All that was imported stays: walking over it again and again took a fifth of the tests' time."""
+    look_for_garbage_rarely()
 
 
 @pytest.hookimpl(optionalhook=True)
