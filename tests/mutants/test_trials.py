@@ -10,7 +10,7 @@ import pytest
 from tests.house.tree import ROOT
 from tests.mutants.forking import Failed, Hung, forked
 from tests.mutants.gates import Mutant, all_mutants
-from tests.mutants.kept import Kept, Tried
+from tests.mutants.kept import HUNG, Kept, Tried
 from tests.mutants.mutations import lines_of, mutations
 from tests.mutants.trial import tellers_of
 
@@ -84,6 +84,17 @@ def test_a_run_goes_on_where_it_ended_as_long_as_what_told_is_the_same(tmp_path:
     assert fewer.of(survived) is None, "other tests might tell"
     assert again.of(other) is None
     assert again.of(killed._replace(source=killed.source + "\n")) is None, "the module is another"
+
+
+def test_what_never_ended_is_not_waited_for_again_because_other_tests_are_asked(tmp_path: Path) -> None:
+    tests = ["tests/officer/test_accesses.py", "tests/consent/test_door.py"]
+    hung = all_mutants()[0]
+    Kept(tmp_path / "kept", tests=tests).add(Tried(hung, HUNG))
+
+    fewer = Kept(tmp_path / "kept", tests=tests[1:])
+
+    assert fewer.of(hung) == Tried(hung, HUNG)
+    assert fewer.of(hung._replace(source=hung.source + "\n")) is None, "the module is another"
 
 
 def test_who_told_of_most_mutants_of_a_gate_is_asked_first() -> None:
