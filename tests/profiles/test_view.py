@@ -123,6 +123,16 @@ async def test_legal_flags_of_any_identity_stand_even_of_one_that_only_restricts
     assert "minor" not in (await seen(APP, minor, grown)).subject.overlays
 
 
+@pytest.mark.parametrize("newer", [APP, CARD])
+async def test_of_two_who_state_a_legal_flag_the_newer_word_is_relied_on(newer: str) -> None:
+    said = [
+        fact("identity.described", identity=each, at=NOW + (each == newer), attributes={"minor": True})
+        for each in (APP, CARD)
+    ]
+    flags = (await seen(APP, *said, *linked(APP, CARD))).deny_only.flags
+    assert {name: cell.at for name, cell in flags.items()} == {"minor": NOW + 1}
+
+
 @pytest.mark.parametrize(
     ("said", "stands"),
     [
@@ -164,6 +174,18 @@ async def test_deny_only_facts_tell_open_complaints_and_what_was_told_and_declin
     assert set(deny.open_complaints) == {"case-1"}
     assert {service: cell.at - NOW for service, cell in deny.told.items()} == {"loan": 1, "card": 3}
     assert {service: cell.at - NOW for service, cell in deny.declined.items()} == {"loan": 2, "card": 4}
+
+
+async def test_a_message_tells_nothing_to_remove_that_offers_nothing_was_never_sent_or_is_liked() -> None:
+    facts = [
+        fact("outreach.sent", identity=APP, outreach="m-1", trigger="t"),
+        fact("outreach.answered", identity=APP, at=NOW + 1, outreach="m-1", answer="declined"),
+        fact("outreach.answered", identity=APP, at=NOW + 1, outreach="m-2", answer="declined"),
+        fact("outreach.sent", identity=APP, outreach="m-3", trigger="t", service="card"),
+        fact("outreach.answered", identity=APP, at=NOW + 1, outreach="m-3", answer="accepted"),
+    ]
+    deny = (await seen(APP, *facts)).deny_only
+    assert (set(deny.told), set(deny.declined)) == ({"card"}, set())
 
 
 async def test_relations_name_the_other_and_lend_neither_facts_nor_consent() -> None:
