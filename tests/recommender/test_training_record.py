@@ -19,15 +19,13 @@ from recommender.training_record import Bounded, Left, is_signed, left_since, si
 from tests.builders import DAY, NOW, consent, fact, pseudonym
 from tests.recommender.worlds import CHECKERBOARD, CODE, SMALL, agreed, log_of, subscribed, taken_by
 
-RULES = shipped_rules()
-POLICY = RULES.hash
 PEOPLE = [some for customer in range(20) for some in taken_by(customer)]
 PLAN = replace(SMALL, kinds=("popularity", "item_knn"))
 LATER = NOW + 10 * DAY
 
 
 def made(*more: Fact) -> Trained:
-    return train(log_of([*PEOPLE, *more]), catalogue=CHECKERBOARD, at=NOW, code=CODE, plan=PLAN, rules=RULES)
+    return train(log_of([*PEOPLE, *more]), catalogue=CHECKERBOARD, at=NOW, code=CODE, plan=PLAN, rules=shipped_rules())
 
 
 @cache
@@ -37,9 +35,14 @@ def usual() -> Trained:
 
 def left(*more: Fact, held: dict[str, frozenset[str]] | None = None, **changed: Any) -> Left:
     """Who left if these facts followed those that were trained on."""
-    said: dict[str, Any] = {"policy": POLICY, "policy_now": POLICY, "record": usual().record, **changed}
+    said: dict[str, Any] = {
+        "policy": shipped_rules().hash,
+        "policy_now": shipped_rules().hash,
+        "record": usual().record,
+        **changed,
+    }
     record = said.pop("record")
-    return left_since(log_of([*PEOPLE, *more]), record, at=LATER, rules=RULES, held=held or {}, **said)
+    return left_since(log_of([*PEOPLE, *more]), record, at=LATER, rules=shipped_rules(), held=held or {}, **said)
 
 
 def test_nobody_left_where_nothing_was_taken_back() -> None:
@@ -70,7 +73,13 @@ def test_an_erasure_counts_though_what_was_allowed_is_not_in_history_any_more() 
     ]
 
     found = left_since(
-        lambda: iter(rows), usual().record, policy=POLICY, policy_now=POLICY, at=LATER, rules=RULES, held={}
+        lambda: iter(rows),
+        usual().record,
+        policy=shipped_rules().hash,
+        policy_now=shipped_rules().hash,
+        at=LATER,
+        rules=shipped_rules(),
+        held={},
     )
 
     assert found == Left(1)
@@ -101,10 +110,10 @@ def test_an_agreement_that_has_run_out_is_one_that_was_left() -> None:
     found = left_since(
         log_of([*PEOPLE, *world]),
         made(*world).record,
-        policy=POLICY,
-        policy_now=POLICY,
+        policy=shipped_rules().hash,
+        policy_now=shipped_rules().hash,
         at=LATER,
-        rules=RULES,
+        rules=shipped_rules(),
         held={},
     )
 
@@ -116,7 +125,15 @@ def left_after(world: list[Fact], *more: Fact) -> Left:
     read = Bounded(log_of(world))
     list(read())
     record = {"ends": read.ends, "snapshot": NOW}
-    return left_since(log_of([*world, *more]), record, policy=POLICY, policy_now=POLICY, at=LATER, rules=RULES, held={})
+    return left_since(
+        log_of([*world, *more]),
+        record,
+        policy=shipped_rules().hash,
+        policy_now=shipped_rules().hash,
+        at=LATER,
+        rules=shipped_rules(),
+        held={},
+    )
 
 
 def test_who_came_back_or_was_erased_before_the_training_has_not_left_since() -> None:
