@@ -165,6 +165,11 @@ class Catalogue(Shape):
         return frozenset(service.id for service in self.services if service.helps)
 
     @cached_property
+    def sensitive(self) -> frozenset[str]:
+        """The services that tell of children or health."""
+        return frozenset(service.id for service in self.services if service.sensitive)
+
+    @cached_property
     def caps(self) -> Mapping[str, Cap]:
         """Service -> its own cap, where it has one."""
         return {service.id: service.cap for service in self.services if service.cap is not None}
