@@ -64,8 +64,9 @@ def ranked(shelf: Shelf, propensity: Numbers, *, contexts: Collection[Context], 
         factors[places] = np.minimum(factors[places] * list(raised.values()), CONTEXT_MAX)
         values[places] = np.maximum(values[places], _LEAST)
         factors[places] *= np.maximum(1.0, typical / values[places])
-    if about or raised:
-        factors = factors.round(DIGITS)
+    if not about and not raised and shelf.weighed is None:
+        return Ranked(values, factors, values)
+    factors = factors.round(DIGITS)
     scores = values * factors
     if shelf.weighed is not None:
         scores *= shelf.weighed

@@ -77,7 +77,8 @@ class Blend:
 
     def scores(self, person: PersonRow) -> Numbers:
         """The order that repeats ask for; with what is new in the places of what is new, in its own order."""
-        centred, spread = _centred(np.array([part.scores(person) for part in self._asked]))
+        scores = np.array([part.scores(person) for part in self._asked])
+        centred, spread = _centred(scores, out=scores)
         found = np.einsum("qp,pi->qi", self._worth / spread, centred)
         return found[0] if len(found) == 1 else placed(*found, owned=person.items)
 
@@ -122,10 +123,10 @@ def standard(scores: Numbers) -> Numbers:
     return found
 
 
-def _centred(scores: Numbers) -> tuple[Numbers, Numbers]:
+def _centred(scores: Numbers, *, out: Numbers | None = None) -> tuple[Numbers, Numbers]:
     """The scores with mean nought over all items (the last axis), and their spread; 1 where all are equal."""
     count = max(scores.shape[-1], 1)
-    found: Numbers = scores - np.add.reduce(scores, axis=-1, keepdims=True) / count
+    found: Numbers = np.subtract(scores, np.add.reduce(scores, axis=-1, keepdims=True) / count, out=out)
     spread = np.sqrt(np.einsum("...i,...i->...", found, found) / count)
     return found, np.where(spread > 0, spread, 1.0)
 
@@ -135,7 +136,6 @@ def placed(scores: Numbers, new: Numbers, *, owned: IntArray) -> Numbers:
     count = len(scores) - len(owned)
     if not count:
         return scores
-    kept = scores[owned]
     middle, top = _middle_and_top(scores, owned, count)
     other, other_top = _middle_and_top(new, owned, count)
     reach = other_top - other
@@ -143,14 +143,16 @@ def placed(scores: Numbers, new: Numbers, *, owned: IntArray) -> Numbers:
     found: Numbers = new - other
     found *= factor
     found += middle
-    found[owned] = kept
+    found[owned] = scores[owned]
     return found
 
 
 def _middle_and_top(scores: Numbers, owned: IntArray, count: int) -> tuple[float, float]:
-    """The mean and the greatest of the `count` scores of what is not owned."""
-    open_ones = scores.copy()
-    open_ones[owned] = 0.0
-    middle = float(np.add.reduce(open_ones)) / count
-    open_ones[owned] = -np.inf
-    return middle, float(np.maximum.reduce(open_ones))
+    """The mean and the greatest of the `count` scores of what is not owned; those that are stand aside meanwhile."""
+    kept = scores[owned]
+    scores[owned] = 0.0
+    middle = float(np.add.reduce(scores)) / count
+    scores[owned] = -np.inf
+    top = float(np.maximum.reduce(scores))
+    scores[owned] = kept
+    return middle, top

@@ -78,7 +78,9 @@ class Curve:
 
     def log_odds_of(self, score: Numbers, takings: Numbers | float) -> Numbers:
         """The same in log odds."""
-        return self._bent(self.intercept + self.activity * np.log1p(takings) + self.slope * score)
+        line = self.slope * score
+        line += self.intercept + self.activity * np.log1p(takings)
+        return self._bent(line)
 
     def _bent(self, line: Numbers) -> Numbers:
         if self._between is None:
@@ -269,6 +271,7 @@ def _with_bends(line: Curve, pairs: Pairs) -> Curve:
 
 
 def _sigmoid(log_odds: Numbers) -> Numbers:
-    odds = np.exp(log_odds.clip(-_LOG_ODDS_MAX, _LOG_ODDS_MAX))
+    odds = log_odds.clip(-_LOG_ODDS_MAX, _LOG_ODDS_MAX)
+    np.exp(odds, out=odds)
     odds /= 1 + odds
     return odds

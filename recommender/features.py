@@ -52,7 +52,7 @@ def spoken(taken: Owned, facts: PersonalFacts, catalogue: Catalogue) -> Owned:
     """What was taken that may speak for others: nothing of a sensitive service where `data.sensitive` is closed."""
     if facts.has_sensitive:
         return taken
-    return {service: found for service, found in taken.items() if not catalogue.by_id[service].sensitive}
+    return {service: found for service, found in taken.items() if service not in catalogue.sensitive}
 
 
 def _complaints(service: ServiceSection, *, since: int) -> Iterator[tuple[Cell[Any], str]]:

@@ -56,7 +56,7 @@ def refused(shelf: Shelf, known: Known) -> Refused:
 def withheld(shelf: Shelf, refused: Refused) -> tuple[Withheld, ...]:
     """What was refused, by name and in the order of the names."""
     places = sorted(refused, key=shelf.alphabetical.__getitem__)
-    said = ((shelf.services[place].id, *refused[place]) for place in places)
+    said = ((shelf.ids[place], *refused[place]) for place in places)
     return tuple(Withheld(service=service, stage=stage, because=because) for service, stage, because in said)
 
 
@@ -83,10 +83,10 @@ def _applicable(shelf: Shelf, known: Known) -> Iterator[Rule]:
         return
     yield "applicable", "already taken", shelf.at(held, shelf.once)
     for services, places in shelf.prerequisites.items():
-        if any(service not in held for service in services):
+        if not all(map(held.__contains__, services)):
             yield "applicable", "needs another service first", places
     for services, places in shelf.contraindications.items():
-        if any(service in held for service in services):
+        if any(map(held.__contains__, services)):
             yield "applicable", "does not go with a service that was taken", places
     yield "applicable", "no need for it", set(shelf.only_when_needed).difference(map(shelf.place.get, needed))
 

@@ -67,14 +67,12 @@ def personal_shares(shelf: Shelf, facts: PersonalFacts, *, own: Owned, at: int) 
     that may not be used.
     """
     features = person_features(facts, catalogue=shelf.catalogue, at=at)
-    ranker, calibration = shelf.served
-    artifact = shelf.artifact
+    artifact, ranker, modelled = shelf.artifact, shelf.served.ranker, shelf.modelled[facts.has_sensitive]
     row = person_row(own, features, services=artifact.service_index, names=artifact.feature_index, at=at)
-    if ranker is None or calibration is None or not len(row.items) + len(row.features):
+    if ranker is None or modelled.calibration is None or not len(row.items) + len(row.features):
         return Shares(shelf.propensity, features)
-    found = calibration.personal(ranker.scores(row), had=row.items, takings=float(row.counts.sum()))
-    modelled = shelf.modelled[facts.has_sensitive]
-    values = found.take(modelled.rows)
+    scores, took = ranker.scores(row).take(modelled.rows), modelled.among.take(row.items)
+    values = modelled.calibration.personal(scores, had=took[took >= 0], takings=float(row.counts.sum()))
     if len(values) < len(shelf.services):
         values, of_those = shelf.propensity.copy(), values
         values[modelled.places] = of_those

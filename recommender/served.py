@@ -52,7 +52,7 @@ def person_row(
     return PersonRow(
         items=np.array([item for item, _ in taken], np.int32),
         counts=np.array([len(found) for _, found in taken], np.float64),
-        last=np.array([max(each.at for each in found) for _, found in taken], np.int64),
+        last=np.array([max([each.at for each in found]) for _, found in taken], np.int64),
         features=np.array([column for column, _ in known], np.int32),
         weights=np.array([weight for _, weight in known], np.float64),
         at=at,

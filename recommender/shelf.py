@@ -5,7 +5,7 @@ of their places.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.artifact import Artifact
+from recommender.calibration import Calibration
 from recommender.catalogue import Catalogue, Service
 from recommender.reasons import Telling, general_reason, telling
 from recommender.served import Served, served_by
@@ -32,11 +33,17 @@ BLOCK: Final = 8
 
 
 class Modelled(NamedTuple):
-    """The services a ranker may score on personal grounds: their places, and the artifact's row of each."""
+    """The services a ranker may score on personal grounds: their places, and the artifact's row of each.
+
+    `among` is where a row of the artifact stands among `rows`, -1 for one that does not; `calibration` is of these
+    services alone, None where nothing was learnt of probabilities.
+    """
 
     places: npt.NDArray[np.intp]
     rows: npt.NDArray[np.intp]
     row: Mapping[int, int]
+    among: npt.NDArray[np.intp]
+    calibration: Calibration | None
 
 
 class Tellings(dict[str, Telling | None]):
@@ -68,6 +75,7 @@ class Shelf:
     catalogue: Catalogue
     artifact: Artifact
     services: tuple[Service, ...]
+    ids: tuple[str, ...]
     place: Mapping[str, int]
     alphabetical: tuple[int, ...]
     dated: bool
@@ -131,6 +139,7 @@ def _made(artifact: Artifact, catalogue: Catalogue) -> Shelf:
         catalogue=catalogue,
         artifact=artifact,
         services=services,
+        ids=tuple(ids),
         place={service: place for place, service in enumerate(ids)},
         alphabetical=tuple(map({service: rank for rank, service in enumerate(sorted(ids))}.__getitem__, ids)),
         dated=any(each.starts or each.ends for each in services),
@@ -166,7 +175,7 @@ def _made(artifact: Artifact, catalogue: Catalogue) -> Shelf:
         prerequisites=_groups([each.prerequisites for each in services]),
         contraindications=_groups([each.contraindications for each in services]),
         requires=_groups([each.requires for each in services]),
-        modelled={may: _modelled(artifact, services, sensitive=may) for may in (False, True)},
+        modelled={may: _modelled(artifact, services, served, sensitive=may) for may in (False, True)},
         names=tuple(Wording(each.name.en, each.name.zh) for each in services),
         say=tuple(Wording(each.say.en, each.say.zh) if each.sayable else None for each in services),
         general=tuple(general_reason(each, artifact, people=people) for each in services),
@@ -204,11 +213,15 @@ def _popularity(artifact: Artifact, services: tuple[Service, ...]) -> Numbers:
     return np.asarray(counts / (counts.sum() or 1.0))
 
 
-def _modelled(artifact: Artifact, services: tuple[Service, ...], *, sensitive: bool) -> Modelled:
+def _modelled(artifact: Artifact, services: tuple[Service, ...], served: Served, *, sensitive: bool) -> Modelled:
     index = artifact.service_index
     row = {
         place: index[each.id]
         for place, each in enumerate(services)
         if each.id in index and (sensitive or not each.sensitive)
     }
-    return Modelled(np.array(list(row), dtype=np.intp), np.array(list(row.values()), dtype=np.intp), row)
+    places, rows = np.array(list(row), dtype=np.intp), np.array(list(row.values()), dtype=np.intp)
+    among = np.full(len(artifact.manifest.services), -1, dtype=np.intp)
+    among[rows] = np.arange(len(rows))
+    learnt = served.calibration
+    return Modelled(places, rows, row, among, learnt and replace(learnt, services=learnt.services.take(rows)))

@@ -33,7 +33,9 @@ class ItemKnn:
             return self.otherwise.copy()
         near = np.concatenate([self.near[row] for row in rows])
         cosine = np.concatenate([self.cosine[row] for row in rows])
-        return self.otherwise + np.bincount(near, weights=cosine, minlength=len(self.otherwise)) / len(rows)
+        found: Numbers = np.bincount(near, weights=cosine, minlength=len(self.otherwise)) / len(rows)
+        found += self.otherwise
+        return found
 
     def arrays(self) -> Arrays:
         return {"starts": self.starts, "near": self.near, "cosine": self.cosine, "otherwise": self.otherwise}

@@ -54,10 +54,10 @@ class LightFmHybrid:
         object.__setattr__(self, "items", np.asfortranarray(self.items))
 
     def scores(self, person: PersonRow) -> Numbers:
-        vector = self.nobody + self.having.take(person.items, axis=0).sum(axis=0)
+        vector = self.nobody + np.add.reduce(self.having.take(person.items, axis=0), axis=0)
         weights = np.abs(person.weights) / self.greatest.take(person.features)
         vector = vector + np.einsum("i,ij->j", weights, self.features.take(person.features, axis=0))
-        vector /= 1.0 + len(person.items) + float(weights.sum())
+        vector /= 1.0 + len(person.items) + float(np.add.reduce(weights))
         # Not by BLAS, whose threads would wait for cores that other requests use.
         found = np.einsum("ij,j->i", self.items, vector.astype(np.float32))
         scores: Numbers = np.add(found, self.biases, dtype=np.float64)
