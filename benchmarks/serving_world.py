@@ -54,8 +54,11 @@ def write_catalogue(catalogue: Catalogue, path: Path) -> None:
     path.write_text(yaml.safe_dump(said, allow_unicode=True, default_flow_style=True, width=10**6), encoding="utf-8")
 
 
-def artifact_of(catalogue: Catalogue, *, dimensions: int = 32, seed: int = 1) -> Artifact:
-    """A blend of four parts of random numbers: what it costs to ask does not depend on what it learnt."""
+def artifact_of(catalogue: Catalogue, *, dimensions: int = 32, seed: int = 1, bends: int = 2) -> Artifact:
+    """A blend of four parts of random numbers: what it costs to ask does not depend on what it learnt.
+
+    Its probabilities follow a curve with so many bends.
+    """
     rng = np.random.default_rng(seed)
     n = len(catalogue.services)
     features = (
@@ -63,7 +66,8 @@ def artifact_of(catalogue: Catalogue, *, dimensions: int = 32, seed: int = 1) ->
         *(f"orders:{band}" for band in ("few", "many", "none", "one")),
     )
     blend = _blend(rng, n, len(features), dimensions)
-    line = Curve(intercept=-3.0, slope=1.0, activity=0.2, at=np.array([-4.0, -2.0]), log_odds=np.array([-5.0, -1.0]))
+    at, log_odds = np.linspace(-4.0, -2.0, bends), np.linspace(-5.0, -1.0, bends)
+    line = Curve(intercept=-3.0, slope=1.0, activity=0.2, at=at, log_odds=log_odds)
     learnt = Calibration(repeat=line, new=line, general=line, services=np.ones(n))
     return make_artifact(
         arrays={
