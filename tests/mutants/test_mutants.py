@@ -77,6 +77,10 @@ def test_what_once_survived_is_not_called_unchanging() -> None:
     assert not once_survived() & unchanging().keys()
 
 
+def test_every_mutant_that_is_named_is_one() -> None:
+    assert {*unchanging(), *once_survived()} - {mutant.name for mutant in all_mutants()} == set()
+
+
 def test_every_gate_that_is_named_is_there() -> None:
     named = {source.name: scopes_of(source.text) for source in product()}
 
