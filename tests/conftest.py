@@ -1,7 +1,9 @@
 """Fixtures for every room. Servers are started when the first test asks for one, and only then."""
 
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +28,23 @@ SERVERS = {"kafka", "apache_kafka", "valkey", "valkey_url", "valkey_cluster"}
 SERVERS_S = 900
 """How long such a test may take, with the start of what it asks for: longer than any of its own deadlines."""
 NEARBY = {LOOPBACK, "::1", "localhost", "0.0.0.0", "::"}  # noqa: S104 - what a test may connect to
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of this user's own in there
+MEMORY_WANTED = 4 << 30
+"""Bytes that are to be free there: far more than the tests leave lying at any time."""
+
+
+def _keep_files_in_memory() -> None:
+    """Nothing the tests write is to outlive the machine, and waiting for its disk took a third of their time.
+
+    A folder that TMPDIR names is used instead, and the usual one where there is no room, or no program may be started.
+    """
+    if "TMPDIR" in os.environ or not IN_MEMORY.is_dir() or os.statvfs(IN_MEMORY).f_flag & os.ST_NOEXEC:
+        return
+    if shutil.disk_usage(IN_MEMORY).free >= MEMORY_WANTED:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(IN_MEMORY)
+
+
+_keep_files_in_memory()
 
 
 def _refuse_far_connections(event: str, args: tuple[object, ...]) -> None:
