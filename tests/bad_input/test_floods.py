@@ -61,6 +61,7 @@ async def started(letters: MemoryDeadLetters, store: MemoryStore | None = None) 
     return worker
 
 
+@pytest.mark.thorough
 async def test_a_flood_of_poison_costs_as_many_commits_as_good_events_and_a_line_of_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -121,6 +122,7 @@ class Nowhere(MemoryDeadLetters):
         await super().keep(letters)
 
 
+@pytest.mark.thorough
 async def test_while_letters_cannot_be_kept_they_wait_in_the_outbox_until_it_is_full() -> None:
     letters = Nowhere()
     worker = await started(letters)

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Final
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
@@ -44,6 +45,7 @@ def files(folder: Path) -> None:
         (folder / name).write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.thorough
 def test_every_command_of_the_page_does_what_it_says(tmp_path: Path) -> None:
     files(tmp_path)
     app = typer.Typer()

@@ -57,6 +57,7 @@ def keep(settings: Settings) -> bool:
     return Keeping(settings).round()
 
 
+@pytest.mark.thorough
 def test_what_was_archived_is_evidence_and_on_the_signed_and_published_ledger(settings: Settings) -> None:
     archive(settings, "given", "withdrawn")
 
@@ -106,6 +107,7 @@ def test_a_ledger_that_grows_is_signed_every_ten_seconds(settings: Settings) -> 
     assert signed == [RULES + 2, RULES + 2, RULES + 4]
 
 
+@pytest.mark.thorough
 def test_a_damaged_history_is_named_and_keeps_nothing_from_being_kept_later(settings: Settings) -> None:
     archive(settings, "given")
     [segment] = settings.history.glob("epoch=1/partition=*/*.parquet")

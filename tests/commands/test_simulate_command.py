@@ -22,6 +22,7 @@ def run(command: str, folder: Path, *words: str) -> Result:
     return CliRunner().invoke(cli.build(command), [command, *words, "--data", str(folder)])
 
 
+@pytest.mark.thorough
 def test_made_up_people_are_simulated_and_a_page_is_written(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     words = ("--from", "demo", "--people", "60", "--by", "role", "--html", str(page))
@@ -46,6 +47,7 @@ def test_another_catalogue_is_compared_with_the_served_one(tmp_path: Path) -> No
     assert f"{DEFAULT_CATALOGUE.name} to other.yaml: 0 people have another first suggestion" in told.stdout
 
 
+@pytest.mark.thorough
 def test_the_same_seed_is_the_same_made_up_people(tmp_path: Path) -> None:
     def members(seed: int) -> list[tuple[str, ...]]:
         found = population_of(settings_of(data=tmp_path), "demo", at=NOW, most=20, seed=seed)
@@ -71,6 +73,7 @@ def commands_of_the_how_to() -> list[str]:
     return [line for block in blocks for line in block.splitlines() if line.startswith("rapport simulate")]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("line", commands_of_the_how_to())
 def test_every_simulation_of_the_how_to_works(tmp_path: Path, line: str) -> None:
     (tmp_path / "catalogue.yaml").write_bytes(DEFAULT_CATALOGUE.read_bytes())

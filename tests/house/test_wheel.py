@@ -76,6 +76,7 @@ def test_the_wheel_holds_every_file_of_every_room_and_nothing_else(wheel: Path) 
     assert held == sources()
 
 
+@pytest.mark.thorough
 def test_what_was_installed_works_without_the_source_tree(wheel: Path, tmp_path: Path) -> None:
     home = tmp_path / "installed"
     with zipfile.ZipFile(wheel) as archive:

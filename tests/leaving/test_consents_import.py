@@ -132,6 +132,7 @@ def test_without_the_installation_s_key_nothing_is_imported(folder: Path) -> Non
     assert "RAPPORT_PSEUDONYM_KEY" in done.stderr
 
 
+@pytest.mark.thorough
 def test_a_broker_that_is_not_there_is_said_in_a_sentence(folder: Path) -> None:
     done = consents_import(folder, "--kafka", "127.0.0.1:1")
 

@@ -56,6 +56,7 @@ def test_a_guard_is_mutated_in_every_way_it_could_be_wrong() -> None:
     }
 
 
+@pytest.mark.thorough
 def test_every_mutant_is_other_source_and_still_python() -> None:
     for mutant in chosen(all_mutants(), seed=2, count=60):
         tree = mutated(mutant.source, mutant.mutation)

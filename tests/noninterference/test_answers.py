@@ -10,10 +10,14 @@ SLICES = 10
 
 
 def slices(pairs: int) -> list[object]:
-    """The numbers of the pairs in equal slices; all but the first are left to `make test`."""
+    """The numbers of the pairs in equal slices; all are left to `make test`, and the first may tell of mutants."""
     size = pairs // SLICES
     return [
-        pytest.param(range(place * size, (place + 1) * size), marks=[pytest.mark.long] if place else [], id=str(place))
+        pytest.param(
+            range(place * size, (place + 1) * size),
+            marks=pytest.mark.long if place else pytest.mark.thorough,
+            id=str(place),
+        )
         for place in range(SLICES)
     ]
 

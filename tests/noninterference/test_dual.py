@@ -2,6 +2,8 @@
 
 from random import Random
 
+import pytest
+
 from consent.purposes import PURPOSES, SENSITIVE, SUGGEST, TRAIN
 from tests.noninterference.artifacts import CLOSABLE, files, taking_history, without_anyone
 from tests.noninterference.crowd import crowd, model
@@ -19,6 +21,7 @@ def test_the_model_that_answers_is_one_that_looks_at_people() -> None:
     assert model().manifest.ranker != "popularity"
 
 
+@pytest.mark.thorough
 def test_with_consent_a_planted_need_changes_the_ranked_list() -> None:
     changed = 0
     for number in range(PAIRS):
@@ -40,6 +43,7 @@ def test_with_consent_a_planted_need_changes_the_ranked_list() -> None:
     assert changed >= 0.95 * PAIRS, f"{changed} of {PAIRS}"
 
 
+@pytest.mark.thorough
 def test_with_consent_what_a_person_took_changes_the_model() -> None:
     histories = ([given(TRAIN), *taking_history(Random(number), PERSON)] for number in range(TRAINED))
     changed = sum(files(crowd(16), own) != without_anyone(16) for own in histories)
@@ -47,6 +51,7 @@ def test_with_consent_what_a_person_took_changes_the_model() -> None:
     assert changed >= 0.95 * TRAINED, f"{changed} of {TRAINED}"
 
 
+@pytest.mark.thorough
 def test_with_consent_the_same_fields_change_answers_and_cards() -> None:
     changed = 0
     for number in range(60):

@@ -199,6 +199,7 @@ EvidenceIndex(Path(sys.argv[1])).take(
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("after", [1, 3, 5])
 def test_killed_in_the_middle_of_a_stretch_it_holds_nothing_of_it_and_goes_on(index: EvidenceIndex, after: int) -> None:
     index.take(stretch(act(0)))

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 from typing import Any, Final, NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -149,6 +150,7 @@ def lives(draw: st.DrawFn) -> Lives:
     return Lives([*with_links[:place], *ends, *with_links[place:]], apart, decisions)
 
 
+@pytest.mark.thorough
 @given(lives())
 @settings(max_examples=100, deadline=None)
 def test_after_unlinking_everyone_is_treated_as_if_never_linked(life: Lives) -> None:

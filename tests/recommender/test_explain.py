@@ -50,6 +50,7 @@ def with_(**changed: Any) -> Receipts:
     return Receipts(**{**said, **changed})
 
 
+@pytest.mark.thorough
 def test_a_thousand_decisions_are_made_again_to_the_byte(receipts: list[Decision], kept: Path) -> None:
     found = replayed(receipts, kept)
 

@@ -52,6 +52,7 @@ def renamed(held: set[str]) -> list[Fact]:
     return [subscribed(each, identity="app:new", at=NOW - DAY) for each in sorted(held)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("events", [1, 2, 3, 4])
 def test_a_newcomer_is_served_at_least_as_well_as_by_what_goes_with_their_events(events: int) -> None:
     nearest = quality(model("popularity", "item_knn"), events=events)

@@ -200,6 +200,7 @@ async def steps_of_one(folder: Path) -> int:
     return counted
 
 
+@pytest.mark.thorough
 async def test_it_goes_on_wherever_it_was_killed(tmp_path: Path) -> None:
     total = await steps_of_one(tmp_path / "whole")
     assert total >= 2 * len(STEPS)

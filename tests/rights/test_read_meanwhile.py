@@ -37,6 +37,7 @@ def test_a_log_that_is_being_read_is_not_taken_for_emptied(tmp_path: Path) -> No
         assert (tmp_path / "file.sqlite-wal").stat().st_size == 0
 
 
+@pytest.mark.thorough
 async def test_no_evidence_counts_as_gone_while_somebody_reads_what_it_was(home: Installation) -> None:
     home.ask(ME)
     await home.carry_out()

@@ -195,6 +195,7 @@ def test_a_worker_that_lost_what_it_needs_ends_as_failed(kafka: str, topic: str,
     assert "someone's data" not in worker.log
 
 
+@pytest.mark.thorough
 def test_a_worker_whose_broker_is_gone_still_stops_when_asked(tmp_path: Path, journal: Path) -> None:
     with servers.embedded_broker(tmp_path) as address:
         wait_for_broker([address])

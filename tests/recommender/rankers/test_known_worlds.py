@@ -163,6 +163,7 @@ def test_a_service_feature_of_large_weight_does_not_throw_lightfm_off() -> None:
     assert [first_new(ranker, data.row(person, NOW)) % 2 for person in range(80)] == side
 
 
+@pytest.mark.thorough
 def test_much_that_is_known_of_people_does_not_throw_lightfm_off() -> None:
     rows, side = sides()
     noise = {n: {f"seen={(n * 13 + k) % 400}": 1.0 for k in range(300)} for n in range(80)}

@@ -111,6 +111,7 @@ def test_no_array_has_a_row_per_person(name: str) -> None:
     assert PEOPLE not in {size for array in fitted(name, world(ROWS)).arrays().values() for size in array.shape}
 
 
+@pytest.mark.thorough
 def test_two_processes_with_other_hashing_and_threads_make_the_same_bytes() -> None:
     told = [
         subprocess.run(
