@@ -1,6 +1,6 @@
 # Everything goes through here.  Python 3 and make are enough: the first target that needs more fetches it.
 .DEFAULT_GOAL := help
-.PHONY: help run check test chaos simulate noninterference mutants bench docs setup fmt lint
+.PHONY: help run check test chaos simulate noninterference mutants bench docs setup fmt lint rules
 PYTHON := .venv/bin/python
 READY := .venv/.ready
 TOOLS := .venv/.ready-tools
@@ -14,11 +14,20 @@ help: ## say what there is
 run: $(READY) ## start the whole service on this machine: make run ARGS="--help"
 	@exec .venv/bin/rapport up $(ARGS)
 
-check: lint ## format, lint, types, import rules and the tests that need no server (under two minutes)
-	$(PYTHON) -m pytest -q -n 2 -m "not servers and not long"
+# What tries whole worlds, processes or many cases is left to `make test`; of properties few examples are tried.
+check: rules ## format, lint, types, import rules and the tests that need no server (under two minutes)
+	$(call types-and-tests,-n 2 --hypothesis-profile=quick -m "not servers and not long and not thorough")
 
-test: lint ## the same checks and every test, on servers it starts itself
-	$(PYTHON) -m pytest -q -n 3
+test: rules ## the same checks and every test, on servers it starts itself
+	$(call types-and-tests,-n 3)
+
+# The types are looked at while the tests run, and told after them.
+define types-and-tests
+@mkdir -p build
+@.venv/bin/mypy > build/types.log 2>&1 & types=$$!; \
+$(PYTHON) -m pytest -q $(1); tests=$$?; \
+wait $$types; types=$$?; cat build/types.log; exit $$((tests + types))
+endef
 
 chaos: $(TOOLS) ## kill, pause and cut off real processes, and recount: make chaos ARGS="--kills 100 --broker apache", or ARGS="withdrawals --runs 20"
 	$(PYTHON) -m tests.chaos $(ARGS)
@@ -43,11 +52,13 @@ fmt: $(TOOLS)
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
 
-lint: $(TOOLS)
+rules: $(TOOLS)
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
-	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+lint: rules
+	.venv/bin/mypy
 
 setup: $(TOOLS)
 
