@@ -10,6 +10,7 @@ from functools import cache
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Le, MaxLen, MinLen
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 from pydantic import BaseModel, StringConstraints
@@ -35,6 +36,11 @@ PSEUDONYMS: Final = Pseudonyms(key=b"a key for tests only", region="DE")
 ADMISSION: Final = Admission(pseudonyms=PSEUDONYMS, partitions=PARTITIONS)
 TRUSTED: Final = Door(name="tests", source="crm")
 """A door bound to the source `crm`, which may publish every type that is not reserved."""
+
+
+def examples(number: int) -> settings:
+    """So many examples of a property; a fifth of them where few are asked for, by `--hypothesis-profile=quick`."""
+    return settings(max_examples=-(-number // 5) if settings.get_current_profile_name() == "quick" else number)
 
 
 def pseudonym(identity: str) -> str:

@@ -17,7 +17,7 @@ from events.vocabulary import BODIES
 from streams.frame import Record
 from tests.api.world import World
 from tests.bad_input.cases import EVENTS
-from tests.builders import ADMISSION, NOW, TRUSTED, facts
+from tests.builders import ADMISSION, NOW, TRUSTED, examples, facts
 from tests.streams.dead_letter_world import INTAKE as INTAKE_TOPIC
 from tests.streams.dead_letter_world import LetterWorld
 
@@ -62,7 +62,7 @@ def soon(began: float) -> bool:
     return time.process_time() - began < SOON_S
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(damaged(st.sampled_from(CORPUS)))
 def test_admission_answers_whatever_is_sent(sent: bytes) -> None:
     began = time.process_time()
@@ -73,7 +73,7 @@ def test_admission_answers_whatever_is_sent(sent: bytes) -> None:
         assert [decode_fact(encode_fact(one.fact)) for one in answer] == [one.fact for one in answer]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(damaged(facts().map(encode_fact)))
 def test_a_damaged_fact_is_a_fact_or_undecodable(value: bytes) -> None:
     began = time.process_time()
@@ -82,7 +82,7 @@ def test_a_damaged_fact_is_a_fact_or_undecodable(value: bytes) -> None:
     assert soon(began)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(damaged(st.sampled_from(CORPUS)), min_size=1, max_size=8))
 async def test_a_worker_applies_or_sets_aside_whatever_is_sent(sent: list[bytes]) -> None:
     worker = LetterWorld()

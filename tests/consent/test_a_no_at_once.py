@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.door import Allowed, Part, Refused, permits, subject_of
@@ -17,7 +17,7 @@ from events.acts import ConsentGiven, ConsentWithdrawn
 from events.fact import Fact
 from profiles.facet import Facet
 from profiles.fold import fold
-from tests.builders import MINUTE
+from tests.builders import MINUTE, examples
 from tests.consent.test_recording import ANNA, World, act, plan
 
 
@@ -118,7 +118,7 @@ def test_a_no_denies_from_its_acknowledgement_on(steps: tuple[str, ...]) -> None
     asyncio.run(tell(steps))
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.lists(st.sampled_from(STEPS), min_size=8, max_size=40))
 def test_after_a_no_nothing_is_allowed_until_a_later_yes(steps: list[str]) -> None:
     asyncio.run(tell(steps))

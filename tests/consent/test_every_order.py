@@ -5,7 +5,7 @@ from itertools import permutations
 from typing import Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.purposes import PROFILE, SUGGEST
@@ -16,7 +16,7 @@ from profiles.facet import Facet
 from profiles.fold import fold
 from profiles.links import component_of
 from profiles.view import Loaded, PersonView, view_of
-from tests.builders import HOUR, MINUTE, NOW, Said, consent, linked, pseudonym, unlinked
+from tests.builders import HOUR, MINUTE, NOW, Said, consent, examples, linked, pseudonym, unlinked
 
 APP, CARD = pseudonym("app:42"), pseudonym("card:7")
 LATER: Final = NOW + 24 * HOUR
@@ -104,7 +104,7 @@ SOME_ACTS: Final = st.builds(
 LINKS: Final = st.sampled_from([(), linked("app:42", "card:7"), linked("app:42", "card:7")[:1]])
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.lists(SOME_ACTS, min_size=1, max_size=4, unique_by=lambda fact: fact.event_key), LINKS, st.data())
 def test_any_acts_in_any_order_with_repeats_and_skewed_clocks_end_in_one_state(
     acts: list[Fact], links: tuple[Fact, ...], data: st.DataObject
@@ -114,7 +114,7 @@ def test_any_acts_in_any_order_with_repeats_and_skewed_clocks_end_in_one_state(
     assert told(data.draw(st.permutations(repeated))) == told(facts)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.lists(SOME_ACTS, max_size=5), HOURS, HOURS, LINKS)
 def test_a_late_yes_never_resurrects_what_a_no_closed(
     acts: list[Fact], occurred: int, received: int, links: tuple[Fact, ...]
@@ -127,7 +127,7 @@ def test_a_late_yes_never_resurrects_what_a_no_closed(
         assert not view.permits(PROFILE, at=LATER, known_at=LATER)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.lists(SOME_ACTS, max_size=4))
 def test_a_part_that_spoke_against_is_overridden_by_a_later_verified_act_alone(acts: list[Fact]) -> None:
     no = consent("refused", PROFILE, identity="card:7", at=NOW + 4 * HOUR)

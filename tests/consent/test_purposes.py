@@ -3,7 +3,7 @@
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.matrix import JURISDICTIONS, Matrix
@@ -37,7 +37,7 @@ from events.vocabulary import BODIES
 from profiles.deltas import deltas
 from profiles.permitted import permitted_facts
 from profiles.traits.table import TRAITS
-from tests.builders import NOW, consent, fact, facts
+from tests.builders import NOW, consent, examples, fact, facts
 from tests.servers import ROOT
 
 
@@ -92,7 +92,7 @@ def test_every_free_text_is_kept_for_the_analysis_of_feedback_only() -> None:
 
 
 @pytest.mark.parametrize("event_type", sorted(BODIES))
-@settings(max_examples=15)
+@examples(15)
 @given(data=st.data())
 def test_the_fold_keeps_each_event_under_the_purposes_of_the_table(event_type: str, data: st.DataObject) -> None:
     some = data.draw(facts(event_type))

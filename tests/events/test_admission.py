@@ -4,14 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from events.admission import AHEAD_MAX_MS, INTAKE, Admission, Admitted, Door, EventRefused, event_key, payload_digest
 from events.feedback import SCORE_RANGE
 from events.partitioning import partition_of
 from events.shape import format_time
 from events.vocabulary import BODIES, PRIVILEGED, RESERVED, TWO_SIDED
-from tests.builders import ADMISSION, HOUR, NOW, PARTITIONS, PSEUDONYMS, TRUSTED, event, events, money, raw
+from tests.builders import ADMISSION, HOUR, NOW, PARTITIONS, PSEUDONYMS, TRUSTED, event, events, examples, money, raw
 
 BOUND = Door(name="loyalty intake", source="loyalty", types=("transaction.*", "service.visited"))
 OPEN_TYPES = sorted(BODIES.keys() - PRIVILEGED - RESERVED)
@@ -43,7 +43,7 @@ def order(**change: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("event_type", sorted(BODIES.keys() - RESERVED))
 def test_every_event_its_model_describes_is_admitted(event_type: str) -> None:
-    @settings(max_examples=20)
+    @examples(20)
     @given(events(event_type))
     def admitted(said: dict[str, Any]) -> None:
         facts = [item.fact for item in admit(said)]

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from events.fact import LIFTS, Fact, FactUndecodable, decode_fact, encode_fact
@@ -12,12 +12,12 @@ from events.keys import facet_key
 from events.pseudonyms import PSEUDONYM
 from events.shape import TIME_MAX, Body, Code, Time, format_time, parse_time
 from events.vocabulary import BODIES
-from tests.builders import NOW, fact, facts, linked, purchased
+from tests.builders import NOW, examples, fact, facts, linked, purchased
 
 
 @pytest.mark.parametrize("event_type", sorted(BODIES))
 def test_every_type_of_fact_is_read_back_as_it_was_written(event_type: str) -> None:
-    @settings(max_examples=30)
+    @examples(30)
     @given(facts(event_type))
     def round_trip(some: Fact) -> None:
         assert decode_fact(encode_fact(some)) == some
@@ -130,7 +130,7 @@ def test_the_identities_of_an_erasure_must_be_pseudonyms_too() -> None:
         )
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(facts(), st.data())
 def test_mutated_bytes_end_in_a_fact_or_a_named_error(some: Fact, data: st.DataObject) -> None:
     raw = bytearray(encode_fact(some))

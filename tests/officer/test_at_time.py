@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -23,7 +23,7 @@ from profiles.links import MEMBERS_MAX, READ_MAX
 from profiles.person import PersonTooLarge
 from profiles.rights import refolding
 from profiles.view import PersonView
-from tests.builders import DAY, HOUR, MINUTE, NOW, consent, fact, linked, pseudonym, purchased, unlinked
+from tests.builders import DAY, HOUR, MINUTE, NOW, consent, examples, fact, linked, pseudonym, purchased, unlinked
 from tests.officer.evidence_world import evidence_in, index_of, placed
 from tests.profiles.world import seen
 
@@ -244,7 +244,7 @@ def kept(history: Sequence[Fact]) -> EvidenceOf:
 
 
 @given(history=histories())
-@settings(max_examples=20, deadline=None)
+@examples(20)
 async def test_of_today_the_index_tells_what_the_door_tells(
     tmp_path_factory: pytest.TempPathFactory, history: Sequence[Fact]
 ) -> None:
@@ -259,7 +259,7 @@ async def test_of_today_the_index_tells_what_the_door_tells(
 
 
 @given(history=histories(), at=MOMENTS | st.just(NOW + HOUR))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 async def test_of_any_day_it_tells_what_the_door_told_then(history: Sequence[Fact], at: int) -> None:
     by_then = [each for each in history if each.received_at <= at]
 
@@ -271,7 +271,7 @@ async def test_of_any_day_it_tells_what_the_door_told_then(history: Sequence[Fac
 
 
 @given(history=histories(), later=histories())
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_what_came_after_a_day_changes_no_answer_about_it(history: Sequence[Fact], later: Sequence[Fact]) -> None:
     at, shift = NOW + HOUR, DAY
     after = [

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -23,6 +23,7 @@ from tests.builders import (
     case_opened,
     complaint,
     consent,
+    examples,
     fact,
     facts,
     linked,
@@ -279,7 +280,7 @@ def written(number: int) -> Fact:
 
 
 @given(st.lists(st.integers(0, 2 * TEXTS_MAX), min_size=TEXTS_MAX, unique=True), st.randoms(use_true_random=False))
-@settings(max_examples=20)
+@examples(20)
 def test_the_newest_texts_are_kept_whatever_came_first(numbers: list[int], chance: random.Random) -> None:
     said = [written(number) for number in numbers]
     facet = folded(OPENING[2], *said)
@@ -293,7 +294,7 @@ def test_the_newest_texts_are_kept_whatever_came_first(numbers: list[int], chanc
 
 
 @given(st.lists(st.tuples(st.integers(0, 2 * TEXTS_MAX), st.integers(0, 2)), min_size=TEXTS_MAX, unique=True))
-@settings(max_examples=20)
+@examples(20)
 def test_texts_told_to_several_identities_join_as_if_told_to_one(told: list[tuple[int, int]]) -> None:
     parts = [folded(OPENING[2], *(written(n) for n, part in told if part == which)).feedback for which in range(3)]
     first, second, third = (part or FeedbackSection() for part in parts)
@@ -321,7 +322,7 @@ FOLDED_APART: Final = {"identity.linked", "identity.unlinked", "identity.related
 
 
 @pytest.mark.parametrize("event_type", sorted(BODIES.keys() - FOLDED_APART))
-@settings(max_examples=25)
+@examples(25)
 @given(data=st.data())
 def test_every_type_adds_something_to_a_facet(event_type: str, data: st.DataObject) -> None:
     one = data.draw(facts(event_type))

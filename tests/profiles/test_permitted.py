@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.purposes import ANALYTICS, FEEDBACK, PROFILE, PURPOSES, SENSITIVE, TRAIN
@@ -15,7 +15,7 @@ from events.identity import Described, Linked, Related, Unlinked
 from events.transactions import Purchased
 from events.vocabulary import BODIES
 from profiles.permitted import Permitted, permit_at, permitted_facts
-from tests.builders import DAY, NOW, consent, fact, facts, linked, pseudonym, purchased, unlinked
+from tests.builders import DAY, NOW, consent, examples, fact, facts, linked, pseudonym, purchased, unlinked
 from tests.recommender.worlds import agreed, log_of
 
 BEFORE, AFTER = NOW - 9 * DAY, NOW - DAY
@@ -234,7 +234,7 @@ def test_a_description_of_which_nothing_may_be_used_is_left_out() -> None:
     ),
     others=st.sets(st.sampled_from(sorted(PURPOSES.keys() - {TRAIN})), max_size=3),
 )
-@settings(max_examples=80, deadline=None)
+@examples(80)
 def test_who_never_agreed_changes_nothing_of_what_others_give(strangers: list[Fact], others: set[str]) -> None:
     said = [*agreed(TRAIN, PROFILE), purchased("o-1", at=BEFORE, lines=DAIRY), purchased("o-2", at=AFTER)]
     ties = {"identity.unlinked", "identity.related"}

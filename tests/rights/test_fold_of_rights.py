@@ -3,7 +3,7 @@
 from typing import Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -16,7 +16,7 @@ from profiles.facet import Facet
 from profiles.fold import fold
 from profiles.packed import pack, unpack
 from profiles.rights import erased_at, refolding, tombstone
-from tests.builders import DAY, HOUR, NOW, case_opened, consent, fact, facts, linked, purchased
+from tests.builders import DAY, HOUR, NOW, case_opened, consent, examples, fact, facts, linked, purchased
 
 ME: Final = "app:42"
 LATER: Final = NOW + HOUR
@@ -71,13 +71,13 @@ def test_an_erased_facet_is_a_tombstone_and_nothing_else() -> None:
 
 
 @given(some_facts)
-@settings(max_examples=40)
+@examples(40)
 def test_whatever_was_known_leaves_no_trace(some: list[Fact]) -> None:
     assert folded(*some, heard(erased(), 2**52)) == tombstone(heard(erased(), 2**52))
 
 
 @given(some_facts)
-@settings(max_examples=40)
+@examples(40)
 def test_a_repeat_of_what_was_heard_before_brings_nothing_back(some: list[Fact]) -> None:
     gone = folded(*[heard(each, NOW) for each in some], erased())
 
@@ -93,7 +93,7 @@ def test_what_waited_unheard_of_the_erasure_stays_out_too() -> None:
 
 
 @given(before=some_facts, after=some_facts, data=st.data())
-@settings(max_examples=60)
+@examples(60)
 def test_what_is_left_does_not_depend_on_what_was_forgotten(
     before: list[Fact], after: list[Fact], data: st.DataObject
 ) -> None:
@@ -157,7 +157,7 @@ def test_a_tombstone_is_stored_and_packed_as_it_is() -> None:
 
 
 @given(some_facts, st.data())
-@settings(max_examples=60)
+@examples(60)
 def test_a_refolded_facet_is_what_all_other_facts_amount_to(some: list[Fact], data: st.DataObject) -> None:
     told = list({each.event_key: each for each in [*WHOLE, *some]}.values())
     wrong = data.draw(st.sampled_from(told))

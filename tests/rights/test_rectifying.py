@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -18,7 +18,7 @@ from profiles.fold import fold
 from profiles.refolding import refolded
 from profiles.rights import refolding
 from tests.api.world import EVENTS
-from tests.builders import HOUR, NOW, PARTITIONS, consent, fact, facts, pseudonym, purchased
+from tests.builders import HOUR, NOW, PARTITIONS, consent, examples, fact, facts, pseudonym, purchased
 from tests.rights.erasing import Installation
 
 ME, OTHER = "app:42", "app:other"
@@ -141,7 +141,7 @@ some_facts = st.lists(
 
 
 @given(some_facts, st.data())
-@settings(max_examples=40)
+@examples(40)
 def test_taking_out_one_after_the_other_is_folding_all_others(some: list[Fact], data: st.DataObject) -> None:
     told = [consent("given", PROFILE, at=0), purchased("o-1"), *some]
     wrong = data.draw(st.lists(st.sampled_from(told), min_size=1, max_size=3, unique_by=lambda each: each.event_key))
