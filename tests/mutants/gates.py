@@ -54,6 +54,7 @@ BESIDE: Final[Mapping[str, frozenset[str]]] = {
         {"Bounded.__call__", "is_within", "Left.__bool__", "left_since", "signed", "is_signed", "_fields", "_text"}
     ),
     "recommender/needs.py": frozenset({"needs_found"}),
+    "recommender/shelf.py": frozenset({"_modelled"}),
     "recommender/funnel.py": frozenset(
         {"refused", "_eligible", "_applicable", "_suitable", "_consented", "_capped"},
     ),
@@ -105,6 +106,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/recommender/test_suggest.py",
         "tests/recommender/test_stories.py",
     ),
+    "recommender/shelf.py": ("tests/recommender/test_training.py", "tests/recommender/test_suggest.py"),
     "recommender/needs.py": ("tests/recommender/test_needs.py", "tests/recommender/test_stories.py"),
     "recommender/choices.py": ("tests/recommender/test_training.py",),
     "recommender/features.py": ("tests/recommender/test_features.py", "tests/recommender/test_noninterference.py"),
