@@ -33,11 +33,20 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def stored(many: int) -> list[Decision]:
+    """Decisions as they come back from a store."""
+    made = [decided(seed) for seed in range(many)]
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(made), type=list[Decision])
+
+
 @pytest.fixture(scope="module")
 def receipts() -> list[Decision]:
-    made = [decided(seed) for seed in range(MANY)]
-    # As they come back from a store.
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(made), type=list[Decision])
+    return stored(MANY)
+
+
+@pytest.fixture(scope="module")
+def few() -> list[Decision]:
+    return stored(50)
 
 
 def explained(receipt: Decision, folder: Path, receipts: Receipts = RECEIPTS) -> Explained:
@@ -72,8 +81,8 @@ def test_another_process_makes_the_same_ones(receipts: list[Decision], kept: Pat
     assert done.stdout == f"{MANY}/{MANY}"
 
 
-def test_every_service_of_the_catalogue_has_its_fate(receipts: list[Decision], kept: Path) -> None:
-    for receipt in receipts[:50]:
+def test_every_service_of_the_catalogue_has_its_fate(few: list[Decision], kept: Path) -> None:
+    for receipt in few:
         found = explained(receipt, kept)
 
         assert sorted(fate.service for fate in found.funnel) == sorted(CATALOGUE.by_id)
@@ -90,22 +99,22 @@ def test_every_service_of_the_catalogue_has_its_fate(receipts: list[Decision], k
 
 
 def test_another_version_of_the_program_is_named_and_the_bytes_are_compared_all_the_same(
-    receipts: list[Decision], kept: Path
+    few: list[Decision], kept: Path
 ) -> None:
-    found = explained(receipts[0], kept, with_(code="another", policy="others"))
+    found = explained(few[0], kept, with_(code="another", policy="others"))
 
     assert found.verdict == "same"
     assert [each.partition(":")[0] for each in found.findings] == ["code", "policy"]
 
 
-def test_a_receipt_that_tells_of_another_answer_is_found_out(receipts: list[Decision], kept: Path) -> None:
-    altered = replace(receipts[0], services=("diapers", "nothing"), answer=content_hash(b"other"))
+def test_a_receipt_that_tells_of_another_answer_is_found_out(few: list[Decision], kept: Path) -> None:
+    altered = replace(few[0], services=("diapers", "nothing"), answer=content_hash(b"other"))
 
     found = explained(altered, kept)
 
     assert found.verdict == "differs"
-    assert found.findings == (f"services: diapers, nothing then, {', '.join(receipts[0].services)} now",)
-    reworded = explained(replace(receipts[0], answer=content_hash(b"other")), kept)
+    assert found.findings == (f"services: diapers, nothing then, {', '.join(few[0].services)} now",)
+    reworded = explained(replace(few[0], answer=content_hash(b"other")), kept)
     assert [each.partition(":")[0] for each in reworded.findings] == ["words or figures"]
 
 
@@ -136,9 +145,9 @@ class Erased:
     ],
 )
 def test_what_is_missing_is_named(
-    receipts: list[Decision], kept: Path, altered: dict[str, Any], receipts_now: Receipts, why: str
+    few: list[Decision], kept: Path, altered: dict[str, Any], receipts_now: Receipts, why: str
 ) -> None:
-    found = explained(replace(receipts[0], **altered), kept, receipts_now)
+    found = explained(replace(few[0], **altered), kept, receipts_now)
 
     assert (found.verdict, found.answer, found.funnel) == ("missing", None, ())
     [finding] = found.findings
