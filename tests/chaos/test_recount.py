@@ -74,7 +74,6 @@ def change(folded: Folded, fits: Callable[[Facet], object], changed: Callable[[F
     return name
 
 
-@pytest.mark.thorough
 async def test_an_unharmed_world_has_no_differences(folded: Folded) -> None:
     assert folded.judged() == {}
     assert not await folded.persons_differ()

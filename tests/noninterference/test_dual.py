@@ -13,6 +13,8 @@ from tests.noninterference.pairs import DIFFERENCES, answered, answers, card, dr
 from tests.noninterference.people import People
 from tests.noninterference.refusals import NEIGHBOUR, PERSON, REFUSALS, TIES, agreed, given
 
+pytestmark = pytest.mark.thorough
+
 PAIRS = 400
 TRAINED = 40
 
@@ -21,7 +23,6 @@ def test_the_model_that_answers_is_one_that_looks_at_people() -> None:
     assert model().manifest.ranker != "popularity"
 
 
-@pytest.mark.thorough
 def test_with_consent_a_planted_need_changes_the_ranked_list() -> None:
     changed = 0
     for number in range(PAIRS):
@@ -43,7 +44,6 @@ def test_with_consent_a_planted_need_changes_the_ranked_list() -> None:
     assert changed >= 0.95 * PAIRS, f"{changed} of {PAIRS}"
 
 
-@pytest.mark.thorough
 def test_with_consent_what_a_person_took_changes_the_model() -> None:
     histories = ([given(TRAIN), *taking_history(Random(number), PERSON)] for number in range(TRAINED))
     changed = sum(files(crowd(16), own) != without_anyone(16) for own in histories)
@@ -51,7 +51,6 @@ def test_with_consent_what_a_person_took_changes_the_model() -> None:
     assert changed >= 0.95 * TRAINED, f"{changed} of {TRAINED}"
 
 
-@pytest.mark.thorough
 def test_with_consent_the_same_fields_change_answers_and_cards() -> None:
     changed = 0
     for number in range(60):

@@ -177,7 +177,6 @@ def known(identity: str) -> Person:
     return known_by(population()[identity])
 
 
-@pytest.mark.thorough
 def test_every_reason_is_derived_anew_from_the_facts_it_names() -> None:
     everything = [each for number in range(PEOPLE) for each in (*consents(number), *life(number))]
     permitted = histories(permitted_facts(log_of(everything), purpose=TRAIN, at=NOW, rules=shipped_rules()))
