@@ -56,21 +56,33 @@ def ranked(shelf: Shelf, propensity: Numbers, *, contexts: Collection[Context], 
     """
     values, factors = propensity.round(DIGITS), shelf.unraised
     raised = _raised_by_needs(shelf, needs, contexts)
+    places = list(raised)
     if about := _about(contexts, needs):
         factors = np.minimum(np.prod([shelf.raises[each.id] for each in about], axis=0), CONTEXT_MAX)
     if raised:
-        typical, places = values.mean(), list(raised)
-        factors = factors.copy()
-        factors[places] = np.minimum(factors[places] * list(raised.values()), CONTEXT_MAX)
+        typical = values.mean()
         values[places] = np.maximum(values[places], _LEAST)
-        factors[places] *= np.maximum(1.0, typical / values[places])
-    if not about and not raised and shelf.weighed is None:
-        return Ranked(values, factors, values)
-    factors = factors.round(DIGITS)
-    scores = values * factors
-    if shelf.weighed is not None:
-        scores *= shelf.weighed
-    return Ranked(values, factors, scores.round(DIGITS))
+        by = np.minimum(factors[places] * list(raised.values()), CONTEXT_MAX)
+        by *= np.maximum(1.0, typical / values[places])
+        factors = factors.copy()
+        factors[places] = by.round(DIGITS)
+    if about:
+        factors = factors.round(DIGITS)
+    return Ranked(values, factors, _scores(shelf, values, factors, raised=None if about else places))
+
+
+def _scores(shelf: Shelf, values: Numbers, factors: Numbers, *, raised: list[int] | None) -> Numbers:
+    """Their product; `raised` are the only places where a factor is not one, None where any may differ."""
+    if raised is None or shelf.weighed is not None:
+        scores = values * factors
+        if shelf.weighed is not None:
+            scores *= shelf.weighed
+        return scores.round(DIGITS)
+    if not raised:
+        return values
+    scores = values.copy()
+    scores[raised] = (values[raised] * factors[raised]).round(DIGITS)
+    return scores
 
 
 def factors_of(place: int, found: Ranked, *, service: Service, catalogue: Catalogue) -> Factors:
