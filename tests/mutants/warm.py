@@ -84,6 +84,7 @@ class Warm(Telling):
         items = {item.nodeid: item for item in session.items}
         if self._order is None:
             self.runs = dict(self._recorded(session.items))
+        gc.unfreeze()  # what is frozen, as the suite does, is not looked through
         functions = _functions(self._files)
         gc.freeze()
         tasks = []
