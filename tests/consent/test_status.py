@@ -23,6 +23,15 @@ def test_an_agreement_is_told_as_ended_from_its_end_on(at: int, status: str) -> 
     assert told(state_after([("given", 10, 10, 500)]), at=at) == status
 
 
+@pytest.mark.parametrize(("first_ends", "last_ends", "status"), [(500, 900, "given"), (900, 500, "expired")])
+def test_of_two_agreements_of_one_moment_the_one_heard_of_last_is_told(
+    first_ends: int, last_ends: int, status: str
+) -> None:
+    acts: list[Act] = [("given", 10, 10, first_ends), ("given", 10, 20, last_ends)]
+
+    assert [told(state_after(order), at=600) for order in (acts, acts[::-1])] == [status, status]
+
+
 @pytest.mark.parametrize(("kind", "status"), [("requested", "requested"), ("deferred", "deferred")])
 def test_whoever_was_asked_is_told_as_asked_from_then_on_and_as_far_as_that_was_known(kind: str, status: str) -> None:
     asked: list[Act] = [(kind, 20, 30)]
