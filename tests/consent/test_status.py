@@ -7,7 +7,7 @@ import pytest
 from consent.purposes import PROFILE
 from consent.rules import shipped_rules
 from consent.state import NEVER_ASKED, Form, Grant, PurposeState, with_act
-from consent.status import ConsentStatus, state_of
+from consent.status import VALID, ConsentStatus, state_of
 from events.acts import ConsentAct
 from events.fact import Fact
 from tests.builders import NOW, consent
@@ -39,6 +39,11 @@ def test_whoever_was_asked_is_told_as_asked_from_then_on_and_as_far_as_that_was_
     assert told(state_after(asked), at=20, known_at=30) == status
     assert told(state_after(asked), at=19, known_at=30) == "unknown"
     assert told(state_after(asked), at=20, known_at=29) == "unknown"
+
+
+@pytest.mark.parametrize("act", ["given", "renewed"])
+def test_an_agreement_that_was_renewed_holds_as_one_that_was_given(act: str) -> None:
+    assert told(state_after([(act, 10, 10)]), at=10) in VALID
 
 
 def after(said: Fact) -> PurposeState:
