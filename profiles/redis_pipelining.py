@@ -1,6 +1,7 @@
-"""Commands of many callers in one pipeline: what is asked of the store while the one before is under way goes together.
+"""Commands of many callers in one pipeline: what is asked in one turn of the event loop, or meanwhile, goes together.
 
 A round trip costs the client far more than a command, and the client's own pipeline three times what it has to.
+Nothing waits for company: a turn lasts as long as whoever is ready to run.
 """
 
 import asyncio
@@ -18,8 +19,8 @@ from profiles.redis_library import Client
 
 UNDER_WAY_MAX: Final = 2
 """Pipelines sent at once; more would only share the same answers among more round trips."""
-ASKED_MAX: Final = 200
-"""Callers whose commands go into one pipeline."""
+ASKED_MAX: Final = 32
+"""Callers whose commands go into one pipeline. All of them go on in the turn of the loop in which it is answered."""
 
 
 class Commands:
@@ -67,6 +68,7 @@ class Pipelining:
             _Cluster(client) if isinstance(client, RedisCluster) else _Line(client) for _ in range(UNDER_WAY_MAX)
         ]
         self._waiting: list[_Asked] = []
+        self._is_due = False
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def ask(self, add: Add) -> Sequence[Any]:
@@ -76,20 +78,22 @@ class Pipelining:
         """
         asked = _Asked(add)
         self._waiting.append(asked)
-        if self._free:
-            self._send()
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._send)
         return await asked.answer
 
     def _send(self) -> None:
-        batch, self._waiting = self._waiting[:ASKED_MAX], self._waiting[ASKED_MAX:]
-        sending = asyncio.get_running_loop().create_task(self._exchange(self._free.pop(), batch))
-        self._under_way.add(sending)
-        sending.add_done_callback(self._sent)
+        self._is_due = False
+        while self._waiting and self._free:
+            batch, self._waiting = self._waiting[:ASKED_MAX], self._waiting[ASKED_MAX:]
+            sending = asyncio.get_running_loop().create_task(self._exchange(self._free.pop(), batch))
+            self._under_way.add(sending)
+            sending.add_done_callback(self._sent)
 
     def _sent(self, sending: asyncio.Task[None]) -> None:
         self._under_way.discard(sending)
-        if self._waiting and self._free:
-            self._send()
+        self._send()
 
     async def _exchange(self, line: "_Line | _Cluster", batch: Sequence[_Asked]) -> None:
         commands, ends = Commands(), []
