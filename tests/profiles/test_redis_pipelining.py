@@ -70,7 +70,7 @@ async def test_no_more_callers_than_a_few_go_on_at_once(client: Client) -> None:
     assert (await client.info("stats"))["total_reads_processed"] - before >= 3 + 1
 
 
-async def test_who_asks_first_is_answered_first(client: Client) -> None:
+async def test_who_asks_last_is_not_answered_first(client: Client) -> None:
     way = Pipelining(client)
     await connect(way)
     answered: list[int] = []
@@ -79,9 +79,9 @@ async def test_who_asks_first_is_answered_first(client: Client) -> None:
         await way.ask(getting("k"))
         answered.append(number)
 
-    await asyncio.gather(*(ask(number) for number in range(ASKED_MAX)))
+    await asyncio.gather(*(ask(number) for number in range((UNDER_WAY_MAX + 1) * ASKED_MAX)))
 
-    assert answered == list(range(ASKED_MAX))
+    assert max(answered[:ASKED_MAX]) < UNDER_WAY_MAX * ASKED_MAX
 
 
 async def test_an_error_is_told_to_the_caller_whose_command_it_was(client: Client) -> None:
