@@ -20,6 +20,8 @@ from tests.chaos.recount import LogCount, count_log
 from tests.chaos.topics import Read
 from tests.chaos.verdict import Verdict, judge_facets, judge_log, judge_persons
 
+pytestmark = pytest.mark.thorough
+
 EVENTS = 9_000
 
 

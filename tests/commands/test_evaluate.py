@@ -130,6 +130,7 @@ def test_a_file_without_a_header_is_person_item_and_perhaps_a_moment_at_the_end(
     assert rows == [(*line.split(sign)[:2], time, 1.0)] * 2
 
 
+@pytest.mark.thorough
 def test_a_column_for_each_service_is_ownership_and_the_other_columns_tell_of_people(tmp_path: Path) -> None:
     lines = [f"C{n:03d},{'MF'[n % 2]},{n % 2},{(n + 1) % 2},{int(n % 3 > 0)},0" for n in range(90)]
     path = written(tmp_path, "wide.csv", "ID,sex,P5DA,RIBP,8NN1,7POT", *lines)
@@ -155,6 +156,7 @@ def test_month_after_month_of_ownership_a_service_is_taken_when_it_is_first_had(
     assert told == [("ind_a", 0), ("ind_c", 0), ("ind_b", 31)]
 
 
+@pytest.mark.thorough
 def test_who_may_have_what_can_be_told_beside_a_column_for_each_service(tmp_path: Path) -> None:
     lines = [f"C{n:03d},{n % 2},{(n + 1) % 2},{int(n % 3 > 0)},{int(n % 5 > 1)}" for n in range(90)]
     path = written(tmp_path, "wide.csv", "ID,ind_a,ind_b,ind_c,ind_d", *lines)
@@ -289,6 +291,7 @@ def test_both_tasks_are_judged_and_nothing_served_is_worse_than_the_best_part(tm
         assert task["served"]["hit_rate_at_3"]["mean"] > 0.5
 
 
+@pytest.mark.thorough
 def test_the_same_table_gives_the_same_answer_in_any_order_of_its_rows(tmp_path: Path) -> None:
     path = purchases(tmp_path, people=60)
     header, *lines = path.read_text().splitlines()
@@ -297,6 +300,7 @@ def test_the_same_table_gives_the_same_answer_in_any_order_of_its_rows(tmp_path:
     assert found(path) == found(again)
 
 
+@pytest.mark.thorough
 def test_ownership_without_times_is_judged_by_what_is_held_back(tmp_path: Path) -> None:
     #   plan decides which two services somebody owns; who owns one of them lacks the other
     lines = [f"p{n:03d},s{n % 4}{part}" for n in range(240) for part in "ab"]
@@ -311,6 +315,7 @@ def test_ownership_without_times_is_judged_by_what_is_held_back(tmp_path: Path) 
     assert answer["tasks"]["new"]["served"]["ndcg_at_10"]["mean"] > 0.95
 
 
+@pytest.mark.thorough
 def test_nobody_is_asked_about_what_they_may_not_have(tmp_path: Path) -> None:
     path = purchases(tmp_path)
     pairs = [f"p{n:03d},s{n % 3}-{k}" for n in range(90) for k in range(4)]

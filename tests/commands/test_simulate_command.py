@@ -36,6 +36,7 @@ def test_made_up_people_are_simulated_and_a_page_is_written(tmp_path: Path) -> N
     assert not (tmp_path / "accesses.sqlite").exists()
 
 
+@pytest.mark.thorough
 def test_another_catalogue_is_compared_with_the_served_one(tmp_path: Path) -> None:
     other = tmp_path / "other.yaml"
     other.write_bytes(DEFAULT_CATALOGUE.read_bytes())

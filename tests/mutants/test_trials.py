@@ -14,6 +14,8 @@ from tests.mutants.kept import HUNG, Kept, Tried
 from tests.mutants.mutations import lines_of, mutations
 from tests.mutants.trial import tellers_of
 
+pytestmark = pytest.mark.thorough
+
 DECLARED = "consent/accesses.py declared: "
 """A gate of few tests, none of which looks at anything else."""
 

@@ -201,6 +201,7 @@ def test_in_a_planted_world_the_probability_of_a_yes_is_what_was_planted() -> No
     assert brier_skill(probabilities, yes_or_no) >= 0.1
 
 
+@pytest.mark.thorough
 def test_the_manifest_says_how_well_the_probabilities_did_on_later_answers() -> None:
     found = model().manifest.calibrated
 
@@ -211,6 +212,7 @@ def test_the_manifest_says_how_well_the_probabilities_did_on_later_answers() -> 
     assert found.brier_skill >= 0.1
 
 
+@pytest.mark.thorough
 def test_for_anybody_the_probability_follows_popularity() -> None:
     shelf = shelf_of(model(), CHECKERBOARD)
 

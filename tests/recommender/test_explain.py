@@ -22,6 +22,8 @@ from tests.noninterference.crowd import CATALOGUE, model
 from tests.recommender.replaying import RECEIPTS, archived, decided, replayed
 from tests.servers import ROOT
 
+pytestmark = pytest.mark.thorough
+
 MANY = 1000
 
 
@@ -59,7 +61,6 @@ def with_(**changed: Any) -> Receipts:
     return Receipts(**{**said, **changed})
 
 
-@pytest.mark.thorough
 def test_a_thousand_decisions_are_made_again_to_the_byte(receipts: list[Decision], kept: Path) -> None:
     found = replayed(receipts, kept)
 

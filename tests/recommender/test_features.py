@@ -177,6 +177,7 @@ def test_a_presentation_counts_as_a_no_once_it_was_not_answered_for_long() -> No
     assert {each.service: each.accepted for each in found} == {"s1": False, "s3": True}
 
 
+@pytest.mark.thorough
 def test_a_sensitive_service_that_was_declined_leaves_no_trace_in_a_model_where_that_is_closed() -> None:
     marked = catalogue_of(*(f"s{number}" for number in range(10)), "secret", secret={"sensitive": True})
     people = [some for customer in range(20) for some in taken_by(customer)]

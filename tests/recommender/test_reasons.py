@@ -177,6 +177,7 @@ def known(identity: str) -> Person:
     return known_by(population()[identity])
 
 
+@pytest.mark.thorough
 def test_every_reason_is_derived_anew_from_the_facts_it_names() -> None:
     everything = [each for number in range(PEOPLE) for each in (*consents(number), *life(number))]
     permitted = histories(permitted_facts(log_of(everything), purpose=TRAIN, at=NOW, rules=shipped_rules()))
@@ -189,6 +190,7 @@ def test_every_reason_is_derived_anew_from_the_facts_it_names() -> None:
     assert not wrong, f"{len(wrong)} of {len(given())}, the first {wrong[0]}"
 
 
+@pytest.mark.thorough
 def test_the_reasons_are_of_every_kind() -> None:
     kinds = {each.reason.code.partition(":")[0] for each in given()}
     needs = {each.reason.code for each in given() if each.reason.code.startswith("need:")}
@@ -198,6 +200,7 @@ def test_the_reasons_are_of_every_kind() -> None:
     assert len(needs) >= 12, f"only {sorted(needs)}"
 
 
+@pytest.mark.thorough
 def test_four_of_five_personal_answers_say_something_of_the_person() -> None:
     personal = [found for found in answers().values() if found.mode == "personal"]
     about = [
@@ -208,6 +211,7 @@ def test_four_of_five_personal_answers_say_something_of_the_person() -> None:
     assert len(about) >= 0.8 * PEOPLE, f"{len(about)} of {PEOPLE}"
 
 
+@pytest.mark.thorough
 def test_reasons_come_in_order_and_each_once() -> None:
     for found in answers().values():
         for each in found.suggestions:
@@ -216,6 +220,7 @@ def test_reasons_come_in_order_and_each_once() -> None:
             assert codes == sorted(codes, key=lambda code: -RANK.get(code.partition(":")[0], 1))
 
 
+@pytest.mark.thorough
 def test_nobody_s_reason_tells_of_children_or_health_unless_they_agreed() -> None:
     sensitive = {identity for identity, _, reason in given() if reason.sensitive}
 
@@ -223,6 +228,7 @@ def test_nobody_s_reason_tells_of_children_or_health_unless_they_agreed() -> Non
     assert all(int(identity.removeprefix("app:")) % 2 for identity in sensitive)
 
 
+@pytest.mark.thorough
 def test_every_reason_is_told_in_english_and_in_chinese() -> None:
     for each in given():
         assert "{" not in each.reason.text.en + each.reason.text.zh
@@ -235,6 +241,7 @@ def others(told: Told) -> Sequence[str]:
     return [key for key in known(told.identity).facts if key not in told.reason.evidence]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["need", "repeat", "with", "segment"])
 def test_what_derives_reasons_would_notice_a_wrong_one(kind: str) -> None:
     yes, no = (lambda *_: True), (lambda *_: False)

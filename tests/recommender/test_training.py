@@ -35,6 +35,8 @@ from tests.recommender.worlds import (
     trained,
 )
 
+pytestmark = pytest.mark.thorough
+
 CUSTOMERS = range(20)
 CHECKED = [some for customer in CUSTOMERS for some in taken_by(customer)]
 
