@@ -71,8 +71,9 @@ def personal_shares(shelf: Shelf, facts: PersonalFacts, *, own: Owned, at: int) 
     row = person_row(own, features, services=artifact.service_index, names=artifact.feature_index, at=at)
     if ranker is None or modelled.calibration is None or not len(row.items) + len(row.features):
         return Shares(shelf.propensity, features)
-    scores, took = ranker.scores(row).take(modelled.rows), modelled.among.take(row.items)
-    values = modelled.calibration.personal(scores, had=took[took >= 0], takings=float(row.counts.sum()))
+    # What was taken and may speak may be scored as well, so all of it is among the modelled.
+    scores, had_before = ranker.scores(row).take(modelled.rows), modelled.among.take(row.items)
+    values = modelled.calibration.personal(scores, had=had_before, takings=float(row.counts.sum()))
     if len(values) < len(shelf.services):
         values, of_those = shelf.propensity.copy(), values
         values[modelled.places] = of_those
