@@ -18,11 +18,13 @@ from tests.recommender.worlds import agreed, person, subscribed
 
 @cache
 def shelf() -> Shelf:
-    """A model that knows every service, and of each how many times likelier it is than its curve says."""
+    """A model that knows every service, how many times likelier each is than its curve, and one curve for repeats."""
     catalogue = catalogue_of(120)
     plain = artifact_of(catalogue, dimensions=4)
     worth = np.random.default_rng(3).random(len(catalogue.services)) + 0.5
-    return shelf_of(replace(plain, arrays={**plain.arrays, "calibration.services": worth}), catalogue)
+    again = np.array([-2.0, 1.0, 0.2])
+    arrays = {**plain.arrays, "calibration.services": worth, "calibration.repeat-line": again}
+    return shelf_of(replace(plain, arrays=arrays), catalogue)
 
 
 @pytest.mark.parametrize("purposes", [(SUGGEST, PROFILE), (SUGGEST, PROFILE, SENSITIVE)])
