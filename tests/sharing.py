@@ -14,6 +14,8 @@ LONGEST_FIRST: Final = (
     "tests/benchmarks/test_measurements.py",
     "journeys",
     "tests/mutants/test_mutants.py",
+    "tests/rights/test_canaries.py",
+    "tests/chaos/test_withdrawals.py",
     "tests/noninterference/test_answers.py",
     "tests/integration/test_log_adoption.py",
     "tests/integration/test_up.py",
