@@ -120,7 +120,7 @@ def _by_order(order: Any, catalogue: Catalogue) -> Iterator[Taking]:
     placed, stands, takers = order.placed, order.cancelled is None, catalogue.takers
     for line in placed.value.lines:
         by_item, by_category = takers.get(("item", line.item), ()), takers.get(("category", line.category or ""), ())
-        for service in dict.fromkeys(by_item + by_category) if by_item and by_category else by_item or by_category:
+        for service in dict.fromkeys(by_item + by_category):
             yield Taking(service, placed.at, placed.key, stands)
 
 

@@ -2,9 +2,10 @@
 
 from consent.purposes import PROFILE, SENSITIVE
 from profiles.facet import Attribute, AttributeSection, Cell, Order, ServiceSection
-from recommender.personal import PersonalFacts
+from recommender.catalogue import Catalogue
+from recommender.personal import PersonalFacts, standing_takings
 from tests.builders import NOW, fact, purchased
-from tests.recommender.worlds import grounds, view
+from tests.recommender.worlds import DEFAULT, grounds, view
 
 BABY = {"item": "F-1", "category": "baby", "quantity": 1, "amount": 500}
 BREAD = {"item": "B-1", "category": "food", "quantity": 1, "amount": 200}
@@ -42,3 +43,14 @@ def test_sensitive_attributes_are_not_there_without_their_ground() -> None:
 
     assert PersonalFacts(service=ServiceSection(), sensitive=said, grounds=grounds(PROFILE)).sensitive is None
     assert PersonalFacts(service=ServiceSection(), sensitive=said, grounds=grounds(SENSITIVE)).sensitive == said
+
+
+def test_a_line_takes_a_service_once_however_often_the_catalogue_names_it() -> None:
+    said = DEFAULT.model_dump(mode="json")
+    named = ({"items": ["B-1", "B-1"]}, {"categories": ["food", "food"]}, {"items": ["B-1"], "categories": ["food"]})
+    for service, counts in zip(said["services"], named, strict=False):
+        service["counts"] = counts
+
+    taken = standing_takings(bought([BREAD]), Catalogue.model_validate(said))
+
+    assert [len(taken[service["id"]]) for service in said["services"][:3]] == [1, 1, 1]
