@@ -108,7 +108,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "recommender/shelf.py": ("tests/recommender/test_training.py", "tests/recommender/test_suggest.py"),
     "recommender/needs.py": ("tests/recommender/test_needs.py", "tests/recommender/test_stories.py"),
-    "recommender/choices.py": ("tests/recommender/test_training.py",),
+    "recommender/choices.py": ("tests/recommender/test_features.py", "tests/recommender/test_training.py"),
     "recommender/features.py": ("tests/recommender/test_features.py", "tests/recommender/test_noninterference.py"),
     "recommender/served.py": (
         "tests/recommender/test_served.py",
