@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.house.tree import ROOT
+from tests.mutants.fresh import NOT_LOADED
 from tests.mutants.gates import Mutant
 
 HUNG: Final = "it never ended"
@@ -23,7 +24,7 @@ class Kept:
     """Results in a file of JSON lines.
 
     That a mutant was told of holds as long as its module and the test that told are as they were, that it never ended
-    as long as its module is; that nothing told, only while all tests are.
+    or could not be loaded as long as its module is; that nothing told, only while all tests are.
     """
 
     def __init__(self, path: Path, *, tests: Iterable[str]) -> None:
@@ -50,7 +51,7 @@ class Kept:
             file.write(json.dumps(row) + "\n")
 
     def _of_tests(self, told: str) -> str:
-        if told == HUNG:  # nobody knows in which test, and asking again takes long
+        if told in {HUNG, NOT_LOADED}:  # no test is known to have told, and it is the module's own doing
             return ""
         own = self._texts.get(told.partition("::")[0])
         return self._all if own is None else blake2b(own, digest_size=8).hexdigest()
