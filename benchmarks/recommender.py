@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import typer
 
 from benchmarks.recommender_tables import recommender_page
-from benchmarks.report import with_results
-from benchmarks.results import RESULTS, Results, keep, open_results
+from benchmarks.report import write_results
+from benchmarks.results import RESULTS, keep, open_results
 from benchmarks.servers import load_average
 from benchmarks.tables import machine_line, show
 from commands.evaluate_attributes import features_of
@@ -47,11 +47,12 @@ def main(
     worlds: dict[str, Callable[[], Split]] = {"completejourney": completejourney}
     if olist is not None:
         worlds["olist"] = lambda: _olist(olist)
-    kept = {f"recommender-{name}": _measured(name, worlds[name], again=again, results=results) for name in worlds}
-    page.write_text(with_results(page.read_text(), kept))
+    for name, world in worlds.items():
+        _measured(name, world, again=again, results=results)
+    write_results(page, results)
 
 
-def _measured(name: str, world: Callable[[], Split], *, again: bool, results: Path) -> Results:
+def _measured(name: str, world: Callable[[], Split], *, again: bool, results: Path) -> None:
     path = results / f"recommender-{name}.json"
     kept = open_results(path, experiment="recommender", settings={"data": name}, fresh=again)
     if not kept.runs:
@@ -63,7 +64,6 @@ def _measured(name: str, world: Callable[[], Split], *, again: bool, results: Pa
         keep(kept, path)
     show(recommender_page(kept), title=f"{name}, {kept.runs[0]['cpu_s']:.0f} s of CPU time")
     typer.echo(machine_line(kept))
-    return kept
 
 
 def completejourney() -> Split:

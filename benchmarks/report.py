@@ -63,18 +63,25 @@ def main(
     pictures: Annotated[Path, typer.Option(help="folder of the pictures")] = PICTURES,
 ) -> None:
     """Write the tables into the page, and draw the pictures."""
+    kept = write_results(page, results)
+    if not kept:
+        raise NothingMeasured(f"no results in {results}: measure first")
+    for name, drawings in DRAWINGS.items():
+        if name in kept:
+            for file, draw in drawings.items():
+                draw(kept[name], pictures / file)
+
+
+def write_results(page: Path, results: Path) -> dict[str, Results]:
+    """Fill every mark of the page by what the folder holds, and return that: file -> results."""
     kept = {
         path.stem: msgspec.json.decode(path.read_bytes(), type=Results)
         for path in sorted(results.glob("*.json"))
         if msgspec.json.decode(path.read_bytes(), type=dict).get("experiment") in PAGES
     }
-    if not kept:
-        raise NothingMeasured(f"no results in {results}: measure first")
-    page.write_text(with_results(page.read_text(), kept))
-    for name, drawings in DRAWINGS.items():
-        if name in kept:
-            for file, draw in drawings.items():
-                draw(kept[name], pictures / file)
+    if kept:
+        page.write_text(with_results(page.read_text(), kept))
+    return kept
 
 
 def with_results(text: str, kept: dict[str, Results]) -> str:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from benchmarks.recommender_tables import simulate_page
-from benchmarks.report import with_results
+from benchmarks.report import write_results
 from benchmarks.results import RESULTS, keep, open_results
 from benchmarks.servers import load_average
 from benchmarks.serving_world import artifact_of, catalogue_of
@@ -54,7 +54,7 @@ def main(
             keep(kept, path)
     show(simulate_page(kept), title="simulate")
     typer.echo(machine_line(kept))
-    page.write_text(with_results(page.read_text(), {"simulate": kept}))
+    write_results(page, results)
 
 
 def _runs(views: list[PersonView]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ import numpy as np
 import typer
 
 from benchmarks.recommender_tables import LIGHTFM_ALONE, training_page
-from benchmarks.report import with_results
+from benchmarks.report import write_results
 from benchmarks.results import RESULTS, keep, open_results
 from benchmarks.servers import load_average
 from benchmarks.tables import machine_line, show
@@ -71,7 +71,7 @@ def main(
         keep(kept, path)
     show(training_page(kept), title="training")
     typer.echo(machine_line(kept))
-    page.write_text(with_results(page.read_text(), {"training": kept}))
+    write_results(page, results)
 
 
 def _steps(world: World) -> Iterator[dict[str, Any]]:
