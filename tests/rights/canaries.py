@@ -111,10 +111,13 @@ class Aviary:
         return name.startswith(f"kafka/log/{self.site.installation.settings.topic_prefix}.intake")
 
     def _is_tombstone(self, name: str) -> bool:
-        """Whether a file of the store holds the pseudonyms as keys of their tombstones alone."""
+        """Whether a file of the store holds the pseudonyms as keys of their tombstones alone, or is gone by now."""
         if not name.startswith("store/"):
             return False
-        raw = (self.site.folder / name).read_bytes()
+        try:
+            raw = (self.site.folder / name).read_bytes()
+        except FileNotFoundError:
+            return True
         for each in self.names:
             raw = raw.replace(facet_key(partition_of(each, self._partitions), each.decode()).encode(), b"")
         return not any(each in raw for each in self.names)
