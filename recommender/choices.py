@@ -67,8 +67,7 @@ def without_sensitive(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]
 
     Which service is sensitive only the catalogue knows, so the filter of permitted facts cannot see to it.
     """
-    sensitive = {service.id for service in catalogue.services if service.sensitive}
-    return [fact for fact in facts if not sensitive & {*taken_by(fact, catalogue), *_suggested_by(fact)}]
+    return [fact for fact in facts if not catalogue.sensitive & {*taken_by(fact, catalogue), *_suggested_by(fact)}]
 
 
 def takings_told(history: History, catalogue: Catalogue) -> Takings:
