@@ -5,11 +5,11 @@ from typing import Final
 
 import typer
 
+from commands.retraining import AGAIN_S
 from recommender.model_store import ModelStore
 
 NEVER: Final = "never"
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
-_AGAIN_S: Final = 60.0
 
 
 def seconds_of(text: str) -> int:
@@ -32,4 +32,4 @@ def due_in_s(made_at: int, *, every_s: int, now: int) -> float:
 
 def again_in_s(every_s: int) -> float:
     """How long a training that failed is left alone."""
-    return min(float(every_s), _AGAIN_S)
+    return min(float(every_s), AGAIN_S)

@@ -97,13 +97,13 @@ def services(run: Run) -> list[Service]:
     # Both join their groups at once: only the second is waited for.
     history = replace(_worker(run, "history", topics=(run.settings.events_topic,)), ready=None)
     own += [history, _worker(run, PROFILES, topics=(*run.settings.topics_read, run.settings.decisions_topic))]
-    own.append(_keeper(run))
+    own.append(_kept_going(run, "keeper", "keeper"))
     if run.demo:
         own.append(_step(run, "demo", "demo", "load", timeout_s=300))
     own.append(_step(run, "train", "train", "--json", timeout_s=600))
     own.append(_api(run))
     if run.train_every is not None:
-        own.append(_trainer(run, run.train_every))
+        own.append(_kept_going(run, "trainer", "train", "--json", "--every", run.train_every))
     return own
 
 
@@ -136,22 +136,13 @@ def _worker(run: Run, app: str, *, topics: Sequence[str]) -> Service:
     )
 
 
-def _keeper(run: Run) -> Service:
+def _kept_going(run: Run, name: str, *words: str) -> Service:
+    """A command that goes on for as long as the run does, and that nothing waits for."""
     return Service(
-        name="keeper",
-        argv=_rapport("keeper"),
+        name=name,
+        argv=_rapport(*words),
         environment=environment(run.settings),
-        log=run.settings.data / "logs" / "keeper.log",
-        restart=PATIENT,
-    )
-
-
-def _trainer(run: Run, every: str) -> Service:
-    return Service(
-        name="trainer",
-        argv=_rapport("train", "--json", "--every", every),
-        environment=environment(run.settings),
-        log=run.settings.data / "logs" / "trainer.log",
+        log=run.settings.data / "logs" / f"{name}.log",
         restart=PATIENT,
     )
 
