@@ -9,7 +9,8 @@ TARGETS: Final = {("repeat", "served"): 0.726, ("new", "served"): 0.232}
 """What single rankers reached on completejourney before: own frequency, and item-kNN."""
 SIMULATED_PER_S: Final = 2000
 LIGHTFM_ALONE: Final = "LightFM alone"
-TRAINING_MOST_S: Final = {LIGHTFM_ALONE: 180, "the whole training": 600}
+WHOLE_TRAINING: Final = "the whole training"
+TRAINING_MOST_S: Final = {LIGHTFM_ALONE: 180, WHOLE_TRAINING: 600}
 
 
 def recommender_page(results: Results) -> Page:
@@ -37,7 +38,7 @@ def training_page(results: Results) -> Page:
     head = ["step", "minutes:seconds", "CPU", "memory at most, MiB", "bar"]
     steps = [run for run in results.runs if run["step"] != LIGHTFM_ALONE]
     whole = {
-        "step": "the whole training",
+        "step": WHOLE_TRAINING,
         "wall_s": sum(run["wall_s"] for run in steps),
         "cpu_s": sum(run["cpu_s"] for run in steps),
         "rss_mib": max(run["rss_mib"] for run in steps),
