@@ -6,13 +6,13 @@ The middle, and the slowest in a hundred, over people of one to four identities 
 
 import statistics
 import time
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.options import ResultsOption
 from benchmarks.results import RESULTS, Results, keep, machine
 from benchmarks.tables import machine_line
 from consent.door import Part, Subject, permits, subject_of
@@ -30,7 +30,7 @@ _WARM: Final = 2_000
 def main(
     *,
     calls: Annotated[int, typer.Option(help="questions of each kind")] = 50_000,
-    out: Annotated[Path, typer.Option(help="folder of the results")] = RESULTS,
+    out: ResultsOption = RESULTS,
 ) -> None:
     """Ask, and keep the figures."""
     runs = [_timed(purpose, identities, calls) for identities in IDENTITIES for purpose in ASKED]

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
+from benchmarks.options import ResultsOption
 from benchmarks.results import RESULTS, Results, keep, open_results, spread
 from benchmarks.servers import bench_folder, load_average
 from benchmarks.tables import Page, met, show
@@ -48,7 +49,7 @@ def main(
     entries: Annotated[int, typer.Option(help="consent acts")] = 1_000_000,
     rounds: Annotated[int, typer.Option(help="how often it is audited, opened and proven from")] = 5,
     again: Annotated[bool, typer.Option(help="forget earlier rounds")] = False,
-    results: Annotated[Path, typer.Option(help="folder of the results")] = RESULTS,
+    results: ResultsOption = RESULTS,
 ) -> None:
     """Measure, keep and print the table."""
     path = results / "ledger.json"

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from api.officer_routes import OfficerRoutes
 from api.refs import Refs
+from benchmarks.options import ResultsOption
 from benchmarks.results import RESULTS, Results, keep, machine
 from benchmarks.tables import machine_line
 from consent.answer_figures import last_answers, report_of
@@ -48,7 +49,7 @@ def main(
     *,
     acts: Annotated[int, typer.Option(help="consent acts in the index")] = 1_000_000,
     asked: Annotated[int, typer.Option(help="questions of each kind about a person")] = 2_000,
-    out: Annotated[Path, typer.Option(help="folder of the results")] = RESULTS,
+    out: ResultsOption = RESULTS,
 ) -> None:
     """Build the index, ask, and keep the figures."""
     with tempfile.TemporaryDirectory() as folder:

@@ -15,6 +15,7 @@ import typer
 
 from benchmarks.contenders.task import Measured, Task
 from benchmarks.model import Expected, differences, exact, inexact
+from benchmarks.options import ResultsOption
 from benchmarks.preload import Form, produce
 from benchmarks.product import events_topic, sealed, watch, worker
 from benchmarks.redis_probe import StoreProbe
@@ -70,7 +71,7 @@ def main(
     label: Annotated[str, typer.Option(help="of the result file; else made of the settings")] = "",
     kafka: Annotated[str, typer.Option(envvar="RAPPORT_KAFKA", help="brokers; else one is started")] = "",
     again: Annotated[bool, typer.Option("--again", help="forget results kept under the same settings")] = False,
-    results: Annotated[Path, typer.Option(help="folder of the results")] = RESULTS,
+    results: ResultsOption = RESULTS,
 ) -> None:
     """Measure the pipeline and print the table; what was measured before under the same settings is kept."""
     workload = Workload(events=events, people=people, person_max=person_max or None)

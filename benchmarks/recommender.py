@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 import pyarrow.parquet as pq
 import typer
 
+from benchmarks.options import AgainOption, PageOption, ResultsOption
 from benchmarks.recommender_tables import recommender_page
 from benchmarks.report import write_results
 from benchmarks.results import RESULTS, keep, open_results
@@ -39,9 +40,9 @@ WEEKS_8_MS: Final = 8 * 7 * 86_400_000
 def main(
     *,
     olist: Annotated[Path | None, typer.Option(help="folder of the Olist files, to judge on them as well")] = None,
-    again: Annotated[bool, typer.Option(help="forget earlier runs")] = False,
-    results: Annotated[Path, typer.Option(help="folder of the results")] = RESULTS,
-    page: Annotated[Path, typer.Option(help="the page with the marks")] = PAGE,
+    again: AgainOption = False,
+    results: ResultsOption = RESULTS,
+    page: PageOption = PAGE,
 ) -> None:
     """Judge all rankers, keep and print the tables, and write them into the page."""
     worlds: dict[str, Callable[[], Split]] = {"completejourney": completejourney}

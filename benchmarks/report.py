@@ -12,6 +12,7 @@ import msgspec
 import typer
 
 from benchmarks.ledger import ledger_page
+from benchmarks.options import PageOption, ResultsOption
 from benchmarks.pictures import draw_costs, draw_latency, draw_rankers, draw_rates
 from benchmarks.recommender_tables import recommender_page, simulate_page, training_page
 from benchmarks.results import RESULTS, Results
@@ -58,8 +59,8 @@ class NothingMeasured(Exception):
 
 def main(
     *,
-    results: Annotated[Path, typer.Option(help="folder of the results")] = RESULTS,
-    page: Annotated[Path, typer.Option(help="the page with the marks")] = SPEED,
+    results: ResultsOption = RESULTS,
+    page: PageOption = SPEED,
     pictures: Annotated[Path, typer.Option(help="folder of the pictures")] = PICTURES,
 ) -> None:
     """Write the tables into the page, and draw the pictures."""

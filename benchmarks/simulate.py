@@ -8,11 +8,11 @@ for any number of catalogues.
 import time
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
+from benchmarks.options import AgainOption, PageOption, ResultsOption
 from benchmarks.recommender_tables import simulate_page
 from benchmarks.report import write_results
 from benchmarks.results import RESULTS, keep, open_results
@@ -38,9 +38,9 @@ def main(
     *,
     people: Annotated[int, typer.Option(help="made-up people")] = 2000,
     rounds: Annotated[int, typer.Option(help="simulations of each kind")] = 3,
-    again: Annotated[bool, typer.Option(help="forget earlier runs")] = False,
-    results: Annotated[Path, typer.Option(help="folder of the results")] = RESULTS,
-    page: Annotated[Path, typer.Option(help="the page with the marks")] = PAGE,
+    again: AgainOption = False,
+    results: ResultsOption = RESULTS,
+    page: PageOption = PAGE,
 ) -> None:
     """Simulate, keep and print the table, and write it into the page."""
     path = results / "simulate.json"

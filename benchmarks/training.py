@@ -8,13 +8,13 @@ probabilities, the gate by the function that serves, and the fit on everything. 
 import resource
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 import typer
 
+from benchmarks.options import AgainOption, PageOption, ResultsOption
 from benchmarks.recommender_tables import LIGHTFM_ALONE, training_page
 from benchmarks.report import write_results
 from benchmarks.results import RESULTS, keep, open_results
@@ -56,9 +56,9 @@ def main(
     people: Annotated[int, typer.Option(help="made-up people")] = 100_000,
     takings: Annotated[int, typer.Option(help="takings of each of them")] = 10,
     services: Annotated[int, typer.Option(help="services, beside the fallback")] = 500,
-    again: Annotated[bool, typer.Option(help="forget earlier runs")] = False,
-    results: Annotated[Path, typer.Option(help="folder of the results")] = RESULTS,
-    page: Annotated[Path, typer.Option(help="the page with the marks")] = PAGE,
+    again: AgainOption = False,
+    results: ResultsOption = RESULTS,
+    page: PageOption = PAGE,
 ) -> None:
     """Train once, keep and print the table, and write it into the page."""
     path = results / "training.json"
