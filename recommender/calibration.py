@@ -85,7 +85,8 @@ class Curve:
     def _bent(self, line: Numbers) -> Numbers:
         if self._between is None:
             return line
-        inside = line.clip(self.at.item(0), self.at.item(-1))
+        inside = np.maximum(line, self.at.item(0))
+        np.minimum(inside, self.at.item(-1), out=inside)
         bent = self._between(inside)
         bent += line
         bent -= inside
@@ -271,7 +272,9 @@ def _with_bends(line: Curve, pairs: Pairs) -> Curve:
 
 
 def _sigmoid(log_odds: Numbers) -> Numbers:
-    odds = log_odds.clip(-_LOG_ODDS_MAX, _LOG_ODDS_MAX)
+    # What `clip` does, without its many questions.
+    odds = np.maximum(log_odds, -_LOG_ODDS_MAX)
+    np.minimum(odds, _LOG_ODDS_MAX, out=odds)
     np.exp(odds, out=odds)
     odds /= 1 + odds
     return odds

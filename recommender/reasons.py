@@ -126,11 +126,11 @@ class Known(NamedTuple):
 
 
 def reasons_for(
-    service: Service, spoken: Iterable[str], *, needs: Iterable[NeedFound], known: Known
+    service: Service, spoken: Iterable[str] | None, *, needs: Iterable[NeedFound], known: Known
 ) -> Iterator[Reason]:
     """What of the person speaks for the service, each reason once: open needs, own habit, then what goes with it.
 
-    `spoken` are the names of what the ranker went by, strongest first.
+    `spoken` are the names of what the ranker went by, strongest first; None where none was asked.
     """
     by_need = (need_reason(each) for each in needs if service.id in each.need.suggests)
     told: set[str] = set()
@@ -160,11 +160,9 @@ def _taken_before(times: int) -> Wording:
     return Wording(en=f"They have taken it {times} times before.", zh=f"客户曾{times}次选择此项服务。")
 
 
-def _modelled(service: Service, spoken: Iterable[str], known: Known) -> Iterator[Reason]:
-    """What the ranker went by, as far as it can be said truly; where it names nothing, what it goes with of theirs."""
-    names = iter(spoken)
-    first = next(names, None)
-    for name in _companions(service, known) if first is None else chain((first,), names):
+def _modelled(service: Service, spoken: Iterable[str] | None, known: Known) -> Iterator[Reason]:
+    """What the ranker went by, as far as it can be said truly; where none was asked, what it goes with of theirs."""
+    for name in _companions(service, known) if spoken is None else spoken:
         told, cells = known.tellings[name], known.cells(name)
         if told is not None and cells:
             yield Reason(

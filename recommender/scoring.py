@@ -40,18 +40,18 @@ class Shares(NamedTuple):
     are: Sequence[Trait] = ()
     rows: Mapping[int, int] = {}
 
-    def speaking_for(self, place: int, artifact: Artifact) -> Iterator[str]:
-        """What of the person speaks for the service at the place; nothing where popularity alone does.
+    def speaking_for(self, place: int, artifact: Artifact) -> Iterator[str] | None:
+        """What of the person speaks for the service at the place; None where popularity alone does.
 
         Names are `with:<service>` for what they took, then `segment:<feature>` for a name of `features`, each strongest
         first: more of the people who have it took the service than of all people, counted in the artifact. That they
         took the service itself before (`repeat:`) needs no count of others and is for who tells the reasons to say.
         """
         row = self.rows.get(place)
-        if row is not None:
-            expected = max(artifact.popularity.item(row), 1.0) / max(artifact.manifest.people, 1)
-            yield from _strongest(self.had, row, expected)
-            yield from _strongest(self.are, row, expected)
+        if row is None:
+            return None
+        expected = max(artifact.popularity.item(row), 1.0) / max(artifact.manifest.people, 1)
+        return (name for traits in (self.had, self.are) for name in _strongest(traits, row, expected))
 
 
 def popularity_shares(shelf: Shelf) -> Shares:

@@ -122,10 +122,13 @@ _SHELVES: Final[WeakKeyDictionary[Artifact, dict[str, Shelf]]] = WeakKeyDictiona
 
 def shelf_of(artifact: Artifact, catalogue: Catalogue) -> Shelf:
     """The shelf of the two; it is kept as long as the artifact is."""
-    shelves = _SHELVES.setdefault(artifact, {})
-    if catalogue.hash not in shelves:
-        shelves[catalogue.hash] = _made(artifact, catalogue)
-    return shelves[catalogue.hash]
+    shelves = _SHELVES.get(artifact)
+    if shelves is None:
+        shelves = _SHELVES[artifact] = {}
+    shelf = shelves.get(catalogue.hash)
+    if shelf is None:
+        shelf = shelves[catalogue.hash] = _made(artifact, catalogue)
+    return shelf
 
 
 def _made(artifact: Artifact, catalogue: Catalogue) -> Shelf:

@@ -28,9 +28,10 @@ class ItemKnn:
     name: str = "item_knn"
 
     def scores(self, person: PersonRow) -> Numbers:
-        rows = [slice(self.starts[item], self.starts[item + 1]) for item in person.items]
-        if not rows:
+        if not len(person.items):
             return self.otherwise.copy()
+        starts, ends = self.starts.take(person.items).tolist(), self.starts.take(person.items + 1).tolist()
+        rows = list(map(slice, starts, ends))
         near = np.concatenate([self.near[row] for row in rows])
         cosine = np.concatenate([self.cosine[row] for row in rows])
         found: Numbers = np.bincount(near, weights=cosine, minlength=len(self.otherwise)) / len(rows)
