@@ -42,7 +42,8 @@ from profiles.redis_facets import RedisFacets
 from profiles.redis_store import RedisStore
 from profiles.view import Loaded
 from recommender.reading import input_of
-from recommender.receipts import InstallationSealing, Made, Question, Receipts
+from recommender.receipt_sealing import InstallationSealing
+from recommender.receipts import Made, Question, Receipts
 from recommender.redis_decisions import RedisDecisions
 from recommender.suggest import suggest
 from recommender.suggestion import SuggestionInput, render

@@ -38,7 +38,8 @@ from recommender.artifact import untrained
 from recommender.catalogue import load_catalogue
 from recommender.decisions import MemoryDecisions
 from recommender.model_store import ModelStore, ServedModel
-from recommender.receipts import InstallationSealing, Receipts
+from recommender.receipt_sealing import InstallationSealing
+from recommender.receipts import Receipts
 
 
 def references() -> dict[Path, str]:

@@ -9,10 +9,10 @@ import typer
 
 from commands.api import receipts_of
 from commands.declaring import note_at_the_machine
+from commands.opened_history import history_of
 from commands.options import DataFolderOption, NotedOption, StoreOption
 from commands.output import JsonOption, console, emit, plain_table
 from commands.release import VERSION
-from commands.sealing import history_of
 from commands.settings import Settings, keyring_of, settings_of
 from events.fact import Fact
 from events.position import Position

@@ -11,10 +11,11 @@ import typer
 from commands.client import IdentityArgument
 from commands.clock import now_ms
 from commands.declaring import note_at_the_machine, pseudonym_of
+from commands.opened_history import history_of
 from commands.options import DataFolderOption, NotedOption, StoreOption
 from commands.output import JsonOption, console, emit
 from commands.rights_bundle import Held, bundle_of, write_bundle
-from commands.sealing import history_of, opening_of
+from commands.sealing import opening_of
 from commands.settings import Settings, settings_of
 from consent.accesses import AccessLog
 from consent.evidence_index import EvidenceIndex

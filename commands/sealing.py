@@ -1,16 +1,15 @@
-"""The sealing of one installation: where its keys are, and history as it is read with them."""
+"""The sealing of one installation: where its keys are, and what seals and opens with them."""
 
 from commands.clock import now_ms
 from commands.settings import Keyring, Settings, SettingsInvalid, keyring_of
 from consent.retention import kind_of
 from events.body_keys import BodyKeys, KeyMaker
-from events.history import History
 from events.redis_body_keys import RedisBodyKeys
 from events.sealing import IN_CLEAR, Sealing, Seals
 from events.sqlite_body_keys import SqliteBodyKeys
 from recommender.receipt_keys import IdentitySealing
-from recommender.receipts import InstallationSealing
-from recommender.receipts import Sealing as ReceiptSealing
+from recommender.receipt_sealing import InstallationSealing
+from recommender.receipt_sealing import Sealing as ReceiptSealing
 
 
 def body_keys_of(settings: Settings) -> BodyKeys:
@@ -42,8 +41,3 @@ def opening_of(settings: Settings) -> Seals:
         return sealing_of(settings, keyring_of(settings))
     except SettingsInvalid:
         return IN_CLEAR
-
-
-def history_of(settings: Settings) -> History:
-    """History, opened."""
-    return History(settings.history, opening_of(settings))

@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from commands.demo_world import world
 from commands.demo_world_diary import SOURCE
-from commands.sealing import history_of
+from commands.opened_history import history_of
 from commands.settings import Settings
 from commands.train import held_now
 from consent.redis_holds import RedisHolds

@@ -13,10 +13,10 @@ from commands.clock import now_ms
 from commands.lease import leased
 from commands.ledger import signers_of, text_of
 from commands.logs import known_epochs
+from commands.opened_history import history_of
 from commands.options import DataFolderOption, StoreOption
 from commands.output import JsonOption, console, emit
 from commands.release import VERSION
-from commands.sealing import history_of
 from commands.settings import LEDGER_KEY_FILE, Settings, settings_of
 from commands.train_input import HistoryBehind, held_beyond_history
 from commands.train_schedule import again_in_s, due_in_s, latest_made_at, seconds_of

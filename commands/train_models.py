@@ -8,9 +8,9 @@ from rich.table import Column, Table
 
 from commands.clock import now_ms
 from commands.ledger import signers_of
+from commands.opened_history import history_of
 from commands.options import DataFolderOption, StoreOption
 from commands.output import JsonOption, console, emit
-from commands.sealing import history_of
 from commands.settings import LEDGER_KEY_FILE, Settings, settings_of
 from commands.train import held_now, train_once
 from recommender.artifact import Artifact, ArtifactInvalid

@@ -8,9 +8,9 @@ import msgspec
 import typer
 
 from commands.clock import now_ms
+from commands.opened_history import history_of
 from commands.options import DataFolderOption, StoreOption
 from commands.output import JsonOption, console, emit, plain_table
-from commands.sealing import history_of
 from commands.settings import Settings, keyring_of, settings_of
 from commands.train import held_now
 from consent.purposes import ANALYTICS

@@ -15,7 +15,8 @@ from recommender.artifact import Artifact, ArtifactInvalid
 from recommender.canonical import content_hash
 from recommender.catalogue import Catalogue, CatalogueInvalid
 from recommender.decisions import Decision
-from recommender.receipts import Inputs, InputsUnreadable, KeyGone, Receipts, answer_to
+from recommender.receipt_sealing import InputsUnreadable, KeyGone
+from recommender.receipts import Inputs, Receipts, answer_to
 from recommender.suggestion import K_MAX, Answer, SuggestionRefused, render
 
 Verdict = Literal["same", "differs", "missing"]

@@ -17,7 +17,7 @@ from events.body_keys import BodyKeys, BodyKeysUnavailable, KeyMaker, KeyName, S
 from events.fact import BodyKey
 from events.sealed_bytes import SealBroken, open_bytes, seal_bytes
 from events.sealing import REMEMBERED_MAX, REMEMBERED_S
-from recommender.receipts import InputsUnreadable, InstallationSealing, KeyGone
+from recommender.receipt_sealing import InputsUnreadable, InstallationSealing, KeyGone
 
 AWAY_S: Final = 1.0
 """How long keys that did not answer are not asked again: nobody queues behind a server that is away."""
@@ -26,7 +26,7 @@ _ID_BYTES: Final = 32
 
 @dataclass
 class IdentitySealing:
-    """See `recommender.receipts.Sealing`. What is sealed begins with the id of its key.
+    """See `recommender.receipt_sealing.Sealing`. What is sealed begins with the id of its key.
 
     Keys are remembered for as long as none is destroyed, which is looked for every `REMEMBERED_S`. `earlier` opens
     what was sealed before there were keys of identities, and seals while it is not `is_on`. `now` tells ms, `clock`

@@ -6,69 +6,19 @@ person as the recommender saw them, and the question. Without those bytes a deci
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from events.sealed_bytes import SealBroken, open_bytes, seal_bytes
 from profiles.compression import NotCompressed, compress, decompress
 from recommender.artifact import Artifact
 from recommender.canonical import content_hash
 from recommender.catalogue import Catalogue
 from recommender.decisions import Decision
+from recommender.receipt_sealing import InputsUnreadable, Sealing
 from recommender.suggest import suggest
 from recommender.suggestion import Answer, SuggestionInput, bucket_start, render
 from recommender.uplift import Arm, Experiment, arm_of, marked, model_only
-
-
-class InputsUnreadable(Exception):
-    """The sealed inputs of a receipt cannot be had; the text says why."""
-
-
-class KeyGone(InputsUnreadable):
-    """The key of the identity was destroyed: the person was erased."""
-
-
-class Sealing(Protocol):
-    """Seals bytes for one identity (a pseudonym)."""
-
-    async def ready(self, identity: str) -> None:
-        """See to it that sealing for the identity now need not wait for a key; BodyKeysUnavailable."""
-        ...
-
-    def seal(self, identity: str, content: bytes) -> bytes:
-        """The content under a key of the identity. Blocks where that is not at hand; BodyKeysUnavailable."""
-        ...
-
-    def open(self, identity: str, sealed: bytes) -> bytes:
-        """What was sealed for the identity; InputsUnreadable otherwise, KeyGone where its key was destroyed."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class InstallationSealing:
-    """AES-256-GCM under one key (32 secret bytes) for the whole installation, bound to the identity."""
-
-    key: bytes = field(repr=False)
-    _cipher: AESGCM = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_cipher", AESGCM(self.key))
-
-    async def ready(self, _identity: str) -> None:
-        """See `Sealing`: there is nothing to wait for."""
-
-    def seal(self, identity: str, content: bytes) -> bytes:
-        """See `Sealing`: a nonce by chance, then the ciphertext with its tag."""
-        return seal_bytes(self._cipher, content, bound=identity.encode())
-
-    def open(self, identity: str, sealed: bytes) -> bytes:
-        """See `Sealing`."""
-        try:
-            return open_bytes(self._cipher, sealed, bound=identity.encode())
-        except SealBroken as error:
-            raise InputsUnreadable("the sealed inputs are damaged, or were sealed under another key") from error
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):

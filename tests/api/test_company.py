@@ -12,7 +12,7 @@ from profiles.codec import FacetUnreadable
 from profiles.person import FacetSource, PersonReader
 from profiles.view import Loaded
 from recommender.decisions import Decision, DecisionsUnavailable, MemoryDecisions
-from recommender.receipts import InstallationSealing
+from recommender.receipt_sealing import InstallationSealing
 from tests.api.test_suggestions import PERSONAL, agreed, formula
 from tests.api.world import RECEIPTS, World, problem
 from tests.builders import pseudonym

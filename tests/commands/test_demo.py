@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from commands.sealing import history_of
+from commands.opened_history import history_of
 from tests.installation import Installation, installation_in
 from tests.waiting import until
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from commands.sealing import history_of
+from commands.opened_history import history_of
 from commands.settings import Settings, settings_of
 from commands.train import train_once
 from commands.train_models import app

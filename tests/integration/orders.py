@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from commands.sealing import history_of
+from commands.opened_history import history_of
 from tests.builders import event, money
 from tests.installation import Installation
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 
-from commands.sealing import history_of
+from commands.opened_history import history_of
 from commands.settings import settings_of
 from embedded.ports import LOOPBACK
 from tests.asking import answered

@@ -16,7 +16,8 @@ from recommender.catalogue_store import CatalogueStore
 from recommender.decisions import Decision
 from recommender.explain import Archive, Explained, explain
 from recommender.model_store import ModelStore
-from recommender.receipts import InstallationSealing, Question, Receipts
+from recommender.receipt_sealing import InstallationSealing
+from recommender.receipts import Question, Receipts
 from tests.builders import DAY, NOW, pseudonym
 from tests.noninterference.crowd import CATALOGUE, model
 from tests.noninterference.histories import history, private_facts

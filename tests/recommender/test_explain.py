@@ -16,7 +16,8 @@ from recommender.catalogue_store import CatalogueStore
 from recommender.decisions import Decision
 from recommender.explain import LIMIT, SUGGESTED, Explained, explain
 from recommender.model_store import ModelStore
-from recommender.receipts import InputsUnreadable, InstallationSealing, KeyGone, Receipts
+from recommender.receipt_sealing import InputsUnreadable, InstallationSealing, KeyGone
+from recommender.receipts import Receipts
 from tests.builders import pseudonym
 from tests.noninterference.crowd import CATALOGUE, model
 from tests.recommender.replaying import RECEIPTS, archived, decided, replayed

@@ -16,7 +16,8 @@ from profiles.permitted import permitted_facts
 from recommender.catalogue_store import CatalogueStore
 from recommender.explain import explain
 from recommender.model_store import ModelStore
-from recommender.receipts import InstallationSealing, Made, Question, Receipts
+from recommender.receipt_sealing import InstallationSealing
+from recommender.receipts import Made, Question, Receipts
 from recommender.suggestion import DECISION_ID, SuggestionInput
 from recommender.uplift import Arm, Experiment, ExperimentInvalid, arm_in, arm_of, load_experiment, marked, model_only
 from recommender.uplift_report import LEAST, UpliftReport, newcombe, uplift, wilson

@@ -19,7 +19,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from api.auth import Role
 from commands.clock import now_ms
-from commands.sealing import history_of
+from commands.opened_history import history_of
 from embedded.process import Process
 from embedded.service import Service
 from events.keys import facet_key

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from commands.keeper import Keeping
 from commands.ledger import DEFAULT_NAME, make_key
-from commands.sealing import history_of
+from commands.opened_history import history_of
 from consent.accesses import Access, AccessLog
 from consent.ledger_verify import audit
 from consent.purposes import SUGGEST, TRAIN

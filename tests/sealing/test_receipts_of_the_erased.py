@@ -19,7 +19,7 @@ from recommender.catalogue_store import CatalogueStore
 from recommender.explain import explain
 from recommender.model_store import ModelStore
 from recommender.receipt_keys import AWAY_S, IdentitySealing
-from recommender.receipts import InputsUnreadable, InstallationSealing, KeyGone
+from recommender.receipt_sealing import InputsUnreadable, InstallationSealing, KeyGone
 from tests.api.world import World, problem
 from tests.builders import NOW, pseudonym
 from tests.noninterference.crowd import CATALOGUE, model
