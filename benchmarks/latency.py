@@ -15,7 +15,7 @@ import typer
 
 from benchmarks.contenders.task import Task
 from benchmarks.live import Lookout, Pacer
-from benchmarks.options import ResultsOption
+from benchmarks.options import AgainOption, ResultsOption
 from benchmarks.product import PATIENCE_S, events_topic, worker_service
 from benchmarks.redis_probe import StoreProbe
 from benchmarks.results import RESULTS, keep, open_results
@@ -46,7 +46,7 @@ def main(
     rounds: Annotated[int, typer.Option(help="how often each contender runs")] = 3,
     fsync: Annotated[str, typer.Option(help="the store's appendfsync: always, everysec or no")] = "always",
     kafka: Annotated[str, typer.Option(envvar="RAPPORT_KAFKA", help="brokers; else one is started")] = "",
-    again: Annotated[bool, typer.Option("--again", help="forget results kept under the same settings")] = False,
+    again: AgainOption = False,
     results: ResultsOption = RESULTS,
 ) -> None:
     """Measure latency and print the table; what was measured before under the same settings is kept."""

@@ -6,7 +6,6 @@ the disk in it. The audit is the one of `rapport ledger verify`, against a check
 
 import multiprocessing
 import random
-import resource
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -15,9 +14,10 @@ from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
-from benchmarks.options import ResultsOption
+from benchmarks.options import AgainOption, ResultsOption
 from benchmarks.results import RESULTS, Results, keep, open_results, spread
 from benchmarks.servers import bench_folder, load_average
+from benchmarks.stopwatch import Stopwatch, peak_rss_mib
 from benchmarks.tables import Page, met, show
 from consent.ledger import LEAVES, OPENINGS, Ledger
 from consent.ledger_follower import LedgerFollower, fact_id
@@ -48,7 +48,7 @@ def main(
     *,
     entries: Annotated[int, typer.Option(help="consent acts")] = 1_000_000,
     rounds: Annotated[int, typer.Option(help="how often it is audited, opened and proven from")] = 5,
-    again: Annotated[bool, typer.Option(help="forget earlier rounds")] = False,
+    again: AgainOption = False,
     results: ResultsOption = RESULTS,
 ) -> None:
     """Measure, keep and print the table."""
@@ -133,10 +133,10 @@ def _apart(step: Callable[..., Any], *given: object) -> Spent:
 
 
 def _measured(step: Callable[..., Any], given: tuple[object, ...]) -> Spent:
-    cpu, wall = time.process_time(), time.perf_counter()
+    watch = Stopwatch()
     answer = step(*given)
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    return Spent(cpu, wall, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, answer)
+    wall_s, cpu_s = watch.read()
+    return Spent(cpu_s, wall_s, peak_rss_mib(), answer)
 
 
 def _run(name: str, number: int, spent: Spent) -> dict[str, Any]:

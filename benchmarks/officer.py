@@ -6,7 +6,6 @@ days are drawn by a seed. What is timed is what a route does between request and
 
 import random
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from itertools import batched, cycle
 from pathlib import Path
@@ -21,6 +20,7 @@ from api.officer_routes import OfficerRoutes
 from api.refs import Refs
 from benchmarks.options import ResultsOption
 from benchmarks.results import RESULTS, Results, keep, machine
+from benchmarks.stopwatch import Stopwatch
 from benchmarks.tables import machine_line
 from consent.answer_figures import last_answers, report_of
 from consent.evidence_index import EvidenceIndex
@@ -49,7 +49,7 @@ def main(
     *,
     acts: Annotated[int, typer.Option(help="consent acts in the index")] = 1_000_000,
     asked: Annotated[int, typer.Option(help="questions of each kind about a person")] = 2_000,
-    out: ResultsOption = RESULTS,
+    results: ResultsOption = RESULTS,
 ) -> None:
     """Build the index, ask, and keep the figures."""
     with tempfile.TemporaryDirectory() as folder:
@@ -58,9 +58,9 @@ def main(
         index.close()
         runs = [built | {"mib": sum(each.stat().st_size for each in Path(folder).iterdir()) / 2**20}]
         runs += _asked(index, people, asked)
-    results = Results(experiment="officer", settings={"acts": acts, "asked": asked}, machine=machine(), runs=runs)
-    keep(results, out / "officer.json")
-    _show(results)
+    found = Results(experiment="officer", settings={"acts": acts, "asked": asked}, machine=machine(), runs=runs)
+    keep(found, results / "officer.json")
+    _show(found)
 
 
 def _built(index: EvidenceIndex, acts: int) -> tuple[int, dict[str, Any]]:
@@ -77,11 +77,12 @@ def _built(index: EvidenceIndex, acts: int) -> tuple[int, dict[str, Any]]:
                 taken += isinstance(fact.body, ConsentAct)
             if taken >= acts:
                 break
-        cpu, wall = time.process_time(), time.perf_counter()
+        watch = Stopwatch()
         for partition, facts in by_partition.items():
             start, ends[partition] = ends[partition], ends[partition] + len(facts)
             index.take(Stretch(epoch=1, partition=partition, start=start, end=ends[partition], facts=facts))
-        cpu_s, wall_s = cpu_s + time.process_time() - cpu, wall_s + time.perf_counter() - wall
+        wall, cpu = watch.read()
+        wall_s, cpu_s = wall_s + wall, cpu_s + cpu
         if taken >= acts:
             break
     return people, {"what": "taking the acts in", "acts": taken, "people": people, "cpu_s": cpu_s, "wall_s": wall_s}
@@ -163,10 +164,11 @@ def _asked(index: EvidenceIndex, people: int, times: int) -> list[dict[str, Any]
 def _timed(what: str, ask: Callable[[], None], times: int) -> dict[str, Any]:
     walls, cpus = [], []
     for _ in range(times):
-        cpu, wall = time.process_time(), time.perf_counter()
+        watch = Stopwatch()
         ask()
-        walls.append((time.perf_counter() - wall) * 1000)
-        cpus.append((time.process_time() - cpu) * 1000)
+        wall_s, cpu_s = watch.read()
+        walls.append(wall_s * 1000)
+        cpus.append(cpu_s * 1000)
     told: dict[str, Any] = {"what": what, "times": times}
     for name, found in (("wall", sorted(walls)), ("cpu", sorted(cpus))):
         told |= {

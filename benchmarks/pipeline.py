@@ -15,7 +15,7 @@ import typer
 
 from benchmarks.contenders.task import Measured, Task
 from benchmarks.model import Expected, differences, exact, inexact
-from benchmarks.options import ResultsOption
+from benchmarks.options import AgainOption, ResultsOption
 from benchmarks.preload import Form, produce
 from benchmarks.product import events_topic, sealed, watch, worker
 from benchmarks.redis_probe import StoreProbe
@@ -70,7 +70,7 @@ def main(
     fsync: Annotated[str, typer.Option(help="the store's appendfsync: always, everysec or no")] = "always",
     label: Annotated[str, typer.Option(help="of the result file; else made of the settings")] = "",
     kafka: Annotated[str, typer.Option(envvar="RAPPORT_KAFKA", help="brokers; else one is started")] = "",
-    again: Annotated[bool, typer.Option("--again", help="forget results kept under the same settings")] = False,
+    again: AgainOption = False,
     results: ResultsOption = RESULTS,
 ) -> None:
     """Measure the pipeline and print the table; what was measured before under the same settings is kept."""

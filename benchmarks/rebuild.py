@@ -5,15 +5,14 @@
 
 import asyncio
 import json
-import resource
 import tempfile
-import time
 from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
+from benchmarks.stopwatch import Stopwatch, peak_rss_mib
 from commands.diff import Against, _compare
 from commands.logs import epochs_file, remember
 from commands.rebuild import _rebuild, _switch
@@ -99,10 +98,10 @@ async def fold(settings: Settings, ends: list[int]) -> None:
 
 async def timed(what: str, doing: Awaitable[_T]) -> tuple[_T, dict[str, Any]]:
     """The answer, and what it took."""
-    wall, cpu = time.monotonic(), time.process_time()
+    watch = Stopwatch()
     answer = await doing
-    took = {"what": what, "wall_s": round(time.monotonic() - wall, 1), "cpu_s": round(time.process_time() - cpu, 1)}
-    return answer, took | {"peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+    wall_s, cpu_s = (round(seconds, 1) for seconds in watch.read())
+    return answer, {"what": what, "wall_s": wall_s, "cpu_s": cpu_s, "peak_rss_mb": round(peak_rss_mib())}
 
 
 async def measure(settings: Settings, facts: int) -> list[dict[str, Any]]:

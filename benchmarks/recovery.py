@@ -15,7 +15,7 @@ import typer
 from benchmarks.contenders.task import Task
 from benchmarks.live import Pacer
 from benchmarks.model import differences, exact
-from benchmarks.options import ResultsOption
+from benchmarks.options import AgainOption, ResultsOption
 from benchmarks.product import PATIENCE_S, events_topic, worker_service
 from benchmarks.redis_probe import StoreProbe
 from benchmarks.results import RESULTS, keep, open_results
@@ -62,7 +62,7 @@ def main(
     rate: Annotated[int, typer.Option(help="facts per second meanwhile")] = 500,
     rounds: Annotated[int, typer.Option(help="how often each case")] = 3,
     kafka: Annotated[str, typer.Option(envvar="RAPPORT_KAFKA", help="brokers; else one is started")] = "",
-    again: Annotated[bool, typer.Option("--again", help="forget results kept under the same settings")] = False,
+    again: AgainOption = False,
     results: ResultsOption = RESULTS,
     cases: Annotated[str, typer.Option(help="names, separated by semicolons; all of them if empty")] = "",
 ) -> None:

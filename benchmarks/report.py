@@ -75,11 +75,8 @@ def main(
 
 def write_results(page: Path, results: Path) -> dict[str, Results]:
     """Fill every mark of the page by what the folder holds, and return that: file -> results."""
-    kept = {
-        path.stem: msgspec.json.decode(path.read_bytes(), type=Results)
-        for path in sorted(results.glob("*.json"))
-        if msgspec.json.decode(path.read_bytes(), type=dict).get("experiment") in PAGES
-    }
+    found = {path.stem: msgspec.json.decode(path.read_bytes()) for path in sorted(results.glob("*.json"))}
+    kept = {name: msgspec.convert(said, Results) for name, said in found.items() if said.get("experiment") in PAGES}
     if kept:
         page.write_text(with_results(page.read_text(), kept))
     return kept

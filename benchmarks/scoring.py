@@ -3,7 +3,6 @@
 Many people take turns, since a processor learns by heart what it is asked again and again.
 """
 
-import time
 from collections.abc import Callable
 from random import Random
 from typing import Annotated, Any, Final
@@ -12,6 +11,7 @@ import numpy as np
 import typer
 
 from benchmarks.serving_world import artifact_of, catalogue_of
+from benchmarks.stopwatch import Stopwatch
 from commands.garbage import look_for_garbage_rarely
 from consent.purposes import PROFILE, SUGGEST
 from recommender.calibration import POOLS_MAX
@@ -47,10 +47,10 @@ def measured(services: int, *, rounds: int, in_need: bool) -> tuple[Any, Any]:
     look_for_garbage_rarely()
     found = np.empty((2, rounds))
     for place in range(-rounds // 10, rounds):
-        begun, used = time.perf_counter(), time.process_time()
+        watch = Stopwatch()
         ask(place)
         if place >= 0:
-            found[:, place] = time.perf_counter() - begun, time.process_time() - used
+            found[:, place] = watch.read()
     return found[0] * 1000, found[1] * 1000
 
 

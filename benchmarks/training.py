@@ -5,8 +5,6 @@ The steps of `rapport train` are run in one process without a store: who may be 
 probabilities, the gate by the function that serves, and the fit on everything. One LightFM is fitted apart.
 """
 
-import resource
-import time
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -19,6 +17,7 @@ from benchmarks.recommender_tables import LIGHTFM_ALONE, training_page
 from benchmarks.report import write_results
 from benchmarks.results import RESULTS, keep, open_results
 from benchmarks.servers import load_average
+from benchmarks.stopwatch import Stopwatch, peak_rss_mib
 from benchmarks.tables import machine_line, show
 from consent.purposes import PROFILE, TRAIN
 from consent.rules import shipped_rules
@@ -98,7 +97,7 @@ class _Watch:
 
     def __init__(self) -> None:
         self.steps: list[dict[str, Any]] = []
-        self._since = time.monotonic(), time.process_time()
+        self._watch = Stopwatch()
         self._step = ""
 
     def begins(self, step: str) -> None:
@@ -111,11 +110,8 @@ class _Watch:
 
     def told(self, step: str) -> None:
         """This is what was done since the last one."""
-        now = time.monotonic(), time.process_time()
-        wall_s, cpu_s = (round(after - before, 1) for before, after in zip(self._since, now, strict=True))
-        rss_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        self.steps.append({"step": step, "wall_s": wall_s, "cpu_s": cpu_s, "rss_mib": rss_mib})
-        self._since = now
+        wall_s, cpu_s = (round(seconds, 1) for seconds in self._watch.read())
+        self.steps.append({"step": step, "wall_s": wall_s, "cpu_s": cpu_s, "rss_mib": round(peak_rss_mib())})
 
 
 def _catalogue(services: int) -> Catalogue:

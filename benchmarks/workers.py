@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 
 from benchmarks.contenders.task import Mark, Task
 from benchmarks.model import differences, exact
-from benchmarks.options import ResultsOption
+from benchmarks.options import AgainOption, ResultsOption
 from benchmarks.preload import produce
 from benchmarks.product import PATIENCE_S, POLL_S, Stalled, events_topic, mark, prefix_of, worker_service
 from benchmarks.redis_probe import StoreProbe
@@ -38,7 +38,7 @@ def main(
     people: Annotated[int, typer.Option(help="people they are about")] = 40_000,
     rounds: Annotated[int, typer.Option(help="how often each number of workers runs")] = 3,
     kafka: Annotated[str, typer.Option(envvar="RAPPORT_KAFKA", help="brokers; else one is started")] = "",
-    again: Annotated[bool, typer.Option("--again", help="forget results kept under the same settings")] = False,
+    again: AgainOption = False,
     results: ResultsOption = RESULTS,
 ) -> None:
     """Measure one worker and two and print the table; what was measured before under the same settings is kept."""
