@@ -35,7 +35,7 @@ from events.sealing import Sealing
 from events.shape import format_time
 from profiles.rights import erased_at
 from profiles.store import ProfileStore
-from recommender.model_store import ModelStore
+from recommender.model_folder import ModelFolder
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Places:
     accesses: AccessLog
     ledger: Ledger
     signers: Sequence[Signer]
-    models: ModelStore
+    models: ModelFolder
     keys: BodyKeys
     sealing: Sealing
     vault: Vault

@@ -41,7 +41,7 @@ from events.pseudonyms import Pseudonyms
 from profiles.redis_store import RedisStore
 from profiles.store import ProfileStoreError
 from recommender.artifact import ArtifactInvalid
-from recommender.model_store import ModelStore
+from recommender.model_folder import ModelFolder
 from streams.dead_letters import ContentsNotKept, DeadLetters, unseal
 from streams.redis_dead_letters import RedisDeadLetters
 
@@ -193,7 +193,7 @@ class ErasureSweep:
                     accesses=AccessLog(settings.accesses),
                     ledger=ledger,
                     signers=signers_of(settings),
-                    models=ModelStore(settings.models),
+                    models=ModelFolder(settings.models),
                     keys=sealing.keys,
                     sealing=sealing,
                     vault=Vault(settings.vault),

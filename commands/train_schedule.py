@@ -6,7 +6,7 @@ from typing import Final
 import typer
 
 from commands.retraining import AGAIN_S
-from recommender.model_store import ModelStore
+from recommender.model_folder import ModelFolder
 
 NEVER: Final = "never"
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
@@ -20,7 +20,7 @@ def seconds_of(text: str) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def latest_made_at(models: ModelStore) -> int:
+def latest_made_at(models: ModelFolder) -> int:
     """The snapshot (ms) of the training that was the last, whichever model is served; -1 before the first."""
     return max(map(models.made_at, models.names()), default=-1)
 
