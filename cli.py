@@ -66,6 +66,7 @@ def main() -> None:
     try:
         gc.disable()  # what is imported stays: looking for garbage in it takes a fifth of the start
         app = build(word if word in {*_COMMANDS, *_GROUPS} else None)
+        gc.freeze()  # nor is it looked through afterwards, or at the end
         gc.enable()
         app()
     except Exception as error:
