@@ -4,7 +4,7 @@ Columns are found by the names they usually have, or named by the caller; a file
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,9 @@ from commands.evaluate_times import Moment, iso, moment_like
 BAD_SHARE_MAX: Final = 0.05
 TAKEN_BACK: Final = "the quantity is not above nought"
 _SHOWN_MAX: Final = 5
+_CELL_MAX: Final = 40
+_NOTHING: Final = frozenset({"", "nan", "null", "none", "na", "n/a", "\\n"})
+"""What programs write where a name is missing."""
 _SECONDS_MIN: Final = 1e8
 """Numbers from here on are moments (1973 in seconds), smaller ones may be anything."""
 
@@ -26,20 +29,22 @@ class Left:
 
     read: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
-    lines: list[tuple[int, str]] = field(default_factory=list)
+    lines: list[tuple[int, str, str]] = field(default_factory=list)
 
-    def out(self, line: int, why: str) -> None:
-        """One more that was."""
+    def out(self, line: int, why: str, *, cell: str | None = None) -> None:
+        """One more that was, because of what stands in a cell."""
         self.reasons[why] += 1
         if len(self.lines) < _SHOWN_MAX:
-            self.lines.append((line, why))
+            self.lines.append((line, why, "" if cell is None else f": {cell[:_CELL_MAX]!r}"))
 
     def check(self, path: Path) -> None:
         """TableUnusable where too many rows are bad."""
         bad = self.reasons.total() - self.reasons[TAKEN_BACK]
         if bad > BAD_SHARE_MAX * self.read:
-            said = "; ".join(f"line {line}: {why}" for line, why in self.lines)
-            raise TableUnusable(f"{path.name}: {bad:,} of {self.read:,} rows are bad ({said})")
+            said = "; ".join(f"line {line}: {why}{cell}" for line, why, cell in self.lines)
+            raise TableUnusable(
+                f"{path.name}: {bad:,} of {self.read:,} rows are bad ({said}): mend them, or name other columns"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +88,8 @@ def takings_of(table: Table, columns: Columns) -> Takings:
     if not table.has_header and columns.person is None and columns.item is None:
         return _by_place(table)
     time = table.find(columns.time, TIME, option="--time")
+    if columns.time is None and time is not None and table.sample and not any(_cells(table, time)):
+        time = None
     numbered = place_of(table.header, NUMBERED) if time is None else None
     time = numbered if time is None else time
     return Takings(
@@ -105,7 +112,7 @@ def _by_place(table: Table) -> Takings:
 
 
 def _is_time(table: Table, place: int) -> bool:
-    cells = [row[place].strip() for row in table.sample if len(row) > place and row[place].strip()]
+    cells = [cell for cell in _cells(table, place) if cell]
     if all(is_number(cell) for cell in cells):
         return bool(cells) and min(map(float, cells)) >= _SECONDS_MIN
     return moment_like(cells) is not None
@@ -113,21 +120,24 @@ def _is_time(table: Table, place: int) -> bool:
 
 def read_takings(takings: Takings, left: Left) -> Iterator[tuple[str, str, int, float]]:
     """(person, item, ms, how many) of each good row; the others are counted. TableUnusable where too many are bad."""
-    width = len(takings.table.header)
     for line, row in takings.table.rows():
         left.read += 1
-        if len(row) != width:
-            left.out(line, f"{len(row)} columns where there are {width}")
+        if (wrong := takings.table.ragged(row)) is not None:
+            left.out(line, wrong)
             continue
         person, item = row[takings.person].strip(), row[takings.item].strip()
-        if not person or not item:
-            left.out(line, "no person" if not person else "no item")
+        if (nobody := person.lower() in _NOTHING) or item.lower() in _NOTHING:
+            left.out(line, "no person" if nobody else "no item")
             continue
         try:
             at = 0 if takings.time is None else takings.moment(row[takings.time].strip())
-            how_many = 1.0 if takings.quantity is None else float(row[takings.quantity] or 1)
         except (ValueError, OverflowError):
-            left.out(line, "the time or the quantity cannot be read")
+            left.out(line, "the time cannot be read", cell=row[takings.time or 0])
+            continue
+        try:
+            how_many = 1.0 if takings.quantity is None else float(row[takings.quantity] or 1)
+        except ValueError:
+            left.out(line, "the quantity cannot be read", cell=row[takings.quantity or 0])
             continue
         if not 0 < how_many < float("inf"):
             left.out(line, TAKEN_BACK)
@@ -140,14 +150,24 @@ def moment_in(table: Table, column: int | None) -> Moment:
     """How times are written in the column: as most of its first rows can be read. TableUnusable."""
     if column is None:
         return iso
-    sample = [row[column].strip() for row in table.sample if len(row) > column and row[column].strip()]
+    sample = [cell for cell in _cells(table, column) if cell]
+    if not sample:
+        raise TableUnusable(
+            f"{table.path.name}: nothing stands in the column {table.header[column]!r}: name another with --time"
+            if table.sample
+            else f"{table.path.name} has no rows below its header"
+        )
     found = moment_like(sample)
     if found is None:
         raise TableUnusable(
-            f"{table.path.name}: times such as {sample[0] if sample else '(nothing)'!r} in the column "
-            f"{table.header[column]!r} cannot be read: ISO 8601, a date, or s or ms since 1970 can"
+            f"{table.path.name}: times such as {sample[0]!r} in the column {table.header[column]!r} cannot be read: "
+            "ISO 8601, a date, or s or ms since 1970 can; or name another with --time"
         )
     return found
+
+
+def _cells(table: Table, column: int) -> list[str]:
+    return [row[column].strip() for row in table.sample if len(row) > column]
 
 
 def read_pairs(path: Path, columns: Columns) -> list[tuple[str, str]]:
@@ -170,3 +190,16 @@ def read_described(path: Path, *, given: str | None, names: Sequence[str], optio
         for _, row in table.rows()
         if len(row) > key and row[key].strip()
     }
+
+
+def met_in(path: Path, names: Collection[str], *, of: Collection[str], what: str) -> str:
+    """How many of the people or services in the table the file tells of; TableUnusable where it is none."""
+    if not names:
+        raise TableUnusable(f"{path.name} has no rows")
+    met = len({*names} & {*of})
+    if not met:
+        raise TableUnusable(
+            f"{path.name} tells of none of the {what} in the table: it has {min(names)!r}, the table has {min(of)!r}; "
+            "are they written in the same way, and is it the right column?"
+        )
+    return f"{path.name} tells of {met:,} of {len(of):,} {what}"

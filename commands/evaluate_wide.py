@@ -66,8 +66,8 @@ def read_wide(wide: Wide, left: Left, described: dict[str, dict[str, str]]) -> I
     header = wide.table.header
     for line, row in wide.table.rows():
         left.read += 1
-        if len(row) != len(header):
-            left.out(line, f"{len(row)} columns where there are {len(header)}")
+        if (wrong := wide.table.ragged(row)) is not None:
+            left.out(line, wrong)
             continue
         person = row[wide.person].strip()
         if not person:
@@ -76,7 +76,7 @@ def read_wide(wide: Wide, left: Left, described: dict[str, dict[str, str]]) -> I
         try:
             at = 0 if wide.time is None else wide.moment(row[wide.time].strip())
         except (ValueError, OverflowError):
-            left.out(line, "the time cannot be read")
+            left.out(line, "the time cannot be read", cell=row[wide.time or 0])
             continue
         if wide.others:
             described.setdefault(person, {header[place]: row[place].strip() for place in wide.others})

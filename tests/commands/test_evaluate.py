@@ -206,6 +206,11 @@ def test_the_page_shows_every_part_and_loads_nothing(tmp_path: Path) -> None:
         "03/03/2025 12:00:00",
         "03/03/2025 12:00:00 PM",
         "2025/03/03 12:00",
+        "2025-03-03 12:00:00 UTC",
+        "Mon, 03 Mar 2025 12:00:00 +0000",
+        "03-Mar-2025 12:00",
+        "March 3, 2025 12:00 PM",
+        "03.03.25 12:00",
     ],
 )
 def test_times_are_read_however_they_are_written(text: str) -> None:
@@ -222,6 +227,55 @@ def test_days_are_told_from_months_by_the_whole_column() -> None:
     assert way("03/04/2025") - way("03/03/2025") == 86_400_000
     assert moment_like(["20250303"]) is not None
     assert moment_like(["soon", "later"]) is None
+
+
+@pytest.mark.parametrize("text", ["2025-03", "202503", "2025/03"])
+def test_a_month_is_its_first_day(text: str) -> None:
+    way = moment_like([text])
+
+    assert way is not None
+    assert way(text) == MARCH_3 - 2 * 86_400_000 - 43_200_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"sep=,\nperson,item\na,x\nb,y\n",
+        b"\n\nperson,item\na,x\nb,y\n",
+        b"person,item\na,x\n,,\n\nb,y\n",
+        b"person,item\na,x,\nb,y,\n",
+        b'"person", "item"\n"a", "x"\n"b", "y"\n',
+        "person,item\na,x\nb,y\n".encode("utf-16"),
+        b"person,item\na,x\nNULL,x\nnan,x\nb,y\na,NaN\n" + b"a,x\nb,y\n" * 60,
+    ],
+)
+def test_what_programs_write_around_a_table_is_no_part_of_it(text: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(text)
+
+    assert {row[:2] for row in read_takings(takings_of(table_of(path), Columns()), Left())} == {("a", "x"), ("b", "y")}
+
+
+def test_names_that_are_no_utf_8_stay_different_names(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes("person,item\na,thé\na,thè\n".encode("latin-1"))
+
+    assert [row[1] for row in read_takings(takings_of(table_of(path), Columns()), Left())] == ["thé", "thè"]
+
+
+def test_a_first_line_with_a_moment_is_no_header(tmp_path: Path) -> None:
+    table = table_of(written(tmp_path, "t.csv", "ann,tea,2025-03-03T12:00:00", "bob,tie,2025-03-04T12:00:00"))
+
+    assert not table.has_header
+    assert next(row[:3] for row in read_takings(takings_of(table, Columns()), Left())) == ("ann", "tea", MARCH_3)
+
+
+def test_a_column_of_times_in_which_nothing_stands_tells_no_time(tmp_path: Path) -> None:
+    table = table_of(written(tmp_path, "t.csv", "person,item,date", "a,x,", "b,y,"))
+
+    assert takings_of(table, Columns()).time is None
+    with pytest.raises(TableUnusable, match="nothing stands in the column 'date'"):
+        takings_of(table, Columns(time="date"))
 
 
 def test_bad_rows_are_counted_and_told_by_line(tmp_path: Path) -> None:
@@ -241,7 +295,7 @@ def test_bad_rows_are_counted_and_told_by_line(tmp_path: Path) -> None:
 
     assert len(rows) == 200
     assert left.reasons.total() == 4
-    assert {line for line, _ in left.lines} == {202, 203, 204, 205}
+    assert {line for line, *_ in left.lines} == {202, 203, 204, 205}
 
 
 def test_too_many_bad_rows_are_refused(tmp_path: Path) -> None:
@@ -249,6 +303,16 @@ def test_too_many_bad_rows_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(TableUnusable, match=r"5 of 25 rows are bad.*line 22"):
         list(read_takings(takings_of(table_of(path), Columns()), Left()))
+
+
+def test_a_bad_row_is_told_with_what_stands_there(tmp_path: Path) -> None:
+    soon = written(tmp_path, "soon.csv", "person,item,date", "a,x,2025-01-01", "a,x,2025-01-02", "a,x,soon")
+    quote = written(tmp_path, "quote.csv", "person,item,date", *["a,x,2025-01-01", 'a,"x,2025-01-01', "a,x,2025-01-01"])
+
+    with pytest.raises(TableUnusable, match="line 4: the time cannot be read: 'soon'"):
+        list(read_takings(takings_of(table_of(soon), Columns()), Left()))
+    with pytest.raises(TableUnusable, match="line 3: 2 columns where there are 3, as a quotation mark is not closed"):
+        list(read_takings(takings_of(table_of(quote), Columns()), Left()))
 
 
 @pytest.mark.parametrize(
@@ -259,6 +323,9 @@ def test_too_many_bad_rows_are_refused(tmp_path: Path) -> None:
         (["person,beta", "1,2"], "no column of items"),
         (["person,item,date", "1,2,soon", "1,3,later"], "cannot be read"),
         (["person,item", "1,2"], "nothing to rank"),
+        (["person,item,date"], "no rows below its header"),
+        (["person,item", f"1,{'x' * 200_000}"], "line 2: field larger than field limit"),
+        (["PK\3\4"], "is a zip archive or a workbook: write it as CSV"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused_in_a_sentence(lines: list[str], said: str, tmp_path: Path) -> None:
@@ -279,6 +346,53 @@ def test_a_file_that_is_missing_or_cut_short_is_refused_in_a_sentence(tmp_path: 
         result = run(tmp_path / name)
         assert isinstance(result.exception, TableUnusable)
         assert name in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("option", "lines", "said"),
+    [
+        (
+            "--attributes",
+            ["person,plan", "1,gold"],
+            "none of the people in the table: it has '1', the table has 'p000'",
+        ),
+        ("--services", ["service,kind", "tea,leaf"], "none of the services in the table: it has 'tea'"),
+        ("--eligible", ["person,service", "p000,tea"], "none of the services in the table: it has 'tea'"),
+        ("--eligible", ["person,service"], "has no rows"),
+    ],
+)
+def test_a_file_about_others_than_the_table_is_refused(
+    option: str, lines: list[str], said: str, tmp_path: Path
+) -> None:
+    result = run(purchases(tmp_path), option, written(tmp_path, "other.csv", *lines))
+
+    assert isinstance(result.exception, TableUnusable)
+    assert said in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--test-from", "2030-01-01"], "nothing is left to choose by: the table is of 2025-01-01 to"),
+        (["--test-from", "2020-01-01"], "nothing is left to fit by"),
+        (["--validate-from", "2025-06-01"], "--validate-from needs --test-from"),
+        (["--report", "nowhere/page.html"], "nowhere is no folder"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_before_anything_is_fitted(
+    words: list[str], said: str, tmp_path: Path
+) -> None:
+    result = run(purchases(tmp_path), *words)
+
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.replace("│", " ").split())
+
+
+def test_a_moment_to_judge_from_needs_times(tmp_path: Path) -> None:
+    result = run(purchases(tmp_path, times=False), "--test-from", "2025-06-01")
+
+    assert result.exit_code == 2
+    assert "needs times" in result.output
 
 
 def test_both_tasks_are_judged_and_nothing_served_is_worse_than_the_best_part(tmp_path: Path) -> None:
@@ -328,11 +442,13 @@ def test_nobody_is_asked_about_what_they_may_not_have(tmp_path: Path) -> None:
 
 
 def test_people_are_told_what_was_found_and_why(tmp_path: Path) -> None:
-    result = run(purchases(tmp_path), "--test-from", "2025-10-01")
+    plans = written(tmp_path, "plans.csv", "person,plan", *(f"p{n:03d},{n % 2}" for n in range(30, 120)))
+    result = run(purchases(tmp_path), "--test-from", "2025-10-01", "--attributes", plans)
 
     assert result.exit_code == 0, result.output
     for said in (
-        "719 rows of 90 people and 12 services",
+        "plans.csv tells of 60 of 90 people",
+        "719 rows of 120 people and 12 services",
         "Anything, repeats allowed",
         "served",
         "popularity",
