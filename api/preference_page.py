@@ -20,7 +20,7 @@ from consent.purposes import CHARACTERISTICS
 
 _FOLDER: Final = Path(__file__).with_name("pages")
 STYLE: Final = (_FOLDER / "page.css").read_text(encoding="utf-8")
-WORDS: Final[Mapping[Language, Mapping[str, Any]]] = yaml.safe_load((_FOLDER / "words.yaml").read_text("utf-8"))
+WORDS: Final[Mapping[Language, Mapping[str, Any]]] = yaml.load((_FOLDER / "words.yaml").read_bytes(), yaml.CSafeLoader)
 """Language -> name -> what the pages say there."""
 
 _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()

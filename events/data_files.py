@@ -6,10 +6,22 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
+from yaml.composer import Composer
 
 from events.shape import Shape
 
 S = TypeVar("S", bound=Shape)
+
+
+class _Loader(Composer, yaml.CSafeLoader):
+    """Reads by libyaml, several times as fast as `yaml.SafeLoader`.
+
+    What is read is put together by the composer in Python: libyaml's ends the process where lists lie too deep.
+    """
+
+    def __init__(self, stream: bytes) -> None:
+        yaml.CSafeLoader.__init__(self, stream)
+        Composer.__init__(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +44,7 @@ class DataFiles:
         if len(raw) > self.bytes_max:
             raise self.invalid(f"{name}: more than {self.bytes_max} bytes")
         try:
-            return yaml.safe_load(raw)
+            return yaml.load(raw, _Loader)  # noqa: S506 - it makes plain values only
         except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
             raise self.invalid(f"{name}: not YAML: {error}") from error
 

@@ -58,3 +58,11 @@ def test_what_is_wrong_is_told_with_the_place_and_by_the_error_of_its_kind(
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(Odd, match=r"none\.yaml: No such file"):
         FILES.read(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("opening", ["[", "- "])
+def test_lists_that_lie_too_deep_are_refused(opening: str) -> None:
+    deep = DataFiles(bytes_max=1 << 20, invalid=Odd)
+
+    with pytest.raises(Odd, match="not YAML"):
+        deep.parse((opening * 500_000).encode(), name="deep.yaml")
