@@ -13,6 +13,7 @@ from rich.text import Text
 
 from commands.client import DataOption, IdentityArgument, ReadyFileOption, client_of
 from commands.consent import consent_table
+from commands.figures import money, span, trait_value
 from commands.output import JsonOption, console, emit, plain_table
 from events.shape import format_time
 
@@ -137,7 +138,7 @@ def _brief(service: Mapping[str, Any]) -> Iterable[RenderableType]:
         for case in service["open_cases"]
     )
     orders = (
-        f"{order['at'][:16]}  {order['amount'] / 100:,.2f} {order['currency']}, {order['step']}"
+        f"{order['at'][:16]}  {money(order['amount'], order['currency'])}, {order['step']}"
         for order in service["orders"]
     )
     contacts = (f"{one['at'][:16]}  {_contact(one)}" for one in service["contacts"])
@@ -157,7 +158,7 @@ def _kind(case: Mapping[str, Any]) -> str:
 
 
 def _contact(contact: Mapping[str, Any]) -> str:
-    waited = "" if contact["wait_ms"] is None else f", waited {contact['wait_ms'] // 1000} s"
+    waited = "" if contact["wait_ms"] is None else f", waited {span(contact['wait_ms'])}"
     human = ", reached a human" if contact["to_human"] else ""
     return f"{contact['channel'] or '?'} about {', '.join(contact['topics']) or '?'}{waited}{human}"
 
@@ -173,13 +174,6 @@ def _traits(traits: Mapping[str, Any], *, every: bool) -> Table:
             if trait["withheld"] is not None:
                 table.add_row(name, Text(f"withheld: {trait['withheld']['because']}", style="dim"))
             elif every or trait["sample_size"]:
-                table.add_row(name, Text(_value(trait["value"])), str(trait["sample_size"]), str(trait["window_days"]))
+                value = Text(trait_value(name, trait["value"]))
+                table.add_row(name, value, str(trait["sample_size"]), str(trait["window_days"]))
     return table
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_value(part)}" for name, part in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(_value, value))
-    return "–" if value is None else str(value)

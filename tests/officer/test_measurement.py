@@ -12,7 +12,7 @@ pytestmark = pytest.mark.long
 
 
 def test_every_question_is_asked_and_told(tmp_path: Path) -> None:
-    main(acts=2000, asked=5, out=tmp_path)
+    main(acts=2000, asked=5, results=tmp_path)
 
     [file] = tmp_path.glob("officer*.json")
     results = msgspec.json.decode(file.read_bytes(), type=Results)
