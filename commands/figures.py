@@ -34,6 +34,11 @@ def span(ms: float) -> str:
     return f"{ms:g} ms"
 
 
+def three_digits(number: float) -> str:
+    """The first three digits of a number, written out where it is great: `2,280`, `0.0545`."""
+    return f"{float(f'{number:.3g}'):,g}" if abs(number) < 1e6 else f"{number:.3g}"
+
+
 def minute(moment: int) -> str:
     """A moment (ms), to the minute, in UTC."""
     return format_time(moment)[:16]

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from commands.client import DataOption, IdentityArgument, ReadyFileOption, client_of
 from commands.consent import consent_table
-from commands.figures import money, span, trait_value
+from commands.figures import money, span, three_digits, trait_value
 from commands.output import JsonOption, console, emit, plain_table
 from events.shape import format_time
 
@@ -103,7 +103,9 @@ def _factors(found: Mapping[str, Any]) -> str:
     """What the score is the product of: P and C always, V and L where value and lever weigh."""
     factors = found["factors"]
     signs = {"propensity": "P", "context": "C", "value": "V", "lever": "L"}
-    return " × ".join(f"{sign} {factors[name]:.3g}" for name, sign in signs.items() if factors[name] is not None)
+    return " × ".join(
+        f"{sign} {three_digits(factors[name])}" for name, sign in signs.items() if factors[name] is not None
+    )
 
 
 def withheld_table(answer: Mapping[str, Any]) -> Table:

@@ -33,6 +33,10 @@ def test_a_suggestion_shows_the_factors_of_its_score() -> None:
     assert "V " not in said
 
 
+def test_a_great_factor_is_written_out() -> None:
+    assert "P 0.000991 × C 2,280" in shown({"propensity": 0.000991, "context": 2279.6, "value": None, "lever": None})
+
+
 def test_value_and_lever_are_shown_where_they_weigh() -> None:
     said = shown({"propensity": 0.5, "context": 1.0, "value": 2.25, "lever": 1.1})
 
