@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.table import Column
 
 from api.auth import Role
 from commands.client import Client, DataOption, Document, IdentityArgument, ReadyFileOption, client_of, identity_of
@@ -15,7 +14,7 @@ from commands.consent import consent_table
 from commands.declaring import ReasonOption, WhatForOption, declared
 from commands.officer_dossier import check, export
 from commands.officer_receipts import receipts
-from commands.output import JsonOption, console, emit, plain_table
+from commands.output import JsonOption, console, emit, plain_table, show_entries
 from consent.purposes import PURPOSES
 
 app = typer.Typer(name="officer", no_args_is_help=True, help="What the privacy officer asks, by way of the API.")
@@ -69,14 +68,7 @@ def history(
     if json:
         emit(told)
         return
-    # What was said stays in one piece however narrow the terminal is.
-    table = plain_table("effective", "heard of", Column("what", no_wrap=True), "said", "identity", "source", "at")
-    for each in told["timeline"]:
-        when = [each["effective_at"], each["received_at"] if each["received_at"] != each["effective_at"] else "then"]
-        table.add_row(
-            *when, each["type"], _said(each["said"]), each["identity"]["kind"], each["source"], each["position"]
-        )
-    console.print(table)
+    show_entries(map(_evidence, told["timeline"]))
     console.print(f"read up to {', '.join(told['read_to'])}", soft_wrap=True)
 
 
@@ -132,11 +124,7 @@ def accesses(
     if json:
         emit(told)
         return
-    table = plain_table("when", "key", "role", "looked at", "for", "reason")
-    for each in told["accesses"]:
-        glass = "[red]broke the glass: [/]" if each["broke_glass"] else ""
-        table.add_row(each["at"], each["key"], each["role"], each["what"], each["purpose"], glass + each["reason"])
-    console.print(table)
+    show_entries(map(_look, told["accesses"]))
 
 
 @app.command()
@@ -155,11 +143,7 @@ def denied(
     if json:
         emit(told)
         return
-    table = plain_table("when", "trigger", "verdict", "why", "channel")
-    for each in told["decisions"]:
-        why = ": ".join(filter(None, (each["because"], each["detail"])))
-        table.add_row(each["at"], each["trigger"], each["verdict"], why, each["channel"] or "")
-    console.print(table)
+    show_entries(map(_decision, told["decisions"]))
     for gap in told["not_kept"]:
         console.print(f"not kept of {gap}", soft_wrap=True)
 
@@ -203,11 +187,7 @@ def renewals(
     if json:
         emit(found)
         return
-    table = plain_table("person", "why", "agreed", "ends", "may be written to by")
-    for each in found:
-        ends = each["ends_at"] or ""
-        table.add_row(each["identity"]["ref"], each["because"], each["agreed_at"], ends, ", ".join(each["may_write"]))
-    console.print(table)
+    show_entries(map(_renewal, found))
     console.print(f"{len(found)} people; at a desk each of them may be asked", soft_wrap=True)
 
 
@@ -225,6 +205,35 @@ def _pages(officer: Asking, asked: Mapping[str, str]) -> Iterator[Document]:
 def _asking(data: str | None, ready_file: Path | None, what_for: str, reason: str | None) -> Iterator[Asking]:
     with client_of(data=data, ready_file=ready_file) as client:
         yield Asking(client, declared(what_for, reason))
+
+
+def _evidence(each: Document) -> tuple[str, ...]:
+    heard = f"heard of {each['received_at']}, " if each["received_at"] != each["effective_at"] else ""
+    return (
+        f"{each['effective_at']}  {each['type']}",
+        _said(each["said"]),
+        f"{heard}by {each['identity']['kind']}, from {each['source']}",
+        f"event {each['event']}, at {each['position']}",
+    )
+
+
+def _look(each: Document) -> tuple[str, ...]:
+    glass = "broke the glass: " if each["broke_glass"] else ""
+    who = f"{each['key']} ({each['role']}), for {each['purpose']}"
+    return f"{each['at']}  {each['what']}", who, glass + each["reason"]
+
+
+def _decision(each: Document) -> tuple[str, ...]:
+    why = ": ".join(filter(None, (each["because"], each["detail"])))
+    by = f", by {each['channel']}" if each["channel"] else ""
+    return f"{each['at']}  {each['trigger']}", f"{each['verdict']}{by}: {why}"
+
+
+def _renewal(each: Document) -> tuple[str, ...]:
+    ends = f", ends {each['ends_at']}" if each["ends_at"] else ""
+    by = ", ".join(each["may_write"])
+    agreed = f"{each['because']}: agreed {each['agreed_at']}{ends}"
+    return each["identity"]["ref"], agreed, f"may be written to by {by}" if by else ""
 
 
 def _said(body: Mapping[str, Any]) -> str:

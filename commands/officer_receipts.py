@@ -3,12 +3,11 @@
 from typing import Annotated, Final
 
 import typer
-from rich.table import Column
 
 from api.auth import Role
 from commands.client import DataOption, Document, ReadyFileOption, client_of, identity_of
 from commands.declaring import ReasonOption, WhatForOption, declared
-from commands.output import JsonOption, console, emit, plain_table
+from commands.output import JsonOption, console, emit, show_entries
 
 _PRIVACY: Final = Role.PRIVACY
 
@@ -44,7 +43,7 @@ def receipts(
     if json:
         emit(told)
         return
-    _show(told["receipts"] if decision is None else [told])
+    show_entries(map(_receipt, told["receipts"] if decision is None else [told]))
     if decision is not None:
         _show_looks(told)
     elif told["truncated"]:
@@ -62,21 +61,13 @@ def _show_looks(told: Document) -> None:
     console.print(f"made again by: rapport explain {told['decision']}", soft_wrap=True)
 
 
-def _show(found: list[Document]) -> None:
-    table = plain_table(
-        Column("decision", no_wrap=True), "last shown", "identity", "mode", "services", "relied on", "model"
+def _receipt(each: Document) -> tuple[str, ...]:
+    shown = f", shown last {each['shown'][0]['at']}" if each["shown"] else ""
+    grounds = (f"{ground['purpose']} ({ground['basis']}): {' '.join(ground['events'])}" for ground in each["grounds"])
+    return (
+        each["decision"],
+        f"{each['mode']}, for {each['identity']['kind']}{shown}",
+        ", ".join(each["services"]),
+        *(f"relied on {ground}" for ground in grounds),
+        f"model {each['model']}",
     )
-    for each in found:
-        grounds = [
-            f"{ground['purpose']} ({ground['basis']}): {' '.join(ground['events'])}" for ground in each["grounds"]
-        ]
-        table.add_row(
-            each["decision"],
-            each["shown"][0]["at"] if each["shown"] else "",
-            each["identity"]["kind"],
-            each["mode"],
-            ", ".join(each["services"]),
-            "\n".join(grounds),
-            each["model"][:12],
-        )
-    console.print(table)

@@ -103,6 +103,8 @@ async def test_the_history_is_shown_in_order(served: Served) -> None:
         "consent.withdrawn",
     ]
     assert shown.index("consent.given") < shown.index("identity.linked") < shown.index("consent.withdrawn")
+    # Whole, for `--event` asks for one of them.
+    assert all(each["event"] in shown and each["effective_at"] in shown for each in told["timeline"])
 
 
 async def test_hindsight_is_shown_beside_what_was_known(served: Served) -> None:
@@ -121,12 +123,15 @@ async def test_hindsight_is_shown_beside_what_was_known(served: Served) -> None:
 async def test_receipts_are_shown_of_a_person_and_of_one_decision(served: Served) -> None:
     await filled(served.desk)
     answer = (await served.desk.suggestions()).json()
+    [told] = (await served.told("rapport officer receipts app:42"))["receipts"]
 
     of_person = (await served.runs("rapport officer receipts app:42")).stdout
     of_decision = (await served.runs(f"rapport officer receipts --decision {answer['decision']}")).stdout
     neither = await served.runs("rapport officer receipts")
 
     assert answer["decision"] in of_person
+    assert all(word in of_person for word in (*told["services"], told["model"]))
+    assert all(event in of_person for ground in told["grounds"] for event in ground["events"])
     assert answer["decision"] in of_decision
     assert "(agent) for undeclared" in of_decision
     assert neither.exit_code == 2
