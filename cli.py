@@ -1,8 +1,11 @@
 """The command `rapport`: mounts the commands and groups of commands found in `commands`."""
 
+import ast
 import gc
+import os
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import typer
 
@@ -56,6 +59,26 @@ def build(word: str | None) -> typer.Typer:
     return app
 
 
+def listing() -> typer.Typer:
+    """All commands by what is told of them, which their text says without being run: none of them does anything."""
+    app = typer.Typer(name="rapport", no_args_is_help=True, callback=rapport)
+    for name, module in {**_COMMANDS, **_GROUPS}.items():
+        app.command(name, help=_told(module, name))(rapport)
+    return app
+
+
+def _told(module: str, name: str) -> str | None:
+    """What is said of a command, or of the group that is the `app` of a module."""
+    text = Path(__file__).parent.joinpath(*module.split(".")).with_suffix(".py").read_text("utf-8")
+    for node in ast.parse(text).body:
+        match node:
+            case ast.FunctionDef(name=found) if found == name:
+                return ast.get_docstring(node)
+            case ast.Assign(targets=[ast.Name("app")], value=ast.Call(keywords=said)):
+                return next(str(ast.literal_eval(each.value)) for each in said if each.arg == "help")
+    return None
+
+
 def rapport() -> None:
     """Customer profiles and suggestions that keep to consent."""
 
@@ -65,7 +88,8 @@ def main() -> None:
     word = sys.argv[1] if len(sys.argv) > 1 else None
     try:
         gc.disable()  # what is imported stays: looking for garbage in it takes a fifth of the start
-        app = build(word if word in {*_COMMANDS, *_GROUPS} else None)
+        is_list = word in {None, "--help"} and "_RAPPORT_COMPLETE" not in os.environ
+        app = listing() if is_list else build(word if word in {*_COMMANDS, *_GROUPS} else None)
         gc.freeze()  # nor is it looked through afterwards, or at the end
         gc.enable()
         app()

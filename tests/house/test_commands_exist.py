@@ -3,7 +3,7 @@
 import re
 import shlex
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -53,6 +53,14 @@ def test_the_commands_that_the_compose_file_tells_exist() -> None:
     assert written_in_compose()
     for words in written_in_compose():
         parsed(words)
+
+
+def test_the_list_of_commands_tells_what_each_tells_of_itself() -> None:
+    listed, real = (cast("Any", get_command(app)) for app in (cli.listing(), cli.build(None)))
+    told, tell = ({name: each.help for name, each in there.commands.items()} for there in (listed, real))
+
+    assert list(told.items()) == list(tell.items())
+    assert all(told.values())
 
 
 def test_the_api_is_published_where_it_listens() -> None:
