@@ -9,6 +9,7 @@ import typer
 
 from commands.api import receipts_of
 from commands.declaring import note_at_the_machine
+from commands.figures import digits, factors_said
 from commands.opened_history import history_of
 from commands.options import DataFolderOption, NotedOption, StoreOption
 from commands.output import JsonOption, console, emit, plain_table
@@ -127,7 +128,7 @@ def _show(receipt: Decision, found: Explained, opened: Mapping[str, tuple[Positi
         console.print(f"{ground.purpose} by {ground.basis}: {' '.join(ground.evidence) or '-'}", soft_wrap=True)
     if not found.funnel:
         return
-    table = plain_table("place", "service", "stage", "figures", "why not")
+    table = plain_table("", "service", "stage", "score", "why not")
     for fate in found.funnel:
         place = "" if fate.place is None else str(fate.place)
         table.add_row(place, fate.service, fate.stage, _figures(fate.suggestion or {}), fate.because)
@@ -141,8 +142,9 @@ def _show(receipt: Decision, found: Explained, opened: Mapping[str, tuple[Positi
 
 def _figures(suggestion: Mapping[str, Any]) -> str:
     """The score, and every factor it is the product of."""
-    figures = {"score": suggestion.get("score"), **suggestion.get("factors", {})}
-    return " ".join(f"{name} {value:.4g}" for name, value in figures.items() if value is not None)
+    if not suggestion:
+        return ""
+    return f"{digits(suggestion['score'], 4)} = {factors_said(suggestion['factors'], count=4)}"
 
 
 def _reasons(suggestion: Mapping[str, Any], opened: Mapping[str, tuple[Position, Fact]]) -> Iterator[str]:

@@ -34,9 +34,17 @@ def span(ms: float) -> str:
     return f"{ms:g} ms"
 
 
-def three_digits(number: float) -> str:
-    """The first three digits of a number, written out where it is great: `2,280`, `0.0545`."""
-    return f"{float(f'{number:.3g}'):,g}" if abs(number) < 1e6 else f"{number:.3g}"
+def digits(number: float, count: int = 3) -> str:
+    """The first digits of a number, written out where it is great: `2,280`, `0.0545`."""
+    found = f"{number:.{count}g}"
+    return f"{float(found):,g}" if abs(number) < 1e6 else found
+
+
+def factors_said(factors: Mapping[str, float | None], *, count: int = 3) -> str:
+    """What a score is the product of: P and C always, V and L where value and lever weigh."""
+    signs = {"propensity": "P", "context": "C", "value": "V", "lever": "L"}
+    weighed = ((sign, factors.get(name)) for name, sign in signs.items())
+    return " × ".join(f"{sign} {digits(factor, count)}" for sign, factor in weighed if factor is not None)
 
 
 def minute(moment: int) -> str:

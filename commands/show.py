@@ -13,7 +13,7 @@ from rich.text import Text
 
 from commands.client import DataOption, IdentityArgument, ReadyFileOption, client_of
 from commands.consent import consent_table
-from commands.figures import money, span, three_digits, trait_value
+from commands.figures import factors_said, money, span, trait_value
 from commands.output import JsonOption, console, emit, plain_table
 from events.shape import format_time
 
@@ -88,7 +88,7 @@ def suggestion_panel(answer: Mapping[str, Any], *, title: str) -> Panel:
     """Suggestions, best first, each with what can be said and what it rests on."""
     parts: list[RenderableType] = []
     for place, found in enumerate(answer["suggestions"], start=1):
-        about = f"{found['service']}, {found['confidence']}, {_factors(found)}"
+        about = f"{found['service']}, {found['confidence']}, {factors_said(found['factors'])}"
         parts.append(f"[bold]{place}. {escape(found['name']['en'])}[/]  [dim]{about}[/]")
         if found["say"]:
             parts.append(Padding(Text(f"“{found['say']['en']}”", style="italic"), (0, 3)))
@@ -97,15 +97,6 @@ def suggestion_panel(answer: Mapping[str, Any], *, title: str) -> Panel:
     foot = f"{answer['mode']} · rests on {relied} · by {answer['ranker']} · until {format_time(answer['valid_until'])}"
     parts += ["", Text(foot, style="dim")]
     return Panel(Group(*parts), title=escape(title), border_style="green" if answer["mode"] == "personal" else "blue")
-
-
-def _factors(found: Mapping[str, Any]) -> str:
-    """What the score is the product of: P and C always, V and L where value and lever weigh."""
-    factors = found["factors"]
-    signs = {"propensity": "P", "context": "C", "value": "V", "lever": "L"}
-    return " × ".join(
-        f"{sign} {three_digits(factors[name])}" for name, sign in signs.items() if factors[name] is not None
-    )
 
 
 def withheld_table(answer: Mapping[str, Any]) -> Table:
