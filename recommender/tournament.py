@@ -90,7 +90,7 @@ def tournament(
     """The blend worth serving: found on the validation of the split, judged on its test.
 
     `reported` are parts that could not be served, told beside the others for comparison. At most `people_max` people
-    are asked, those evenly spread over their names.
+    are asked, drawn by chance.
     """
     test = _with_repeats(cases_of(split.test, people_max=people_max, cells_max=5 * _CELLS_MAX))
     chosen_by = cases_of(split.validation, people_max=min(people_max, _CHOSEN_BY_MAX), cells_max=_CELLS_MAX)
@@ -104,7 +104,7 @@ def tournament(
         task: {label: marks(all_scores(ranker, cases), cases) for label, ranker in rankers.items()}
         for task, cases in test.items()
     }
-    wanted = {task: _of_those(weights, rankers) for task, weights in choice.weights.items()}
+    wanted = {task: [_of_those(each, rankers) for each in weights] for task, weights in choice.weights.items()}
     passed = gate(wanted, rankers, cases=test, alone=alone)
     blend = passed.contest.blend
     others, not_compared = _compared(reported or {}, split.test.known)

@@ -20,10 +20,13 @@ SIMPLEST: Final = "popularity"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The labels worth fitting again, the weights for each task, NDCG@10 by task and label, and why these weights."""
+    """The labels worth fitting again, the weights for each task, NDCG@10 by task and label, and why these weights.
+
+    Of the weights of a task the second are for where the gate refuses the first.
+    """
 
     labels: Sequence[str]
-    weights: Mapping[Task, Weights]
+    weights: Mapping[Task, Sequence[Weights]]
     validation: Mapping[Task, Mapping[str, float]]
     reasons: Mapping[Task, str]
 
@@ -31,19 +34,19 @@ class Choice:
 def choose(rankers: Mapping[str, Ranker], cases: Mapping[Task, Cases]) -> Choice:
     """The choice among these parts, by label, by these people; a task with too few of them gets popularity."""
     validation: dict[Task, dict[str, float]] = {}
-    weights: dict[Task, Weights] = {}
+    weights: dict[Task, Sequence[Weights]] = {}
     reasons: dict[Task, str] = {}
     kept = {SIMPLEST}
     for task, asked in cases.items():
         if len(asked) < PEOPLE_MIN:
-            validation[task], weights[task] = {}, {SIMPLEST: 1.0}
+            validation[task], weights[task] = {}, [{SIMPLEST: 1.0}]
             reasons[task] = f"{SIMPLEST}: only {len(asked)} people to choose by, {PEOPLE_MIN} are needed"
             continue
         said = {label: all_scores(rankers[label], asked) for label in rankers if _answers(label, task)}
         reached = {label: round(float(marks(scores, asked).ndcg.mean()), 6) for label, scores in said.items()}
         best = _best_of_each_kind(reached)
         kept.update(best)
-        weights[task], reasons[task] = weights_found({label: _standard(said[label]) for label in best}, asked)
+        *weights[task], reasons[task] = weights_found({label: _standard(said[label]) for label in best}, asked)
         validation[task] = reached
     labels = [label for label in rankers if label in kept]
     return Choice(labels=labels, weights=weights, validation=validation, reasons=reasons)

@@ -3,8 +3,9 @@
 What is judged is the blend itself, through the function that serves.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -13,11 +14,13 @@ from recommender.bootstrap import Figure, figure
 from recommender.interactions import Mask
 from recommender.rankers.protocol import Ranker
 from recommender.tournament_choice import PEOPLE_MIN, SIMPLEST
-from recommender.tournament_judging import Cases, Marks, Task, all_scores, marks
+from recommender.tournament_judging import Cases, Marks, Task, all_scores, first_half, marks
 
 Alone = Mapping[Task, Mapping[str, Marks]]
 """The marks of each part by itself."""
 ByTask = Mapping[Task, Weights]
+Wanted = Mapping[Task, Sequence[Weights]]
+"""Weights by task in the order in which they are to be tried."""
 Reached = Callable[[ByTask], tuple[Blend, Mapping[Task, Marks]]]
 """The blend of these weights and its marks."""
 
@@ -64,13 +67,13 @@ class Passed:
     held_out: Mapping[Task, HeldOut]
 
 
-def gate(wanted: ByTask, parts: Mapping[str, Ranker], *, cases: Mapping[Task, Cases], alone: Alone) -> Passed:
+def gate(wanted: Wanted, parts: Mapping[str, Ranker], *, cases: Mapping[Task, Cases], alone: Alone) -> Passed:
     """The first of the wanted blend and what changes least that is nowhere worse than the best part.
 
     `alone` are the marks of each part that could be served. Where nothing is as good as the best part on both tasks,
     it is what loses least.
     """
-    few = {task: {SIMPLEST: 1.0} for task in cases if len(cases[task]) < PEOPLE_MIN}
+    few = {task: [{SIMPLEST: 1.0}] for task in cases if len(cases[task]) < PEOPLE_MIN}
     reached, wanted = _remembered(parts, cases), {**wanted, **few}
     everybody = {task: np.ones(len(cases[task]), np.bool_) for task in cases if task not in few}
     contest, reasons = _decided(wanted, reached, alone=alone, among=everybody)
@@ -78,7 +81,7 @@ def gate(wanted: ByTask, parts: Mapping[str, Ranker], *, cases: Mapping[Task, Ca
         f"{task}: {SIMPLEST}, as only {len(cases[task])} people are there to judge by, {PEOPLE_MIN} are needed"
         for task in few
     ]
-    first = {task: cases[task].numbers % 2 == 0 for task in everybody}
+    first = {task: first_half(cases[task].numbers) for task in everybody}
     return Passed(
         contest=contest,
         reasons=[*said, *reasons],
@@ -87,7 +90,7 @@ def gate(wanted: ByTask, parts: Mapping[str, Ranker], *, cases: Mapping[Task, Ca
 
 
 def _decided(
-    wanted: ByTask, reached: Reached, *, alone: Alone, among: Mapping[Task, Mask]
+    wanted: Wanted, reached: Reached, *, alone: Alone, among: Mapping[Task, Mask]
 ) -> tuple[Contest, list[str]]:
     """What passes by these people, and why what was tried before did not."""
     best = {task: _best_part(alone[task], of) for task, of in among.items()}
@@ -104,7 +107,7 @@ def _decided(
 
 
 def _held_out(
-    wanted: ByTask, reached: Reached, *, alone: Alone, halves: tuple[Mapping[Task, Mask], Mapping[Task, Mask]]
+    wanted: Wanted, reached: Reached, *, alone: Alone, halves: tuple[Mapping[Task, Mask], Mapping[Task, Mask]]
 ) -> dict[Task, HeldOut]:
     if any(of.sum() < PEOPLE_MIN for half in halves for of in half.values()):
         return {}
@@ -127,19 +130,20 @@ def _best_part(marks_of: Mapping[str, Marks], of: Mask) -> str:
     return max(marks_of, key=lambda label: round(float(marks_of[label].ndcg[of].mean()), 6))
 
 
-def _candidates(wanted: ByTask, best: Mapping[Task, str]) -> Iterator[ByTask]:
-    """Weights by task: as wanted, then the best part for one task, for both, and one best part for everything."""
+def _candidates(wanted: Wanted, best: Mapping[Task, str]) -> Iterator[ByTask]:
+    """Weights by task: as wanted, then with what stands in for one task, for both, and one best part for everything.
+
+    The best part of a task is the last to stand in.
+    """
     stand_ins: dict[Task, Weights] = {task: {label: 1.0} for task, label in best.items()}
+    choices = [[*wanted[task], *([stand_ins[task]] if task in best else [])] for task in wanted]
+    places = sorted(product(*(range(len(choice)) for choice in choices)), key=lambda each: (sum(each), each))
+    mixed = ({task: choices[k][each[k]] for k, task in enumerate(wanted)} for each in places)
     seen: list[ByTask] = []
-    mixed = [{**wanted, **{task: stand_ins[task] for task in some}} for some in _subsets(list(stand_ins))]
     for weights in (*mixed, *(dict.fromkeys(wanted, single) for single in stand_ins.values())):
         if weights not in seen:
             seen.append(weights)
             yield weights
-
-
-def _subsets(tasks: list[Task]) -> list[list[Task]]:
-    return [[], *([task] for task in tasks), *([tasks] if len(tasks) > 1 else [])]
 
 
 def _remembered(parts: Mapping[str, Ranker], cases: Mapping[Task, Cases]) -> Reached:

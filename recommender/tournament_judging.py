@@ -17,6 +17,7 @@ from recommender.tournament_split import Exam
 
 RANKS: Final = 10
 HITS_IN: Final = 3
+_SEED: Final = 17
 
 Task = Literal["repeat", "new"]
 """Anything, repeats allowed; or only what the person never took."""
@@ -70,12 +71,13 @@ class Score:
 def cases_of(exam: Exam, *, people_max: int, cells_max: int) -> dict[Task, Cases]:
     """The people to ask for each task, and their right answers; a task nobody can be asked has no people.
 
-    Of more than `people_max`, or `cells_max` people times items, those evenly spread are asked.
+    Of more than `people_max`, or `cells_max` people times items, some drawn with a fixed seed. They come in the order
+    in which they were drawn: who is every other by name may be of one kind.
     """
     known, taken = exam.known, exam.taken
     asked = np.unique(taken.person)
     most = min(people_max, max(cells_max // max(len(known.items), 1), 1))
-    asked = asked[evenly(len(asked), most=most)]
+    asked = np.random.default_rng(_SEED).permutation(asked)[:most]
     people = [known.row(int(person), int(exam.at[person])) for person in asked]
     right = taken.taken[asked].toarray() > 0
     fresh = known.taken[asked].toarray() == 0
@@ -86,6 +88,12 @@ def cases_of(exam: Exam, *, people_max: int, cells_max: int) -> dict[Task, Cases
         "repeat": _cases(people, asked, may=allowed, right=right & allowed),
         "new": _cases(people, asked, may=allowed & fresh, right=right & allowed & fresh),
     }
+
+
+def first_half(numbers: IntArray) -> Mask:
+    """Who of these rows is of the one half of all people, by chance with a fixed seed."""
+    found: Mask = np.random.default_rng(_SEED).random(int(numbers.max()) + 1)[numbers] < 0.5
+    return found
 
 
 def evenly(count: int, *, most: int) -> npt.NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """What each part is worth, found on validation: forward selection of an ensemble (Caruana et al. 2004).
 
-Parts are added one at a time, again and again, whichever helps most. Where the blend is not clearly better than the
-best single part, on people its weights were not found on, the single part it is.
+Parts are added one at a time, again and again, whichever helps most. Where the blend is not better than the best
+single part, on people its weights were not found on, the single part it is.
 """
 
 from collections import Counter
@@ -17,24 +17,23 @@ from recommender.tournament_judging import Cases, Scores, best, ndcg
 
 ROUNDS: Final = 12
 _GAIN_MIN: Final = 1e-4
-_CONFIDENCE: Final = 0.8
 
 Said = Mapping[str, Scores]
 """Label of a part -> its standard scores of the people asked."""
 
 
-def weights_found(said: Said, cases: Cases) -> tuple[Weights, str]:
-    """The weights, and why these."""
+def weights_found(said: Said, cases: Cases) -> tuple[Weights, Weights, str]:
+    """The weights, those in reserve where the gate refuses these, and why these."""
     alone = {label: float(_ndcg(scores, cases).mean()) for label, scores in said.items()}
     single = max(alone, key=lambda label: alone[label])
     blended = _ensemble(said, cases)
     if len(blended) < 2:
-        return {single: 1.0}, f"{single} alone: no other part adds to it on validation"
-    gain = figure(_gain_on_others(said, cases, single=single), confidence=_CONFIDENCE)
-    told = f"NDCG@10 {gain.mean:+.4f} ({gain.low:+.4f} to {gain.high:+.4f}) on validation"
-    if gain.low <= 0:
-        return {single: 1.0}, f"{single} alone: a blend is not clearly better, {told}"
-    return blended, f"a blend is better than {single} alone, {told}"
+        return {single: 1.0}, {single: 1.0}, f"{single} alone: no other part adds to it on validation"
+    gain = figure(_gain_on_others(said, cases, single=single))
+    told = f"NDCG@10 {gain:+} on validation"
+    if gain.mean <= 0:
+        return {single: 1.0}, blended, f"{single} alone: a blend is not better, {told}"
+    return blended, {single: 1.0}, f"a blend is better than {single} alone, {told}"
 
 
 def _gain_on_others(said: Said, cases: Cases, *, single: str) -> Numbers:

@@ -135,10 +135,11 @@ def test_a_small_weight_is_found_where_a_large_one_harms() -> None:
     which = random.random((60, 8))
     right = kind & (which > 0.5)
     right[:, 0] |= ~right.any(axis=1)
-    weights, why = weights_found({"kind": kind.astype(np.float64), "which": which + 3.0 * ~kind}, asked(right))
+    weights, reserve, why = weights_found({"kind": kind.astype(np.float64), "which": which + 3.0 * ~kind}, asked(right))
 
     assert 0 < weights["which"] < 0.3
     assert "better than kind alone" in why
+    assert dict(reserve) == {"kind": 1.0}
 
 
 def test_parts_that_helped_by_chance_get_no_weight() -> None:
@@ -147,7 +148,8 @@ def test_parts_that_helped_by_chance_get_no_weight() -> None:
     right[:, 0] |= ~right.any(axis=1)
     good = right + random.normal(0, 0.7, right.shape)
     noise = {f"noise{n}": random.normal(0, 0.5, right.shape) for n in range(8)}
-    weights, why = weights_found({"good": good, **noise}, asked(right))
+    weights, reserve, why = weights_found({"good": good, **noise}, asked(right))
 
     assert dict(weights) == {"good": 1.0}
-    assert "not clearly better" in why
+    assert "a blend is not better" in why
+    assert len(reserve) > 1

@@ -14,7 +14,7 @@ from recommender.rankers.protocol import Arrays, Plan, Progress, Ranker, RankerK
 from recommender.rankers.registry import RANKERS
 from recommender.tournament import Outcome, tournament
 from recommender.tournament_gate import gate
-from recommender.tournament_judging import Cases, Marks, Task, all_scores, best, cases_of, marks, ndcg
+from recommender.tournament_judging import Cases, Marks, Task, all_scores, best, cases_of, first_half, marks, ndcg
 from recommender.tournament_split import Split, cuts_of, leave_one_out, split_by_person, split_by_time, split_for
 from tests.builders import DAY, NOW
 from tests.recommender.rankers.worlds import Rows
@@ -305,7 +305,7 @@ def test_the_gate_refuses_what_is_worse_on_the_test_and_serves_the_best_part() -
     test = _repeats()
     taken = np.bincount(quarters(habits()).test.taken.item, minlength=30).astype(float)
     parts: dict[str, Ranker] = {"good": _Fixed(taken), "bad": _Fixed(-taken), "popularity": _Fixed(np.zeros(30))}
-    wanted: dict[Task, Weights] = {"repeat": {"bad": 1.0}}
+    wanted: dict[Task, list[Weights]] = {"repeat": [{"bad": 1.0}]}
     passed = gate(wanted, parts, cases=test, alone=_alone(parts, test))
     blend = passed.contest.blend
 
@@ -314,11 +314,38 @@ def test_the_gate_refuses_what_is_worse_on_the_test_and_serves_the_best_part() -
     assert passed.contest.worst >= 0
 
 
+def test_where_the_gate_refuses_a_part_the_blend_in_reserve_comes_before_the_best_part() -> None:
+    test = _repeats()
+    taken = np.bincount(quarters(habits()).test.taken.item, minlength=30).astype(float)
+    parts: dict[str, Ranker] = {"good": _Fixed(taken), "bad": _Fixed(-taken), "popularity": _Fixed(np.zeros(30))}
+    reserve = {"bad": 0.2, "good": 0.8}
+    wanted: dict[Task, list[Weights]] = {"repeat": [{"bad": 1.0}, reserve]}
+    passed = gate(wanted, parts, cases=test, alone=_alone(parts, test))
+
+    assert dict(passed.contest.blend.repeat) == reserve
+
+
+def test_who_is_asked_and_who_is_of_a_half_follows_no_order_of_names() -> None:
+    #   people of two kinds in turn, as whoever makes up data numbers them
+    people = 401
+    rows: Rows = [(f"p{n:03d}", f"s{k}", NOW - (9 - k) * DAY, 1.0) for n in range(people) for k in range(9)]
+    asked = cases_of(
+        quarters(interactions(rows, items=[f"s{k}" for k in range(9)])).test, people_max=201, cells_max=10**9
+    )
+
+    for among in (
+        asked["new"].numbers,
+        asked["new"].half(0).numbers,
+        np.flatnonzero(first_half(np.arange(people, dtype=np.int32))),
+    ):
+        assert 0.35 < (among % 2).mean() < 0.65
+
+
 def test_the_gate_lets_pass_what_is_as_good() -> None:
     test = _repeats()
     taken = np.bincount(quarters(habits()).test.taken.item, minlength=30).astype(float)
     parts: dict[str, Ranker] = {"good": _Fixed(taken), "as_good": _Fixed(taken * 2), "popularity": _Fixed(np.zeros(30))}
-    passed = gate({"repeat": {"good": 0.5, "as_good": 0.5}}, parts, cases=test, alone=_alone(parts, test))
+    passed = gate({"repeat": [{"good": 0.5, "as_good": 0.5}]}, parts, cases=test, alone=_alone(parts, test))
 
     assert dict(passed.contest.blend.repeat) == {"good": 0.5, "as_good": 0.5}
     assert not passed.reasons
@@ -328,9 +355,10 @@ def test_the_gate_is_judged_by_people_it_did_not_choose_by() -> None:
     #   what the first half took is the one thing, what the second half took the other: whoever is chosen by a half
     #   is the wrong one for the other half, though it looks perfect to those it was chosen by
     known = habits()
-    people = np.arange(80, dtype=np.int32)
+    half = first_half(np.arange(len(known.people), dtype=np.int32))
+    people = np.concatenate([np.flatnonzero(half)[:40], np.flatnonzero(~half)[:40]]).astype(np.int32)
     wants = np.zeros((80, 30), np.bool_)
-    wants[people, people % 2] = True
+    wants[np.arange(80), np.repeat([0, 1], 40)] = True
     asked = Cases(
         people=[known.row(int(person), NOW) for person in people],
         numbers=people,
@@ -340,9 +368,9 @@ def test_the_gate_is_judged_by_people_it_did_not_choose_by() -> None:
     ahead = np.arange(30.0, 0.0, -1.0)
     other = ahead.copy()
     other[[0, 1]] = other[[1, 0]]
-    parts: dict[str, Ranker] = {"even": _Fixed(ahead), "odd": _Fixed(other), "popularity": _Fixed(-ahead)}
+    parts: dict[str, Ranker] = {"one": _Fixed(ahead), "other": _Fixed(other), "popularity": _Fixed(-ahead)}
     test: dict[Task, Cases] = {"repeat": asked}
-    passed = gate({"repeat": {"even": 1.0}}, parts, cases=test, alone=_alone(parts, test))
+    passed = gate({"repeat": [{"one": 1.0}]}, parts, cases=test, alone=_alone(parts, test))
 
     reached = passed.contest.marks["repeat"].ndcg.mean()
     assert reached == pytest.approx((1 + 1 / np.log2(3)) / 2)
