@@ -33,7 +33,7 @@ def fit(data: Interactions, *, plan: Plan, progress: Progress) -> Popularity:
     pairs = data.person.astype(np.int64) * len(data.items) + data.item
     order = np.lexsort((ages, pairs))
     last = np.flatnonzero(np.diff(pairs[order], append=-1))
-    taken = np.bincount(data.item[order][last], weights=ages[order][last], minlength=len(data.items))
+    taken = np.bincount(data.item[order][last], weights=ages[order][last], minlength=len(data.items)).astype(np.float64)
     progress(1, 1)
     return Popularity(taken)
 
@@ -57,5 +57,5 @@ KIND: Final = RankerKind(
     name="popularity",
     fit=fit,
     from_arrays=lambda arrays: Popularity(np.asarray(arrays["taken"], np.float64)),
-    plans=({}, {"half_life_days": 60.0}),
+    plans=({}, *({"half_life_days": days} for days in (60.0, 14.0, 3.0))),
 )
