@@ -29,7 +29,7 @@ def test_a_person_is_shown_on_a_card(desk: Desk) -> None:
     card = desk.rapport("show", "app:ben").stdout
 
     assert "one person by 1 app, 1 phone" in card
-    assert "phone about loan-status, waited 660 s, reached a human" in card
+    assert "phone about loan-status, waited 11 min, reached a human" in card
     assert json.loads(desk.rapport("show", "app:ben", "--json").stdout)["service"]["open_cases"][0]["id"] == "loan-ben"
 
 
