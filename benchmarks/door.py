@@ -30,13 +30,13 @@ _WARM: Final = 2_000
 def main(
     *,
     calls: Annotated[int, typer.Option(help="questions of each kind")] = 50_000,
-    out: ResultsOption = RESULTS,
+    results: ResultsOption = RESULTS,
 ) -> None:
     """Ask, and keep the figures."""
     runs = [_timed(purpose, identities, calls) for identities in IDENTITIES for purpose in ASKED]
-    results = Results(experiment="door", settings={"calls": calls}, machine=machine(), runs=runs)
-    keep(results, out / "door.json")
-    Console().print(_table(results.runs), machine_line(results))
+    found = Results(experiment="door", settings={"calls": calls}, machine=machine(), runs=runs)
+    keep(found, results / "door.json")
+    Console().print(_table(found.runs), machine_line(found))
 
 
 def _timed(purpose: str, identities: int, calls: int) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -31,6 +30,7 @@ from commands.evaluate_table import TableUnusable
 from commands.evaluate_times import moment_like
 from commands.evaluate_wide import Wide, first_had, read_wide, wide_of
 from commands.output import JsonOption, console, emit
+from events.shape import format_time
 from recommender.interactions import Interactions, interactions, with_features
 from recommender.rankers import lightfm_identity
 from recommender.tournament import Outcome, tournament
@@ -143,16 +143,12 @@ def _split(data: Interactions, *, order: Order, seed: int, validate_from: int | 
     stretches = {"fit": split.validation.known, "choose": split.validation.taken, "judge": split.test.taken}
     for what, rows in stretches.items():
         if not len(rows):
-            first, last = (_written(int(at)) for at in (data.at.min(), data.newest))
+            first, last = (format_time(int(at))[:10] for at in (data.at.min(), data.newest))
             raise typer.BadParameter(
                 f"nothing is left to {what} by: the table is of {first} to {last}; choose another --test-from, or "
                 "--validate-from (if that is not given, there is as long a time to choose by as to judge by)"
             )
     return split
-
-
-def _written(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).date().isoformat()
 
 
 def _order(source: Takings | Wide, data: Interactions) -> Order:

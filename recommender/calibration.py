@@ -85,8 +85,7 @@ class Curve:
     def _bent(self, line: Numbers) -> Numbers:
         if self._between is None:
             return line
-        inside = np.maximum(line, self.at.item(0))
-        np.minimum(inside, self.at.item(-1), out=inside)
+        inside = _clipped(line, self.at.item(0), self.at.item(-1))
         bent = self._between(inside)
         bent += line
         bent -= inside
@@ -272,9 +271,13 @@ def _with_bends(line: Curve, pairs: Pairs) -> Curve:
 
 
 def _sigmoid(log_odds: Numbers) -> Numbers:
-    # What `clip` does, without its many questions.
-    odds = np.maximum(log_odds, -_LOG_ODDS_MAX)
-    np.minimum(odds, _LOG_ODDS_MAX, out=odds)
+    odds = _clipped(log_odds, -_LOG_ODDS_MAX, _LOG_ODDS_MAX)
     np.exp(odds, out=odds)
     odds /= 1 + odds
     return odds
+
+
+def _clipped(numbers: Numbers, least: float, greatest: float) -> Numbers:
+    """What numpy's `clip` answers, without its many questions."""
+    found: Numbers = np.maximum(numbers, least)
+    return np.minimum(found, greatest, out=found)

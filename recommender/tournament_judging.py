@@ -96,11 +96,6 @@ def first_half(numbers: IntArray) -> Mask:
     return found
 
 
-def evenly(count: int, *, most: int) -> npt.NDArray[np.int64]:
-    """Which of so many to look at: at most `most`, evenly spread."""
-    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
-
-
 def repeats_share(cases: Mapping[Task, Cases]) -> float:
     """Which share of the right answers are items the person had already."""
     right = int(cases["repeat"].right.sum())

@@ -12,7 +12,6 @@ from recommender.choices import History, Presented, Takings, facts_before, taken
 from recommender.features import own_takings, person_features
 from recommender.interactions import Interactions
 from recommender.served import person_row
-from recommender.tournament_judging import evenly
 
 CELLS_MAX: Final = 2_000_000
 """People times services looked at; of more people, some evenly spread."""
@@ -95,4 +94,5 @@ def joined(found: Sequence[Pairs]) -> Pairs:
 
 def spread(among: Sequence[int], *, most: int) -> list[int]:
     """At most so many of them, evenly spread."""
-    return [among[place] for place in evenly(len(among), most=most)]
+    places = np.linspace(0, len(among) - 1, min(len(among), most)).round().astype(np.int64)
+    return [among[place] for place in places.tolist()]
